@@ -1,0 +1,60 @@
+# libbuddymalloc: `make help` lists what can be made.
+
+VERSION := $(shell cat VERSION)
+PREFIX  ?= /usr/local
+CC      ?= gcc
+CXX     ?= g++
+
+ifeq ($(DEBUG),1)
+build    := build/debug
+optimise := -O1 -g -DBM_DEBUG=1
+else
+build    := build/release
+optimise := -O2 -g -DBM_DEBUG=0
+endif
+
+warnings := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wmissing-prototypes
+CFLAGS   ?=
+# -fno-builtin-malloc: the compiler must not turn our calloc's malloc and memset into a call of calloc.
+flags    := -std=c11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' $(warnings) $(optimise) -fPIC -fvisibility=hidden \
+	    -fexceptions -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc \
+	    -fno-builtin-free $(CFLAGS)
+ifeq ($(CI),true)
+flags    += -Werror
+endif
+
+sources  := $(wildcard src/*.c) $(wildcard preload/*.c)
+objects  := $(sources:%.c=$(build)/%.o)
+
+.PHONY: all help run check check-quick install uninstall format clean FORCE
+
+all: libbuddymalloc.so libbuddymalloc.a ## the library, shared and static (DEBUG=1: with assertions)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-][a-z .-]*:.*## / { printf "make %-28s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The flags are a prerequisite, so that DEBUG=1 or another compiler builds anew.
+$(build)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(flags)' | cmp -s - $@ || echo '$(CC) $(flags)' >$@
+
+$(build)/%.o: %.c $(build)/flags
+	@mkdir -p $(@D)
+	@echo "  CC  $@"; $(CC) $(flags) -MMD -MP -c -o $@ $<
+
+build/last: FORCE
+	@mkdir -p $(@D)
+	@echo '$(build)' | cmp -s - $@ || echo '$(build)' >$@
+
+libbuddymalloc.so: $(objects) preload/exports.map build/last
+	@echo "  LD  $@"; $(CC) $(flags) -shared -Wl,-soname,$@ -Wl,--version-script=preload/exports.map -Wl,-z,now -Wl,-z,relro \
+		-Wl,--as-needed -o $@ $(objects)
+
+libbuddymalloc.a: $(objects) build/last
+	@echo "  AR  $@"; rm -f $@
+	@ar rcs $@ $(objects)
+
+-include $(objects:.o=.d)
+
+clean: ## remove what was built
+	rm -rf build libbuddymalloc.so libbuddymalloc.a

@@ -1,0 +1,77 @@
+/* buddy.h: a binary buddy allocator, usable on its own: no libc, no OS, no recursion, no global state.
+ *
+ * It hands out runs of leaves (smallest blocks) of an arena whose geometry is given at init. It never
+ * touches the arena itself unless the links are put there. Nothing here is thread-safe; the caller locks.
+ * The algorithm, its invariants and its bound are at the head of src/buddy.c.
+ *
+ * An arena of 2 MiB in leaves of 16 bytes, with no memory beside it but the bits:
+ *
+ *	static _Alignas(16) unsigned char arena[1 << 21];
+ *	static uint32_t bits[BUDDY_WORDS(1 << 17)];
+ *	struct buddy buddy;
+ *	buddy_init(&buddy, 1 << 17, bits, arena, 16);
+ *	uint32_t leaf = buddy_take(&buddy, leaves, 0);
+ */
+#ifndef BUDDY_H
+#define BUDDY_H
+
+#include <stdint.h>
+
+enum { BUDDY_MAX_ORDER = 24 };
+
+/* No leaf: what a request that cannot be served returns. */
+#define BUDDY_NONE UINT32_MAX
+
+/* The 32-bit words of bitmap that an arena of `nleaves` leaves needs; nleaves is a power of two. */
+#define BUDDY_WORDS(nleaves) ((2 * (uint32_t)(nleaves) + 31) / 32)
+
+/* A free block's place in its order's circular list. */
+struct buddy_link {
+	uint32_t next, prev;
+};
+
+struct buddy {
+	uint32_t nleaves; /* a power of two */
+	uint32_t height;  /* log2 of nleaves: the root's order */
+	uint32_t mask;    /* bit k: the list of order k is not empty */
+	uint32_t stride;  /* bytes from one leaf's link to the next leaf's */
+	uint32_t *bits;   /* bit n: something inside the block of node n is allocated */
+	unsigned char *links;
+	struct buddy_link heads[BUDDY_MAX_ORDER + 1];
+};
+
+/* A block as buddy_at finds it. */
+struct buddy_block {
+	uint32_t order;
+	int is_free; /* 1 free, 0 allocated, -1 no block starts there */
+};
+
+/* Makes an arena of `nleaves` (a power of two, at most 2^24) free leaves. `bits` is BUDDY_WORDS(nleaves)
+ * words; the link of leaf i lies at links + i * stride (stride at least 8, both 4-byte aligned): beside the
+ * arena, or in the free blocks themselves when links is the arena and stride the leaf's size. */
+void buddy_init(struct buddy *buddy, uint32_t nleaves, uint32_t *bits, void *links, uint32_t stride);
+
+/* Takes a run of n leaves (1 … nleaves) whose first leaf is a multiple of 2^align_order; returns the first
+ * leaf, or BUDDY_NONE. The surplus of the block it came from is given back at once: no slack. O(height). */
+uint32_t buddy_take(struct buddy *buddy, uint32_t n, uint32_t align_order);
+
+/* Takes exactly the leaves [leaf, leaf + n), where `leaf` follows an allocated leaf or starts a free block;
+ * returns 1, or 0 with nothing changed when one of them is not free. O(n). */
+int buddy_take_at(struct buddy *buddy, uint32_t leaf, uint32_t n);
+
+/* Frees the run [leaf, leaf + n), which starts at an allocated block and ends with one. O(n + height). */
+void buddy_put(struct buddy *buddy, uint32_t leaf, uint32_t n);
+
+/* Shortens an allocated run of n leaves at `leaf` to its first `keep` (1 … n). */
+void buddy_trim(struct buddy *buddy, uint32_t leaf, uint32_t n, uint32_t keep);
+
+/* Says what block starts at `leaf`: its order, and whether it is free. O(height). */
+struct buddy_block buddy_at(const struct buddy *buddy, uint32_t leaf);
+
+/* The largest order with a free block, or -1. */
+int buddy_largest(const struct buddy *buddy);
+
+/* Verifies every invariant; 0, or the number of the first one that does not hold (B1 is 1, …). */
+int buddy_check(const struct buddy *buddy);
+
+#endif

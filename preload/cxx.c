@@ -1,0 +1,108 @@
+/* cxx.c: operator new and delete by their mangled names (Itanium C++ ABI, LP64). A C library cannot throw: when
+ * memory is out, the C++ library's own operator takes over, calls the new_handler, and throws or returns NULL. */
+#include "export.h"
+
+#include "../src/malloc.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+
+typedef struct nothrow_tag nothrow; /* std::nothrow_t, only ever passed on */
+
+/* In a static program there is nothing to look up. */
+extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
+
+/* The C++ library's own function of a name, also where a plugin brought that library along; or NULL. */
+static void *find_original(const char *name) {
+	static const char *const libraries[] = {"libstdc++.so.6", "libc++.so.1", "libc++abi.so.1"};
+	void *found = dlsym(RTLD_NEXT, name);
+	for (size_t i = 0; !found && i < sizeof libraries / sizeof *libraries; i++) {
+		void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
+		if (library)
+			found = dlsym(library, name);
+	}
+	return found;
+}
+
+static COLD void *fail(size_t size) {
+	if (_ZSt17__throw_bad_allocv)
+		_ZSt17__throw_bad_allocv();
+	die("operator new(%z): no memory, and no C++ library to throw std::bad_alloc", size);
+}
+
+static COLD void *new_failed(const char *name, size_t size) {
+	void *(*original)(size_t) = (void *(*)(size_t))(uintptr_t)find_original(name);
+	return original ? original(size) : fail(size);
+}
+
+static COLD void *new_aligned_failed(const char *name, size_t size, size_t align) {
+	void *(*original)(size_t, size_t) = (void *(*)(size_t, size_t))(uintptr_t)find_original(name);
+	return original ? original(size, align) : fail(size);
+}
+
+static COLD void *new_nothrow_failed(const char *name, size_t size, const nothrow *tag) {
+	void *(*original)(size_t, const nothrow *) =
+		(void *(*)(size_t, const nothrow *))(uintptr_t)find_original(name);
+	return original ? original(size, tag) : NULL;
+}
+
+static COLD void *new_aligned_nothrow_failed(const char *name, size_t size, size_t align, const nothrow *tag) {
+	void *(*original)(size_t, size_t, const nothrow *) =
+		(void *(*)(size_t, size_t, const nothrow *))(uintptr_t)find_original(name);
+	return original ? original(size, align, tag) : NULL;
+}
+
+/* new: plain, [], aligned, nothrow. */
+#define NEW(name)                                                                                            \
+	EXPORT void *name(size_t size);                                                                      \
+	EXPORT void *name(size_t size) {                                                                     \
+		void *block = allocate(size);                                                                \
+		return likely(block) ? block : new_failed(#name, size);                                      \
+	}
+#define NEW_ALIGNED(name)                                                                                    \
+	EXPORT void *name(size_t size, size_t align);                                                        \
+	EXPORT void *name(size_t size, size_t align) {                                                       \
+		void *block = allocate_aligned(align, size);                                                 \
+		return likely(block) ? block : new_aligned_failed(#name, size, align);                       \
+	}
+#define NEW_NOTHROW(name)                                                                                    \
+	EXPORT void *name(size_t size, const nothrow *tag);                                                  \
+	EXPORT void *name(size_t size, const nothrow *tag) {                                                 \
+		void *block = allocate(size);                                                                \
+		return likely(block) ? block : new_nothrow_failed(#name, size, tag);                         \
+	}
+#define NEW_ALIGNED_NOTHROW(name)                                                                            \
+	EXPORT void *name(size_t size, size_t align, const nothrow *tag);                                    \
+	EXPORT void *name(size_t size, size_t align, const nothrow *tag) {                                   \
+		void *block = allocate_aligned(align, size);                                                 \
+		return likely(block) ? block : new_aligned_nothrow_failed(#name, size, align, tag);          \
+	}
+
+NEW(_Znwm)
+NEW(_Znam)
+NEW_ALIGNED(_ZnwmSt11align_val_t)
+NEW_ALIGNED(_ZnamSt11align_val_t)
+NEW_NOTHROW(_ZnwmRKSt9nothrow_t)
+NEW_NOTHROW(_ZnamRKSt9nothrow_t)
+NEW_ALIGNED_NOTHROW(_ZnwmSt11align_val_tRKSt9nothrow_t)
+NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t)
+
+/* delete: sizes, alignments and tags say nothing that the block does not. */
+#define DELETE(name, ...)                                                                                    \
+	EXPORT void name(void *block, ##__VA_ARGS__);                                                        \
+	EXPORT void name(void *block, ##__VA_ARGS__) { release(block); }
+
+DELETE(_ZdlPv)
+DELETE(_ZdaPv)
+DELETE(_ZdlPvm, size_t size __attribute__((unused)))
+DELETE(_ZdaPvm, size_t size __attribute__((unused)))
+DELETE(_ZdlPvRKSt9nothrow_t, const nothrow *tag __attribute__((unused)))
+DELETE(_ZdaPvRKSt9nothrow_t, const nothrow *tag __attribute__((unused)))
+DELETE(_ZdlPvSt11align_val_t, size_t align __attribute__((unused)))
+DELETE(_ZdaPvSt11align_val_t, size_t align __attribute__((unused)))
+DELETE(_ZdlPvmSt11align_val_t, size_t size __attribute__((unused)), size_t align __attribute__((unused)))
+DELETE(_ZdaPvmSt11align_val_t, size_t size __attribute__((unused)), size_t align __attribute__((unused)))
+DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, size_t align __attribute__((unused)),
+       const nothrow *tag __attribute__((unused)))
+DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, size_t align __attribute__((unused)),
+       const nothrow *tag __attribute__((unused)))

@@ -1,0 +1,61 @@
+/* account.c (rank 8): see account.h. */
+#include "account.h"
+
+#include "cache.h"
+#include "chunk.h"
+#include "large.h"
+#include "meta.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static _Atomic size_t calls, asked_bytes, given_bytes;
+
+void account_taken(size_t asked, size_t given) {
+	atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&asked_bytes, asked, memory_order_relaxed);
+	atomic_fetch_add_explicit(&given_bytes, given, memory_order_relaxed);
+}
+
+struct account account_read(void) {
+	struct chunk_totals chunk = chunk_count();
+	struct large_totals large = large_count();
+	struct account account = {
+		.chunks = chunk.chunks,
+		.chunk_bytes = chunk.chunks * CHUNK_SIZE,
+		.chunk_live = chunk.used_pages * PAGE_SIZE,
+		.chunk_dirty = chunk.dirty_pages * PAGE_SIZE,
+		.large = large.live,
+		.large_live = large.live_bytes,
+		.large_held = large.held_bytes,
+		.records = meta_mapped(),
+		.peak = chunk.peak_pages * PAGE_SIZE + large.peak_bytes,
+	};
+	for (unsigned class = 1; class < CLASSES; class++) {
+		struct heap_totals heap = heap_count(class);
+		size_t cached = heap.transfer_slots + cache_count(class);
+		account.cached_slots += cached;
+		account.cached += cached * class_size(class);
+		account.chunk_live -= heap.slab_pages * PAGE_SIZE;
+		account.chunk_live += (heap.slots - heap.free_slots - cached) * class_size(class);
+	}
+	return account;
+}
+
+void account_print(void) {
+	struct account account = account_read();
+	struct rusage usage;
+	size_t given = max_size(given_bytes, 1), slack = given - asked_bytes;
+	getrusage(RUSAGE_SELF, &usage);
+	say("account of %s, process %z", program_invocation_short_name, (size_t)getpid());
+	say("  peak    %z KB resident", (size_t)usage.ru_maxrss);
+	say("  live    %z KB in chunks, %z KB in %z large blocks", account.chunk_live / 1024,
+	    account.large_live / 1024, account.large);
+	say("  kept    %z KB in caches, %z KB in free pages, %z KB in freed large blocks", account.cached / 1024,
+	    account.chunk_dirty / 1024, account.large_held / 1024);
+	say("  slack   %z.%z %% of the %z KB handed out in %z calls", slack * 100 / given, slack * 1000 / given % 10,
+	    given_bytes / 1024, calls);
+	say("  chunks  %z of 2 MB, and %z KB of records", account.chunks, account.records / 1024);
+	say("  faults  %z minor, %z major", (size_t)usage.ru_minflt, (size_t)usage.ru_majflt);
+}

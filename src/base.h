@@ -1,0 +1,58 @@
+/* base.h (rank 0): the words every file speaks: geometry, arithmetic, asserts, and one line on stderr.
+ *
+ * A page here is the heap's unit, 4 KiB on every machine; the kernel's own page size is os_page_size().
+ */
+#ifndef BASE_H
+#define BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef BM_DEBUG
+#define BM_DEBUG 0
+#endif
+
+enum {
+	PAGE_SHIFT = 12,
+	CHUNK_SHIFT = 21,
+	CHUNK_PAGES = 1 << (CHUNK_SHIFT - PAGE_SHIFT),
+	CHUNK_ORDER = CHUNK_SHIFT - PAGE_SHIFT,
+	CACHE_LINE = 64,
+};
+#define PAGE_SIZE  ((size_t)1 << PAGE_SHIFT)
+#define CHUNK_SIZE ((size_t)1 << CHUNK_SHIFT)
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define COLD        __attribute__((noinline, cold))
+#define HIDDEN_TLS  static _Thread_local __attribute__((tls_model("initial-exec")))
+
+#define CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* Our own bug: said and stopped in debug builds only, compiled in all. */
+#define ASSERT(holds)                                                                                        \
+	do {                                                                                                 \
+		if (BM_DEBUG && unlikely(!(holds)))                                                          \
+			die("%s:%z: assertion failed: %s", __FILE__, (size_t)__LINE__, #holds);              \
+	} while (0)
+
+/* `align` is a power of two. */
+static inline size_t align_up(size_t value, size_t align) { return (value + align - 1) & ~(align - 1); }
+static inline bool is_power_of_two(size_t value) { return value != 0 && (value & (value - 1)) == 0; }
+static inline size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
+static inline size_t max_size(size_t a, size_t b) { return a > b ? a : b; }
+static inline size_t bytes_to_pages(size_t size) { return (size + PAGE_SIZE - 1) >> PAGE_SHIFT; }
+
+/* The smallest order with 2^order >= value; value 5 gives 3. */
+static inline unsigned ceil_log2(size_t value) {
+	return value <= 1 ? 0 : 64 - (unsigned)__builtin_clzl(value - 1);
+}
+
+/* Prints "libbuddymalloc: ", the text and a newline on stderr by one write(2), without allocating.
+ * The format knows %s (string), %z (size_t), %p (pointer). errno is kept. */
+void say(const char *format, ...);
+/* The same, then abort(). Hold no lock of ours: a SIGABRT handler may allocate. */
+_Noreturn COLD void die(const char *format, ...);
+
+#endif

@@ -1,0 +1,297 @@
+/* cache.c (rank 7): see cache.h. */
+#include "cache.h"
+
+#include "meta.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	BIN_BYTES = 64 * 1024,           /* of slots in one bin at most … */
+	BIN_SLOTS = 255,                 /* … and in number; with the NULL a power of two */
+	BIN_FIRST = 7,                   /* slots in a bin's first array */
+	ALL_CACHES_BYTES = 4096 * 1024,  /* shared out among the threads, but to each … */
+	CACHE_BYTES_MIN = 64 * 1024,     /* … at least this */
+	CACHE_BYTES_MAX = 1024 * 1024,   /* … and at most this */
+	ADOPT_TRIES = 16,
+	TICKS_PER_LOOK = 64, /* slow calls between two looks for a cache whose thread has ended */
+};
+_Static_assert(BIN_SLOTS / 2 + 1 <= BATCH_MAX, "half a bin is a batch");
+
+static void *const nothing = NULL;
+static const struct cache empty_cache = {
+	.top = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
+	.full = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
+};
+
+_Thread_local struct cache *thread_cache = (struct cache *)(uintptr_t)&empty_cache;
+HIDDEN_TLS struct cache *own_cache; /* the same, but NULL until it is made; slow paths use it */
+
+static struct {
+	struct list all;
+	struct list *next_look; /* where the last look for ended threads stopped */
+	_Atomic size_t count;   /* caches */
+	_Atomic size_t owned;   /* those whose thread was not found ended */
+	bool bypassed;
+} caches = {.all = {&caches.all, &caches.all}, .next_look = &caches.all};
+struct lock cache_lock = LOCK_INITIAL(RANK_CACHES);
+
+/* ---- bins ---- */
+
+static size_t array_size(unsigned capacity) { return (capacity + 1) * sizeof(void *); }
+
+static void **bin_base(const struct cache *cache, unsigned class) {
+	return atomic_load_explicit(&cache->full[class], memory_order_relaxed) - cache->capacity[class];
+}
+
+static unsigned capacity_max(unsigned class) {
+	size_t slots = BIN_BYTES / class_size(class);
+	return (unsigned)max_size(min_size(slots, BIN_SLOTS), 2);
+}
+
+static size_t share_of_thread(void) {
+	size_t owned = atomic_load_explicit(&caches.owned, memory_order_relaxed);
+	size_t share = ALL_CACHES_BYTES / max_size(owned, 1);
+	return max_size(min_size(share, CACHE_BYTES_MAX), CACHE_BYTES_MIN);
+}
+
+/* Doubles a bin, within the thread's share. False: it stays as it is. */
+static bool grow(struct cache *cache, unsigned class) {
+	unsigned old = cache->capacity[class];
+	unsigned capacity = (unsigned)min_size(old ? 2 * old + 1 : BIN_FIRST, capacity_max(class));
+	if (capacity == old)
+		return false;
+	size_t bytes = (capacity - old) * class_size(class);
+	if (old && cache->bytes + bytes > share_of_thread())
+		return false;
+	void **array = meta_take(array_size(capacity));
+	if (!array)
+		return false;
+	void **base = bin_base(cache, class);
+	void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
+	memcpy(array, base, (size_t)(top - base + 1) * sizeof *array);
+	atomic_store_explicit(&cache->top[class], array + (top - base), memory_order_release);
+	atomic_store_explicit(&cache->full[class], array + capacity, memory_order_release);
+	cache->capacity[class] = (uint16_t)capacity;
+	cache->bytes += bytes;
+	if (old)
+		meta_put(base, array_size(old));
+	return true;
+}
+
+static struct wrong first_wrong(struct wrong a, struct wrong b) { return a.slot ? a : b; }
+
+/* Returns the oldest half of a full bin to the heap. */
+static struct wrong flush_half(struct cache *cache, unsigned class) {
+	void *batch[BATCH_MAX];
+	void **base = bin_base(cache, class);
+	unsigned n = (cache->capacity[class] + 1u) / 2, rest = cache->capacity[class] - n;
+	memcpy(batch, base + 1, n * sizeof *batch);
+	memmove(base + 1, base + 1 + n, rest * sizeof *batch);
+	atomic_store_explicit(&cache->top[class], base + rest, memory_order_release);
+	return heap_flush(class, batch, n);
+}
+
+/* Empties a bin down to its NULL, which is found by reading: in the child of a fork nothing else may be right. */
+static struct wrong flush_bin(struct cache *cache, unsigned class) {
+	struct wrong wrong = {.slot = NULL};
+	void *batch[BATCH_MAX];
+	unsigned n = 0;
+	void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
+	for (;; top--) {
+		if (n == BATCH_MAX || (!*top && n)) {
+			wrong = first_wrong(wrong, heap_flush(class, batch, n));
+			n = 0;
+		}
+		if (!*top)
+			break;
+		batch[n++] = *top;
+	}
+	if (cache->capacity[class]) {
+		atomic_store_explicit(&cache->top[class], top, memory_order_relaxed);
+		atomic_store_explicit(&cache->full[class], top + cache->capacity[class], memory_order_relaxed);
+	}
+	return wrong;
+}
+
+static struct wrong flush_cache(struct cache *cache) {
+	struct wrong wrong = {.slot = NULL};
+	for (unsigned class = 1; class < CLASSES; class++)
+		wrong = first_wrong(wrong, flush_bin(cache, class));
+	return wrong;
+}
+
+/* ---- owners ---- */
+
+static void init_owner(struct cache *cache) {
+	pthread_mutexattr_t robust;
+	pthread_mutexattr_init(&robust);
+	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&cache->owner, &robust);
+	pthread_mutexattr_destroy(&robust);
+}
+
+/* Makes this thread the owner of a cache that has none, or whose thread has ended (*ended). */
+static bool try_own(struct cache *cache, bool *ended) {
+	int answer = pthread_mutex_trylock(&cache->owner);
+	*ended = answer == EOWNERDEAD;
+	if (*ended)
+		pthread_mutex_consistent(&cache->owner);
+	return answer == 0 || *ended;
+}
+
+/* The next cache, in turn, that this thread can own; NULL: none among the next few. Lock held. */
+static struct cache *find_ownerless(unsigned tries, bool *ended) {
+	struct list *at = caches.next_look;
+	while (tries-- > 0 && caches.count) {
+		at = at->next == &caches.all ? caches.all.next : at->next;
+		caches.next_look = at;
+		struct cache *cache = CONTAINER(at, struct cache, link);
+		if (cache != own_cache && try_own(cache, ended))
+			return cache;
+	}
+	return NULL;
+}
+
+static void count_owned(ptrdiff_t change) {
+	caches.owned += (size_t)change;
+	heap_set_transfer(caches.owned > 1);
+}
+
+static struct cache *make_cache(void) {
+	struct cache *cache = meta_take(sizeof *cache);
+	if (!cache)
+		return NULL;
+	memcpy(cache, &empty_cache, sizeof *cache);
+	init_owner(cache);
+	pthread_mutex_trylock(&cache->owner);
+	list_append(&caches.all, &cache->link);
+	caches.count++;
+	return cache;
+}
+
+static COLD struct cache *obtain_cache(void) {
+	bool ended = false;
+	lock_take(&cache_lock);
+	struct cache *cache = find_ownerless(ADOPT_TRIES, &ended);
+	if (!cache)
+		cache = make_cache();
+	if (cache && !ended)
+		count_owned(1);
+	bool bypassed = caches.bypassed;
+	lock_release(&cache_lock);
+	own_cache = cache;
+	if (cache && !bypassed)
+		thread_cache = cache;
+	return cache;
+}
+
+static struct cache *get_cache(void) { return likely(own_cache) ? own_cache : obtain_cache(); }
+
+/* Takes over the next cache in turn, if its thread has ended, and empties it. */
+static struct wrong flush_next_ended(void) {
+	struct wrong wrong = {.slot = NULL};
+	bool ended = false;
+	lock_take(&cache_lock);
+	struct cache *cache = find_ownerless(1, &ended);
+	if (ended)
+		count_owned(-1);
+	lock_release(&cache_lock);
+	if (ended)
+		wrong = flush_cache(cache);
+	if (cache)
+		pthread_mutex_unlock(&cache->owner);
+	return wrong;
+}
+
+static struct wrong tick(struct cache *cache) {
+	if (++cache->ticks % TICKS_PER_LOOK == 0 && atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
+		return flush_next_ended();
+	return (struct wrong){.slot = NULL};
+}
+
+/* ---- the slow paths ---- */
+
+void *cache_take(unsigned class) {
+	struct cache *cache = get_cache();
+	void *batch[BATCH_MAX], *slot;
+	if (unlikely(!cache))
+		return heap_refill(class, batch, 1) ? batch[0] : NULL;
+	slot = cache_pop(cache, class);
+	if (slot)
+		return slot;
+	grow(cache, class);
+	unsigned n = heap_refill(class, batch, (cache->capacity[class] + 1u) / 2 + (cache->capacity[class] == 0));
+	if (!n)
+		return NULL;
+	/* The lowest address goes out now, the next lowest lies on top. */
+	void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
+	for (unsigned i = n; i-- > 1;)
+		*++top = batch[i];
+	if (n > 1)
+		atomic_store_explicit(&cache->top[class], top, memory_order_release);
+	return batch[0];
+}
+
+struct wrong cache_put(unsigned class, void *slot) {
+	struct cache *cache = get_cache();
+	if (unlikely(!cache))
+		return heap_flush(class, &slot, 1);
+	if (cache_push(cache, class, slot))
+		return (struct wrong){.slot = NULL};
+	if (cache_freed_last(class, slot))
+		return (struct wrong){slot, class};
+	struct wrong wrong = tick(cache);
+	if (!grow(cache, class)) {
+		if (!cache->capacity[class])
+			return heap_flush(class, &slot, 1);
+		wrong = first_wrong(wrong, flush_half(cache, class));
+	}
+	cache_push(cache, class, slot);
+	return wrong;
+}
+
+bool cache_freed_last(unsigned class, const void *slot) {
+	return own_cache && *atomic_load_explicit(&own_cache->top[class], memory_order_relaxed) == slot;
+}
+
+struct wrong cache_flush_all(void) {
+	struct wrong wrong = {.slot = NULL};
+	if (own_cache)
+		wrong = flush_cache(own_cache);
+	for (size_t n = atomic_load_explicit(&caches.count, memory_order_relaxed); n > 0; n--)
+		wrong = first_wrong(wrong, flush_next_ended());
+	return wrong;
+}
+
+size_t cache_count(unsigned class) {
+	size_t total = 0;
+	lock_take(&cache_lock);
+	for (struct list *at = caches.all.next; at != &caches.all; at = at->next) {
+		const struct cache *cache = CONTAINER(at, struct cache, link);
+		void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
+		ptrdiff_t n = top - bin_base(cache, class);
+		if (n > 0 && n <= cache->capacity[class])
+			total += (size_t)n;
+	}
+	lock_release(&cache_lock);
+	return total;
+}
+
+void cache_after_fork(void) {
+	heap_set_transfer(false);
+	for (struct list *at = caches.all.next; at != &caches.all; at = at->next) {
+		struct cache *cache = CONTAINER(at, struct cache, link);
+		init_owner(cache);
+		if (cache == own_cache)
+			pthread_mutex_trylock(&cache->owner);
+		else
+			flush_cache(cache); /* what it calls wrong was in flight when the fork came */
+	}
+	caches.owned = own_cache != NULL;
+}
+
+void cache_bypass(void) {
+	caches.bypassed = true;
+	thread_cache = (struct cache *)(uintptr_t)&empty_cache;
+}

@@ -1,0 +1,78 @@
+/* cache.h (rank 7): a thread's stacks of free slots, one bin per size class, as arrays of pointers.
+ *
+ * T1. top[c] points at the newest slot of bin c; under the oldest lies a NULL. So "empty" is read off the slot that
+ *     would be popped, and a bin that was never made is empty and full at once: no branch asks whether it was.
+ * T2. full[c] is top[c]'s last place; bin c holds at most capacity[c] = full[c] - (place of the NULL) slots.
+ * T3. A thread starts with empty_cache, which is shared and never written to.
+ * T4. A cache belongs to the thread that holds its robust mutex. A thread that ends leaves it locked; the kernel then
+ *     marks the mutex, and whoever meets it next (a new thread, or a busy one in passing) takes the cache over with
+ *     what is in it. So thread exit needs no hook, and frees that come after every hook are ordinary frees.
+ * T5. A slot is stored before the top that covers it, so that a fork at any instant leaves the child bins that name
+ *     only free slots, some perhaps twice.
+ */
+#ifndef CACHE_H
+#define CACHE_H
+
+#include "heap.h"
+#include "list.h"
+#include "registry.h"
+
+#include <pthread.h>
+
+struct cache {
+	_Atomic(void **) top[CLASSES];
+	_Atomic(void **) full[CLASSES];
+	uint16_t capacity[CLASSES];
+	unsigned ticks; /* slow calls */
+	size_t bytes;   /* sum of capacity * size: bounded by the share of a thread */
+	struct list link;
+	pthread_mutex_t owner;
+};
+
+/* The cache that fast paths use: the thread's own, or empty_cache, which sends each call to its slow twin. */
+extern _Thread_local struct cache *thread_cache __attribute__((tls_model("initial-exec")));
+
+/* Pops a slot of a class; NULL: go the slow way. */
+static inline void *cache_pop(struct cache *cache, unsigned class) {
+	void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
+	void *slot = *top;
+	if (likely(slot))
+		atomic_store_explicit(&cache->top[class], top - 1, memory_order_relaxed);
+	return slot;
+}
+
+/* Pushes a slot of a class; false: the bin is full, or the slot is the one freed last. */
+static inline bool cache_push(struct cache *cache, unsigned class, void *slot) {
+	void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
+	if (unlikely(top == atomic_load_explicit(&cache->full[class], memory_order_relaxed) || *top == slot))
+		return false;
+	top[1] = slot;
+	atomic_store_explicit(&cache->top[class], top + 1, memory_order_release);
+	return true;
+}
+
+/* A slot of a class from this thread's cache, refilled as needed. NULL: no memory. */
+void *cache_take(unsigned class);
+
+/* Frees a slot of a class, flushing as needed. The answer names a pointer that was wrong: this one, or one that was
+ * freed before and found wrong now. */
+struct wrong cache_put(unsigned class, void *slot);
+
+/* Whether the slot is the one this thread freed last in its class. */
+bool cache_freed_last(unsigned class, const void *slot);
+
+/* Empties this thread's cache and those of threads that have ended. */
+struct wrong cache_flush_all(void);
+
+/* The slots of a class that lie in caches; approximate while other threads run. */
+size_t cache_count(unsigned class);
+
+/* In the child of a fork, with every lock free: takes over what the threads left behind that are not here. */
+void cache_after_fork(void);
+
+/* Makes every call of this process take its slow path, where it can be counted. Before there are threads. */
+void cache_bypass(void);
+
+extern struct lock cache_lock;
+
+#endif

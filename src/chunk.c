@@ -1,0 +1,470 @@
+/* chunk.c (rank 4): see chunk.h. Decides under the lock; maps, unmaps and purges outside it. */
+#include "chunk.h"
+
+#include "config.h"
+#include "hold.h"
+#include "meta.h"
+#include "os.h"
+
+#include <string.h>
+
+enum {
+	FULLNESS = 4, /* quarters */
+	PLACES = (CHUNK_ORDER + 1) * FULLNESS,
+	PLACE_NONE = PLACES,
+	HOLD_BASE = 512,      /* dirty pages always kept: 2 MB */
+	HUGE_AFTER = 20,      /* chunks; one huge page more is then at most 5 % of the heap */
+	BATCH = 32,           /* runs purged in one go */
+};
+
+static struct {
+	struct list places[PLACES];
+	uint64_t mask; /* bit p: the list of place p is not empty */
+	struct list all, dirty;
+	size_t count, empty; /* chunks, and those without a live span */
+	size_t used_pages, dirty_pages, peak_pages;
+	struct hold hold;
+	bool ready;
+} chunks;
+struct lock chunk_lock = LOCK_INITIAL(RANK_CHUNKS);
+
+/* ---- bits of `touched` ---- */
+
+/* The bits [from, from + n) that lie in word w, n > 0. */
+static uint64_t word_mask(unsigned w, unsigned from, unsigned n) {
+	unsigned low = from > w * 64 ? from - w * 64 : 0;
+	unsigned high = from + n < w * 64 + 64 ? from + n - w * 64 : 64;
+	return ~(uint64_t)0 >> (64 - (high - low)) << low;
+}
+
+static unsigned count_touched(const struct chunk *chunk, unsigned page, unsigned n) {
+	unsigned count = 0;
+	for (unsigned w = page / 64; w * 64 < page + n; w++)
+		count += (unsigned)__builtin_popcountl(chunk->touched[w] & word_mask(w, page, n));
+	return count;
+}
+
+static void set_touched(struct chunk *chunk, unsigned page, unsigned n, bool touched) {
+	for (unsigned w = page / 64; w * 64 < page + n; w++) {
+		if (touched)
+			chunk->touched[w] |= word_mask(w, page, n);
+		else
+			chunk->touched[w] &= ~word_mask(w, page, n);
+	}
+}
+
+static uint16_t first_touched(const struct chunk *chunk, unsigned page) {
+	unsigned shift = page % 64;
+	uint64_t bits = chunk->touched[page / 64] >> shift;
+	if (shift > 48 && page / 64 + 1 < CHUNK_PAGES / 64)
+		bits |= chunk->touched[page / 64 + 1] << (64 - shift);
+	return (uint16_t)bits;
+}
+
+/* ---- lists ---- */
+
+static void init_lists(void) {
+	for (unsigned p = 0; p < PLACES; p++)
+		list_init(&chunks.places[p]);
+	list_init(&chunks.all);
+	list_init(&chunks.dirty);
+	chunks.ready = true;
+}
+
+/* Fuller chunks come first within an order, so that the sparse ones drain. */
+static unsigned place_of(const struct chunk *chunk) {
+	int order = buddy_largest(&chunk->buddy);
+	if (order < 0)
+		return PLACE_NONE;
+	return (unsigned)order * FULLNESS + (FULLNESS - 1 - chunk->nused * FULLNESS / (CHUNK_PAGES + 1));
+}
+
+static void unlink_place(struct chunk *chunk) {
+	if (chunk->place == PLACE_NONE)
+		return;
+	list_delete(&chunk->link);
+	if (list_empty(&chunks.places[chunk->place]))
+		chunks.mask &= ~((uint64_t)1 << chunk->place);
+	chunk->place = PLACE_NONE;
+}
+
+static void update_place(struct chunk *chunk) {
+	unsigned place = place_of(chunk);
+	if (place == chunk->place)
+		return;
+	unlink_place(chunk);
+	chunk->place = place;
+	if (place == PLACE_NONE)
+		return;
+	list_push(&chunks.places[place], &chunk->link);
+	chunks.mask |= (uint64_t)1 << place;
+}
+
+/* Adds to the pages in use, which is negative when they are freed. */
+static void add_used(struct chunk *chunk, int npages) {
+	chunks.empty -= chunk->nused == 0;
+	chunk->nused += (unsigned)npages;
+	chunks.empty += chunk->nused == 0;
+	chunks.used_pages += (size_t)npages;
+	chunks.peak_pages = max_size(chunks.peak_pages, chunks.used_pages);
+}
+
+static void add_dirty(struct chunk *chunk, int npages) {
+	bool was = chunk->ndirty > 0;
+	chunk->ndirty += (unsigned)npages;
+	chunks.dirty_pages += (size_t)npages;
+	if (!was && chunk->ndirty)
+		list_append(&chunks.dirty, &chunk->dirty_link);
+	else if (was && !chunk->ndirty)
+		list_delete(&chunk->dirty_link);
+}
+
+/* ---- making and dropping chunks ---- */
+
+static struct chunk *make_chunk(bool huge) {
+	struct chunk *chunk = meta_take(sizeof *chunk);
+	char *base = chunk ? os_map_aligned(CHUNK_SIZE, CHUNK_SIZE) : NULL;
+	if (!base || !registry_set_owner(base, CHUNK_SIZE, &chunk->owner)) {
+		if (base)
+			os_unmap(base, CHUNK_SIZE);
+		if (chunk)
+			meta_put(chunk, sizeof *chunk);
+		return NULL;
+	}
+	os_huge_pages(base, CHUNK_SIZE, huge);
+	*chunk = (struct chunk){.owner = {OWNER_CHUNK}, .base = base, .place = PLACE_NONE};
+	buddy_init(&chunk->buddy, CHUNK_PAGES, chunk->bits, chunk->links, sizeof chunk->links[0]);
+	return chunk;
+}
+
+static void attach(struct chunk *chunk) {
+	list_append(&chunks.all, &chunk->all_link);
+	chunks.count++;
+	chunks.empty++;
+	update_place(chunk);
+}
+
+static void detach(struct chunk *chunk) {
+	unlink_place(chunk);
+	list_delete(&chunk->all_link);
+	chunks.count--;
+	chunks.empty--;
+	add_dirty(chunk, -(int)chunk->ndirty);
+}
+
+/* Unmaps a detached, empty chunk. False: the kernel would not; it is purged and attached again. Takes the lock. */
+static bool drop_chunk(struct chunk *chunk) {
+	registry_clear_owner(chunk->base, CHUNK_SIZE);
+	if (os_unmap(chunk->base, CHUNK_SIZE)) {
+		meta_put(chunk, sizeof *chunk);
+		return true;
+	}
+	bool purged = os_purge(chunk->base, CHUNK_SIZE);
+	registry_set_owner(chunk->base, CHUNK_SIZE, &chunk->owner);
+	lock_take(&chunk_lock);
+	set_touched(chunk, 0, CHUNK_PAGES, !purged);
+	attach(chunk);
+	add_dirty(chunk, purged ? 0 : CHUNK_PAGES);
+	lock_release(&chunk_lock);
+	return false;
+}
+
+/* ---- giving back ---- */
+
+struct run {
+	struct chunk *chunk;
+	unsigned page, npages;
+};
+
+struct batch {
+	struct run runs[BATCH];
+	unsigned n;
+};
+
+static size_t allowed_empty(void) { return 1 + chunks.count / 8; }
+static size_t dirty_limit(void) { return hold_limit(&chunks.hold, HOLD_BASE, chunks.used_pages); }
+static bool holds_too_much(void) {
+	return chunks.dirty_pages > dirty_limit() || chunks.empty > allowed_empty();
+}
+
+/* An empty chunk, or NULL: it has the one place of order 9, where nothing is used. */
+static struct chunk *find_empty(void) {
+	struct list *list = &chunks.places[CHUNK_ORDER * FULLNESS + FULLNESS - 1];
+	return list_empty(list) ? NULL : CONTAINER(list->next, struct chunk, link);
+}
+
+/* Takes the dirty free blocks of one chunk, as far as the batch has room, so that nobody else uses them. */
+static void withdraw_from(struct chunk *chunk, struct batch *batch) {
+	for (unsigned page = 0; page < CHUNK_PAGES && batch->n < BATCH;) {
+		struct buddy_block block = buddy_at(&chunk->buddy, page);
+		unsigned npages = 1u << block.order;
+		unsigned dirty = block.is_free == 1 ? count_touched(chunk, page, npages) : 0;
+		if (dirty) {
+			buddy_take_at(&chunk->buddy, page, npages);
+			add_used(chunk, (int)npages);
+			add_dirty(chunk, -(int)dirty);
+			batch->runs[batch->n++] = (struct run){chunk, page, npages};
+		}
+		page += npages;
+	}
+	update_place(chunk);
+}
+
+static void withdraw(struct batch *batch, size_t keep) {
+	batch->n = 0;
+	while (batch->n < BATCH && chunks.dirty_pages > keep)
+		withdraw_from(CONTAINER(chunks.dirty.next, struct chunk, dirty_link), batch);
+}
+
+/* Purges the batch, without the lock; then puts its runs back, with it. False: nothing could be purged. */
+static bool purge(struct batch *batch) {
+	bool purged[BATCH], any = false;
+	for (unsigned i = 0; i < batch->n; i++) {
+		struct run *run = &batch->runs[i];
+		purged[i] = os_purge(run->chunk->base + run->page * PAGE_SIZE, run->npages * PAGE_SIZE);
+		any |= purged[i];
+	}
+	lock_take(&chunk_lock);
+	for (unsigned i = 0; i < batch->n; i++) {
+		struct run *run = &batch->runs[i];
+		if (purged[i]) {
+			hold_note_returned(&chunks.hold, count_touched(run->chunk, run->page, run->npages));
+			set_touched(run->chunk, run->page, run->npages, false);
+		}
+		buddy_put(&run->chunk->buddy, run->page, run->npages);
+		add_used(run->chunk, -(int)run->npages);
+		add_dirty(run->chunk, (int)count_touched(run->chunk, run->page, run->npages));
+		update_place(run->chunk);
+	}
+	lock_release(&chunk_lock);
+	return any;
+}
+
+/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`; true when any memory went back. */
+static bool give_back(size_t keep, size_t keep_empty) {
+	struct batch batch;
+	bool any = false, going = true;
+	while (going) {
+		lock_take(&chunk_lock);
+		bool too_dirty = chunks.dirty_pages > keep;
+		struct chunk *empty = too_dirty || chunks.empty > keep_empty ? find_empty() : NULL;
+		if (empty) {
+			hold_note_returned(&chunks.hold, empty->ndirty);
+			detach(empty);
+		} else if (too_dirty) {
+			withdraw(&batch, keep);
+		}
+		lock_release(&chunk_lock);
+		if (!empty && !too_dirty)
+			return any;
+		going = empty ? drop_chunk(empty) : purge(&batch);
+		any |= going;
+	}
+	return any;
+}
+
+static COLD void give_back_excess(void) {
+	lock_take(&chunk_lock);
+	hold_decay(&chunks.hold);
+	size_t limit = dirty_limit(), empty = allowed_empty();
+	bool too_dirty = chunks.dirty_pages > limit;
+	lock_release(&chunk_lock);
+	give_back(too_dirty ? limit / 2 : limit, empty);
+}
+
+bool chunk_trim(void) { return give_back(0, 0); }
+
+/* ---- spans ---- */
+
+static struct chunk *find_chunk(unsigned order) {
+	uint64_t candidates = chunks.mask >> order * FULLNESS;
+	if (!candidates)
+		return NULL;
+	unsigned place = order * FULLNESS + (unsigned)__builtin_ctzl(candidates);
+	return CONTAINER(chunks.places[place].next, struct chunk, link);
+}
+
+/* Marks [page, page + npages) as live pages of a span; they are taken already. */
+static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
+	unsigned dirty = count_touched(chunk, page, npages);
+	add_used(chunk, (int)npages);
+	add_dirty(chunk, -(int)dirty);
+	hold_note_wanted(&chunks.hold, npages - dirty);
+	update_place(chunk);
+}
+
+/* Frees pages that may hold data where `touched` has a bit (of the first 16; further pages all do). */
+static void put_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t touched) {
+	set_touched(chunk, page, npages, true);
+	for (unsigned i = 0; i < 16 && i < npages; i++)
+		if (!(touched >> i & 1))
+			set_touched(chunk, page + i, 1, false);
+	buddy_put(&chunk->buddy, page, npages);
+	add_used(chunk, -(int)npages);
+	add_dirty(chunk, (int)count_touched(chunk, page, npages));
+	update_place(chunk);
+}
+
+static struct span take_from(struct chunk *chunk, unsigned npages, unsigned align_order) {
+	unsigned page = buddy_take(&chunk->buddy, npages, align_order);
+	struct span span = {
+		.base = chunk->base + page * PAGE_SIZE,
+		.chunk = chunk,
+		.fresh = count_touched(chunk, page, npages) == 0,
+		.touched = first_touched(chunk, page),
+	};
+	chunk->npages_at[page] = (uint16_t)npages;
+	account_taken(chunk, page, npages);
+	return span;
+}
+
+struct span chunk_take(unsigned npages, unsigned align_order) {
+	unsigned order = ceil_log2(npages);
+	order = order > align_order ? order : align_order;
+	lock_take(&chunk_lock);
+	if (unlikely(!chunks.ready))
+		init_lists();
+	struct chunk *chunk = find_chunk(order);
+	if (!chunk) {
+		bool dense = chunks.used_pages * 8 >= chunks.count * CHUNK_PAGES * 7;
+		bool huge = config.huge_pages && dense && chunks.count >= HUGE_AFTER;
+		lock_release(&chunk_lock);
+		chunk = make_chunk(huge);
+		if (!chunk)
+			return (struct span){.base = NULL};
+		lock_take(&chunk_lock);
+		attach(chunk);
+	}
+	struct span span = take_from(chunk, npages, align_order);
+	lock_release(&chunk_lock);
+	return span;
+}
+
+void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t touched) {
+	unsigned page = chunk_page(base);
+	lock_take(&chunk_lock);
+	chunk->npages_at[page] = 0;
+	put_pages(chunk, page, npages, touched);
+	bool too_much = holds_too_much();
+	lock_release(&chunk_lock);
+	if (unlikely(too_much))
+		give_back_excess();
+}
+
+unsigned chunk_span_at(struct chunk *chunk, const void *address) {
+	if ((uintptr_t)address % PAGE_SIZE)
+		return 0;
+	lock_take(&chunk_lock);
+	unsigned npages = chunk->npages_at[chunk_page(address)];
+	lock_release(&chunk_lock);
+	return npages;
+}
+
+bool chunk_put_at(struct chunk *chunk, const void *address) {
+	if ((uintptr_t)address % PAGE_SIZE)
+		return false;
+	unsigned page = chunk_page(address);
+	lock_take(&chunk_lock);
+	unsigned npages = chunk->npages_at[page];
+	if (npages) {
+		chunk->npages_at[page] = 0;
+		put_pages(chunk, page, npages, UINT16_MAX);
+	}
+	bool too_much = holds_too_much();
+	lock_release(&chunk_lock);
+	if (unlikely(too_much))
+		give_back_excess();
+	return npages != 0;
+}
+
+bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
+	unsigned page = chunk_page(address);
+	bool resized = true;
+	lock_take(&chunk_lock);
+	unsigned old = chunk->npages_at[page];
+	if (npages > old) {
+		resized = page + npages <= CHUNK_PAGES && buddy_take_at(&chunk->buddy, page + old, npages - old);
+		if (resized)
+			account_taken(chunk, page + old, npages - old);
+	} else if (npages < old) {
+		set_touched(chunk, page + npages, old - npages, true);
+		buddy_trim(&chunk->buddy, page, old, npages);
+		add_used(chunk, -(int)(old - npages));
+		add_dirty(chunk, (int)(old - npages));
+		update_place(chunk);
+	}
+	if (resized)
+		chunk->npages_at[page] = (uint16_t)npages;
+	bool too_much = holds_too_much();
+	lock_release(&chunk_lock);
+	if (unlikely(too_much))
+		give_back_excess();
+	return resized;
+}
+
+char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npages) {
+	unsigned at = chunk_page(address), page = at;
+	lock_take(&chunk_lock);
+	while (page > 0 && !chunk->npages_at[page])
+		page--;
+	*npages = chunk->npages_at[page];
+	lock_release(&chunk_lock);
+	return *npages > at - page ? chunk->base + page * PAGE_SIZE : NULL;
+}
+
+struct chunk_totals chunk_count(void) {
+	lock_take(&chunk_lock);
+	struct chunk_totals totals = {chunks.count, chunks.used_pages, chunks.dirty_pages, chunks.peak_pages};
+	lock_release(&chunk_lock);
+	return totals;
+}
+
+/* ---- checking ---- */
+
+/* The free pages of a chunk, counted block by block, and how many of them are dirty. */
+static unsigned count_free(const struct chunk *chunk, unsigned *dirty) {
+	unsigned free_pages = 0;
+	*dirty = 0;
+	for (unsigned page = 0; page < CHUNK_PAGES;) {
+		struct buddy_block block = buddy_at(&chunk->buddy, page);
+		unsigned npages = 1u << block.order;
+		if (block.is_free == 1) {
+			free_pages += npages;
+			*dirty += count_touched(chunk, page, npages);
+		}
+		page += npages;
+	}
+	return free_pages;
+}
+
+static int check_one(const struct chunk *chunk) {
+	unsigned dirty, spans = 0;
+	int broken = buddy_check(&chunk->buddy);
+	if (broken)
+		return broken;
+	if (chunk->place != place_of(chunk))
+		return 10;
+	if (count_free(chunk, &dirty) != CHUNK_PAGES - chunk->nused)
+		return 11;
+	if (dirty != chunk->ndirty)
+		return 12;
+	for (unsigned page = 0; page < CHUNK_PAGES; page++)
+		spans += chunk->npages_at[page];
+	return spans <= chunk->nused ? 0 : 13; /* less while a purge has withdrawn some */
+}
+
+int chunk_check(void) {
+	size_t count = 0, used = 0, dirty = 0;
+	if (!chunks.ready)
+		return 0;
+	for (struct list *at = chunks.all.next; at != &chunks.all; at = at->next) {
+		const struct chunk *chunk = CONTAINER(at, struct chunk, all_link);
+		int broken = check_one(chunk);
+		if (broken)
+			return broken;
+		count++;
+		used += chunk->nused;
+		dirty += chunk->ndirty;
+	}
+	return count == chunks.count && used == chunks.used_pages && dirty == chunks.dirty_pages ? 0 : 14;
+}

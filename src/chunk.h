@@ -1,0 +1,82 @@
+/* chunk.h (rank 4): 2 MB chunks of 512 pages, and the search across them. Hands out spans of pages.
+ *
+ * C1. Everything here is guarded by chunk_lock, but for slab_of_page, which the heap of the slab guards.
+ * C2. A chunk is on the list of its place: (largest free order, how full). A chunk without a free page is on none.
+ * C3. npages_at[p] is the length of the live span that starts at page p, else 0.
+ * C4. Bit p of `touched` is meaningful for free pages: set means that it may hold data (it is "dirty"), clear that
+ *     it reads as zero. ndirty counts the free pages that are set.
+ * C5. The records lie outside the chunk; a purge or a stray write cannot reach them.
+ */
+#ifndef CHUNK_H
+#define CHUNK_H
+
+#include "../include/buddy.h"
+#include "list.h"
+#include "lock.h"
+#include "registry.h"
+
+struct slab;
+
+struct chunk {
+	struct owner owner;
+	unsigned nused;  /* pages in live spans */
+	unsigned ndirty; /* free pages that may hold data */
+	unsigned place;  /* which list, or PLACE_NONE */
+	char *base;
+	struct list link;       /* the list of its place */
+	struct list all_link;   /* every chunk */
+	struct list dirty_link; /* chunks with ndirty > 0, the longest so first; else unlinked */
+	struct buddy buddy;
+	uint64_t touched[CHUNK_PAGES / 64];
+	uint32_t bits[BUDDY_WORDS(CHUNK_PAGES)];
+	uint16_t npages_at[CHUNK_PAGES];
+	struct slab *slab_of_page[CHUNK_PAGES];
+	struct buddy_link links[CHUNK_PAGES];
+};
+
+/* A run of pages as it is handed out. */
+struct span {
+	char *base; /* NULL: no memory */
+	struct chunk *chunk;
+	bool fresh;       /* every byte is zero */
+	uint16_t touched; /* which of its first 16 pages may hold data */
+};
+
+struct chunk_totals {
+	size_t chunks, used_pages, dirty_pages, peak_pages;
+};
+
+/* A span of npages (1 … 512), its address a multiple of 2^align_order pages (0 … 9). Any thread. */
+struct span chunk_take(unsigned npages, unsigned align_order);
+
+/* Gives a live span back. `touched`: which of its first 16 pages may hold data; of further pages all may. */
+void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t touched);
+
+/* The pages of the live span that starts at the address, or 0. */
+unsigned chunk_span_at(struct chunk *chunk, const void *address);
+
+/* Frees the span that starts at the address; false when none does. */
+bool chunk_put_at(struct chunk *chunk, const void *address);
+
+/* Makes the span at the address npages long where it lies; false when the neighbour is not free. */
+bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages);
+
+/* The live span around an address: its base (NULL: the page is free) and pages. Only for messages. */
+char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npages);
+
+/* Gives every free page back to the kernel; true when there was one. */
+bool chunk_trim(void);
+
+struct chunk_totals chunk_count(void);
+
+/* The page of its chunk in which an address lies. */
+static inline unsigned chunk_page(const void *address) {
+	return (unsigned)((uintptr_t)address >> PAGE_SHIFT) % CHUNK_PAGES;
+}
+
+extern struct lock chunk_lock;
+
+/* Verifies C2 … C4 and the buddy trees: 0, or the number of what fails (1 … 9 from the buddy). Lock held. */
+int chunk_check(void);
+
+#endif

@@ -1,0 +1,24 @@
+/* config.h (rank 0): what BUDDYMALLOC_CONF can change: "option:value,option:value".
+ *
+ *	stats:1        print an account of the heap on stderr at exit (slower: every call is counted)
+ *	huge_pages:0   never ask the kernel for huge pages
+ *	hold:PERCENT   free memory kept for reuse, in percent of the live memory (0 … 1000; default 6)
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "base.h"
+
+struct config {
+	bool stats;
+	bool huge_pages;
+	size_t hold; /* percent */
+};
+
+extern struct config config;
+
+/* Reads the text of the variable (NULL: nothing set). What it does not know is named once on stderr and ignored.
+ * To be called once, before the program has threads. */
+void config_read(const char *text);
+
+#endif

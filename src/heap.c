@@ -1,0 +1,414 @@
+/* heap.c (rank 5): see heap.h. */
+#include "heap.h"
+
+#include "chunk.h"
+#include "hold.h"
+#include "meta.h"
+#include "os.h"
+#include "slab.h"
+
+#include <string.h>
+
+enum {
+	QUARTERS = 4,
+	BUCKET_NONE = QUARTERS,
+	BUCKET_SWEPT, /* chained by a sweep: its links are not a list's */
+	TRANSFER_BYTES = 64 * 1024, /* of slots in one transfer stack */
+	TRANSFER_SLOTS = 512,       /* in one transfer stack */
+	SWEEP_BASE = 64,            /* pages of free slots that are never swept: 256 KB per class */
+	SWEEP_SLABS = 4096,         /* looked at in one sweep */
+};
+
+struct heap {
+	_Alignas(CACHE_LINE) struct lock lock;
+	bool ready;
+	unsigned ntransfer;
+	void **transfer;                /* TRANSFER_SLOTS places, made when first needed */
+	struct list quarters[QUARTERS]; /* 0: up to a quarter free, … 3: more than three quarters */
+	size_t nslabs, npages, untouched, nslots, nfree;
+	size_t unsweepable; /* pages of free slots that the last sweep could not purge */
+	struct hold hold;
+};
+
+static struct heap heaps[CLASSES] = {[0 ... CLASSES - 1] = {.lock = LOCK_INITIAL(RANK_HEAP)}};
+static _Atomic bool transfer_wanted;
+
+void heap_set_transfer(bool wanted) { atomic_store_explicit(&transfer_wanted, wanted, memory_order_relaxed); }
+
+/* ---- lists by fullness ---- */
+
+static unsigned quarter_of(const struct slab *slab) {
+	if (!slab->nfree)
+		return BUCKET_NONE;
+	return ((unsigned)slab->nfree * QUARTERS - 1) / slab->nslots;
+}
+
+static void unlink_slab(struct slab *slab) {
+	if (slab->bucket != BUCKET_NONE)
+		list_delete(&slab->link);
+	slab->bucket = BUCKET_NONE;
+}
+
+static void update_quarter(struct heap *heap, struct slab *slab) {
+	unsigned quarter = quarter_of(slab);
+	if (quarter == slab->bucket || slab->bucket == BUCKET_SWEPT)
+		return;
+	unlink_slab(slab);
+	slab->bucket = (unsigned char)quarter;
+	if (quarter != BUCKET_NONE)
+		list_push(&heap->quarters[quarter], &slab->link);
+}
+
+static struct slab *fullest(struct heap *heap) {
+	for (unsigned q = 0; q < QUARTERS; q++)
+		if (!list_empty(&heap->quarters[q]))
+			return CONTAINER(heap->quarters[q].next, struct slab, link);
+	return NULL;
+}
+
+/* ---- making and dropping slabs ---- */
+
+static size_t untouched_pages(const struct slab *slab) {
+	return slab->npages - (size_t)__builtin_popcount(slab->touched);
+}
+
+static struct slab *make_slab_of(unsigned class, unsigned npages) {
+	size_t record_size = slab_record_size((unsigned)(npages * PAGE_SIZE / class_size(class)));
+	struct slab *slab = meta_take(record_size);
+	if (!slab)
+		return NULL;
+	struct span span = chunk_take(npages, 0);
+	if (!span.base) {
+		meta_put(slab, record_size);
+		return NULL;
+	}
+	slab_init(slab, span.base, class_size(class), npages,
+		  (uint16_t)(span.touched & ((1u << npages) - 1)));
+	slab->class = (unsigned char)class;
+	slab->bucket = BUCKET_NONE;
+	unsigned page = chunk_page(span.base);
+	for (unsigned i = 0; i < npages; i++)
+		span.chunk->slab_of_page[page + i] = slab;
+	registry_set_class(span.base, npages, class);
+	return slab;
+}
+
+/* Small programs stay small: a slab grows with what its class has already. */
+static struct slab *make_slab(unsigned class, size_t class_pages) {
+	unsigned want = 1;
+	while (want < SLAB_MAX_PAGES && want * 4 <= class_pages)
+		want *= 2;
+	struct slab *slab = make_slab_of(class, class_slab_pages(class, want));
+	if (!slab && class_slab_pages(class, 1) < class_slab_pages(class, want))
+		slab = make_slab_of(class, class_slab_pages(class, 1));
+	return slab;
+}
+
+static void attach(struct heap *heap, struct slab *slab) {
+	heap->nslabs++;
+	heap->npages += slab->npages;
+	heap->untouched += untouched_pages(slab);
+	heap->nslots += slab->nslots;
+	heap->nfree += slab->nfree;
+	update_quarter(heap, slab);
+}
+
+static void detach(struct heap *heap, struct slab *slab) {
+	unlink_slab(slab);
+	heap->nslabs--;
+	heap->npages -= slab->npages;
+	heap->untouched -= untouched_pages(slab);
+	heap->nslots -= slab->nslots;
+	heap->nfree -= slab->nfree;
+}
+
+/* Gives back detached slabs, chained by link.next. Without the lock. */
+static void drop_slabs(struct list *chain) {
+	while (chain) {
+		struct slab *slab = CONTAINER(chain, struct slab, link);
+		chain = chain->next;
+		struct chunk *chunk = (struct chunk *)registry_owner(slab->base);
+		registry_set_class(slab->base, slab->npages, 0);
+		for (unsigned i = 0; i < slab->npages; i++)
+			chunk->slab_of_page[chunk_page(slab->base) + i] = NULL;
+		chunk_put(chunk, slab->base, slab->npages, slab->touched);
+		meta_put(slab, slab_record_size(slab->nslots));
+	}
+}
+
+struct slab *heap_slab_of(const void *address) {
+	struct owner *owner = registry_owner(address);
+	if (unlikely(!owner || owner->kind != OWNER_CHUNK))
+		return NULL;
+	return ((struct chunk *)owner)->slab_of_page[chunk_page(address)];
+}
+
+/* ---- the transfer stack ---- */
+
+static unsigned transfer_capacity(unsigned class) {
+	return (unsigned)min_size(TRANSFER_SLOTS, TRANSFER_BYTES / class_size(class));
+}
+
+static unsigned transfer_take(struct heap *heap, void **slots, unsigned n) {
+	n = (unsigned)min_size(n, heap->ntransfer);
+	heap->ntransfer -= n;
+	if (n)
+		memcpy(slots, heap->transfer + heap->ntransfer, n * sizeof *slots);
+	return n;
+}
+
+static bool transfer_put(struct heap *heap, unsigned class, void *const *slots, unsigned n) {
+	if (!atomic_load_explicit(&transfer_wanted, memory_order_relaxed))
+		return false;
+	if (heap->ntransfer + n > transfer_capacity(class))
+		return false;
+	if (!heap->transfer)
+		heap->transfer = meta_take(TRANSFER_SLOTS * sizeof *heap->transfer);
+	if (!heap->transfer)
+		return false;
+	memcpy(heap->transfer + heap->ntransfer, slots, n * sizeof *slots);
+	heap->ntransfer += n;
+	return true;
+}
+
+/* ---- refill and flush ---- */
+
+/* Lock held. */
+static unsigned take_from_slabs(struct heap *heap, void **slots, unsigned n) {
+	unsigned taken = 0;
+	struct slab *slab;
+	while (taken < n && (slab = fullest(heap))) {
+		size_t untouched = untouched_pages(slab);
+		taken += slab_take(slab, slots + taken, n - taken);
+		untouched -= untouched_pages(slab);
+		heap->untouched -= untouched;
+		hold_note_wanted(&heap->hold, untouched);
+		update_quarter(heap, slab);
+	}
+	heap->nfree -= taken;
+	return taken;
+}
+
+static void init_heap(struct heap *heap) {
+	for (unsigned q = 0; q < QUARTERS; q++)
+		list_init(&heap->quarters[q]);
+	heap->ready = true;
+}
+
+unsigned heap_refill(unsigned class, void **slots, unsigned n) {
+	struct heap *heap = &heaps[class];
+	lock_take(&heap->lock);
+	if (unlikely(!heap->ready))
+		init_heap(heap);
+	unsigned taken = transfer_take(heap, slots, n);
+	if (!taken)
+		taken = take_from_slabs(heap, slots, n);
+	size_t class_pages = heap->npages;
+	lock_release(&heap->lock);
+	if (taken)
+		return taken;
+	struct slab *slab = make_slab(class, class_pages);
+	if (!slab)
+		return 0;
+	lock_take(&heap->lock);
+	attach(heap, slab);
+	taken = take_from_slabs(heap, slots, n);
+	lock_release(&heap->lock);
+	return taken;
+}
+
+/* Frees one slot into its slab; a slab that is wholly free then is detached and put on the chain. Lock held. */
+static bool put_slot(struct heap *heap, unsigned class, const void *slot, struct list **chain) {
+	struct slab *slab = registry_class(slot) == class ? heap_slab_of(slot) : NULL;
+	if (unlikely(!slab || slab_put(slab, slot) != SLAB_OK))
+		return false;
+	heap->nfree++;
+	if (slab->nfree < slab->nslots) {
+		update_quarter(heap, slab);
+		return true;
+	}
+	detach(heap, slab);
+	slab->link.next = *chain;
+	*chain = &slab->link;
+	return true;
+}
+
+static size_t dirty_pages(const struct heap *heap, unsigned class) {
+	size_t free_pages = heap->nfree * class_size(class) >> PAGE_SHIFT;
+	return free_pages > heap->untouched ? free_pages - heap->untouched : 0;
+}
+
+/* Whether so many slots lie free in touched pages that looking for empty pages among them pays. Lock held. */
+static bool wants_sweep(struct heap *heap, unsigned class) {
+	size_t dirty = dirty_pages(heap, class);
+	if (dirty <= SWEEP_BASE)
+		return false;
+	heap->unsweepable = min_size(heap->unsweepable, dirty);
+	size_t live = heap->npages - heap->untouched;
+	return dirty - heap->unsweepable > hold_limit(&heap->hold, SWEEP_BASE, live);
+}
+
+static bool sweep(struct heap *heap, unsigned class);
+
+struct wrong heap_flush(unsigned class, void *const *slots, unsigned n) {
+	struct heap *heap = &heaps[class];
+	struct list *chain = NULL;
+	struct wrong wrong = {.slot = NULL};
+	lock_take(&heap->lock);
+	if (transfer_put(heap, class, slots, n)) {
+		lock_release(&heap->lock);
+		return wrong;
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (unlikely(!put_slot(heap, class, slots[i], &chain)) && !wrong.slot)
+			wrong = (struct wrong){slots[i], class};
+	bool dirty = wants_sweep(heap, class);
+	lock_release(&heap->lock);
+	drop_slabs(chain);
+	if (unlikely(dirty))
+		sweep(heap, class);
+	return wrong;
+}
+
+/* ---- sweeping: purging empty pages inside slabs that are partly used ---- */
+
+/* Withdraws the empty pages of the sparser slabs and chains those slabs. Lock held. */
+static struct list *withdraw(struct heap *heap) {
+	struct list *chain = NULL;
+	unsigned looked = 0;
+	for (unsigned q = QUARTERS; q-- > 0;) {
+		struct list *head = &heap->quarters[q], *next;
+		for (struct list *at = head->next; at != head && looked < SWEEP_SLABS; at = next, looked++) {
+			struct slab *slab = CONTAINER(at, struct slab, link);
+			next = at->next;
+			uint16_t empty = slab_empty_pages(slab);
+			if (!empty)
+				continue;
+			unsigned before = slab->nfree;
+			slab_withdraw(slab, empty);
+			heap->nfree -= before - slab->nfree;
+			unlink_slab(slab);
+			slab->bucket = BUCKET_SWEPT;
+			slab->link.next = chain;
+			chain = &slab->link;
+		}
+	}
+	return chain;
+}
+
+/* Purges the withdrawn pages of a slab, run by run; which of them are zero now. */
+static uint16_t purge_withdrawn(const struct slab *slab) {
+	unsigned pages = slab->withdrawn, purged = 0;
+	while (pages) {
+		unsigned first = (unsigned)__builtin_ctz(pages);
+		unsigned n = (unsigned)__builtin_ctz(~(pages >> first));
+		unsigned run = ((1u << n) - 1) << first;
+		if (os_purge(slab->base + first * PAGE_SIZE, n * PAGE_SIZE))
+			purged |= run;
+		pages &= ~run;
+	}
+	return (uint16_t)purged;
+}
+
+/* Puts a purged slab back. Lock held. */
+static void restore(struct heap *heap, struct slab *slab, uint16_t purged, struct list **empty) {
+	unsigned before = slab->nfree;
+	slab_restore(slab, purged);
+	heap->nfree += slab->nfree - before;
+	heap->untouched += (size_t)__builtin_popcount(purged);
+	slab->bucket = BUCKET_NONE;
+	if (slab->nfree < slab->nslots) {
+		update_quarter(heap, slab);
+		return;
+	}
+	detach(heap, slab);
+	slab->link.next = *empty;
+	*empty = &slab->link;
+}
+
+static COLD bool sweep(struct heap *heap, unsigned class) {
+	lock_take(&heap->lock);
+	hold_decay(&heap->hold);
+	struct list *chain = withdraw(heap), *empty = NULL, *next;
+	lock_release(&heap->lock);
+	size_t purged = 0;
+	for (struct list *at = chain; at; at = next) {
+		struct slab *slab = CONTAINER(at, struct slab, link);
+		uint16_t pages = purge_withdrawn(slab);
+		purged += (size_t)__builtin_popcount(pages);
+		next = at->next;
+		lock_take(&heap->lock);
+		restore(heap, slab, pages, &empty);
+		lock_release(&heap->lock);
+	}
+	lock_take(&heap->lock);
+	hold_note_returned(&heap->hold, purged);
+	heap->unsweepable = dirty_pages(heap, class);
+	lock_release(&heap->lock);
+	drop_slabs(empty);
+	return purged != 0;
+}
+
+static void empty_transfer(struct heap *heap, unsigned class) {
+	struct list *chain = NULL;
+	lock_take(&heap->lock);
+	while (heap->ntransfer)
+		put_slot(heap, class, heap->transfer[--heap->ntransfer], &chain);
+	lock_release(&heap->lock);
+	drop_slabs(chain);
+}
+
+bool heap_trim(void) {
+	bool any = false;
+	for (unsigned class = 1; class < CLASSES; class++) {
+		if (!heaps[class].ready)
+			continue;
+		empty_transfer(&heaps[class], class);
+		any |= sweep(&heaps[class], class);
+	}
+	return any;
+}
+
+/* ---- the rest ---- */
+
+struct heap_totals heap_count(unsigned class) {
+	struct heap *heap = &heaps[class];
+	lock_take(&heap->lock);
+	struct heap_totals totals = {.slabs = heap->nslabs,
+				     .slab_pages = heap->npages,
+				     .untouched_pages = heap->untouched,
+				     .slots = heap->nslots,
+				     .free_slots = heap->nfree,
+				     .transfer_slots = heap->ntransfer};
+	lock_release(&heap->lock);
+	return totals;
+}
+
+void heap_lock_all(void) {
+	for (unsigned class = 0; class < CLASSES; class++)
+		lock_take_for_fork(&heaps[class].lock);
+}
+
+void heap_unlock_all(void) {
+	for (unsigned class = CLASSES; class-- > 0;)
+		lock_release_after_fork(&heaps[class].lock);
+}
+
+bool heap_check(unsigned class) {
+	struct heap *heap = &heaps[class];
+	bool good = true;
+	size_t free_on_lists = 0;
+	lock_take(&heap->lock);
+	for (unsigned q = 0; heap->ready && q < QUARTERS; q++) {
+		for (struct list *at = heap->quarters[q].next; at != &heap->quarters[q]; at = at->next) {
+			const struct slab *slab = CONTAINER(at, struct slab, link);
+			good = good && slab_check(slab) && slab->bucket == q && quarter_of(slab) == q &&
+			       slab->class == class && slab->nfree < slab->nslots &&
+			       heap_slab_of(slab->base) == slab && registry_class(slab->base) == class;
+			free_on_lists += slab->nfree;
+		}
+	}
+	good = good && free_on_lists == heap->nfree && heap->untouched <= heap->npages;
+	lock_release(&heap->lock);
+	return good;
+}

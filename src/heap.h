@@ -1,0 +1,56 @@
+/* heap.h (rank 5): one heap per size class: a lock, its slabs by fullness, and a transfer stack of free slots on
+ * their way from one thread's cache to another's.
+ *
+ * H1. A heap's lock guards its slabs, its lists, its transfer stack, and slab_of_page of its slabs' pages.
+ * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab without taken slots
+ *     is given back at once; a slab being swept is on no list until it is restored.
+ * H3. untouched is the number of its slabs' pages that are fresh from the kernel.
+ */
+#ifndef HEAP_H
+#define HEAP_H
+
+#include "base.h"
+#include "lock.h"
+#include "sizeclass.h"
+
+struct slab;
+
+/* The slots that a batch has at most. */
+enum { BATCH_MAX = 128 };
+
+/* What a class of blocks holds; bytes. */
+struct heap_totals {
+	size_t slabs, slab_pages, untouched_pages, slots, free_slots, transfer_slots;
+};
+
+/* Takes up to n slots of a class, lowest addresses first; returns how many, 0 when there is no memory. Any thread. */
+unsigned heap_refill(unsigned class, void **slots, unsigned n);
+
+/* A pointer that was freed as a slot of a class and was no taken slot of it; NULL: none. */
+struct wrong {
+	const void *slot;
+	unsigned class;
+};
+
+/* Frees n slots of a class. The answer names the first that was wrong; the others are freed all the same. */
+struct wrong heap_flush(unsigned class, void *const *slots, unsigned n);
+
+/* The slab whose page the address lies on, or NULL. Read without a lock: right for a live slot. */
+struct slab *heap_slab_of(const void *address);
+
+/* Keeps flushed batches for other threads, or not: worthless while there is one thread. */
+void heap_set_transfer(bool wanted);
+
+/* Empties the transfer stacks and purges every empty page inside slabs; true when one was. */
+bool heap_trim(void);
+
+struct heap_totals heap_count(unsigned class);
+
+/* Every heap's lock, in rising class. */
+void heap_lock_all(void);
+void heap_unlock_all(void);
+
+/* Verifies H2 and H3 and every slab of the class; takes the lock. */
+bool heap_check(unsigned class);
+
+#endif

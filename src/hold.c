@@ -1,0 +1,40 @@
+/* hold.c (rank 2): see hold.h. */
+#include "hold.h"
+
+#include "config.h"
+#include "os.h"
+
+enum { REGRET_MS = 1000 };
+
+size_t hold_limit(const struct hold *hold, size_t base, size_t live) {
+	return base + live * config.hold / 100 + hold->regretted;
+}
+
+void hold_note_returned(struct hold *hold, size_t npages) {
+	hold->returned += npages;
+	hold->returned_at = os_milliseconds();
+}
+
+void hold_note_wanted(struct hold *hold, size_t npages) {
+	if (!hold->returned)
+		return;
+	uint64_t now = os_milliseconds();
+	if (now - hold->returned_at > REGRET_MS) {
+		hold->returned = 0;
+		return;
+	}
+	size_t regretted = min_size(npages, hold->returned);
+	hold->returned -= regretted;
+	hold->regretted += regretted;
+	hold->regretted_at = now;
+}
+
+void hold_decay(struct hold *hold) {
+	if (!hold->regretted)
+		return;
+	uint64_t now = os_milliseconds();
+	if (now - hold->regretted_at <= REGRET_MS)
+		return;
+	hold->regretted /= 2;
+	hold->regretted_at = now;
+}

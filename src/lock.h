@@ -1,0 +1,33 @@
+/* lock.h (rank 0): a small mutex: spin a little, then sleep on a futex. Source: Drepper, "Futexes are
+ * tricky" (2011), mutex 3.
+ *
+ * L1. Locks are taken in rising rank (enum lock_rank); debug builds check it at every take.
+ * L2. Of one rank a thread holds one lock at most, except in fork, which holds them all.
+ * L3. Between lock_own_for_fork and lock_disown_after_fork the forking thread owns every lock, so that the
+ *     atfork handlers of other libraries, which run inside that time, may allocate: take and release are
+ *     then no-ops for it.
+ */
+#ifndef LOCK_H
+#define LOCK_H
+
+#include "base.h"
+
+#include <stdatomic.h>
+
+enum lock_rank { RANK_CACHES, RANK_HEAP, RANK_CHUNKS, RANK_LARGE, RANK_META };
+
+struct lock {
+	atomic_uint state; /* 0 free, 1 held, 2 held and somebody may sleep on it */
+	enum lock_rank rank;
+};
+
+#define LOCK_INITIAL(r) {.rank = (r)}
+
+void lock_take(struct lock *lock);
+void lock_release(struct lock *lock);
+void lock_take_for_fork(struct lock *lock); /* without the check of L1 and L2 */
+void lock_release_after_fork(struct lock *lock);
+void lock_own_for_fork(void);
+void lock_disown_after_fork(void);
+
+#endif

@@ -1,0 +1,177 @@
+/* malloc.c (rank 8): see malloc.h. */
+#include "malloc.h"
+
+#include "account.h"
+#include "chunk.h"
+#include "config.h"
+#include "large.h"
+#include "misuse.h"
+#include "slab.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	MEDIUM_MAX = 1024 * 1024, /* a larger block has a mapping of its own */
+	SHRINK_IN_PLACE = 2,      /* a slot is kept until the request falls below 1/2 of it */
+};
+
+static void *no_memory(void) {
+	errno = ENOMEM;
+	return NULL;
+}
+
+static void stop_if_wrong(struct wrong wrong) {
+	if (unlikely(wrong.slot))
+		misuse_of_slot(wrong.slot, wrong.class);
+}
+
+/* ---- taking ---- */
+
+/* A block over SMALL_MAX, or one whose alignment no slot has. */
+static void *take_pages(size_t size, size_t align, bool *fresh) {
+	size_t npages = max_size(bytes_to_pages(size), 1);
+	if (size > MEDIUM_MAX || align > MEDIUM_MAX)
+		return large_take(size, align, fresh);
+	struct span span = chunk_take((unsigned)npages, align > PAGE_SIZE ? ceil_log2(align / PAGE_SIZE) : 0);
+	*fresh = span.fresh;
+	return span.base;
+}
+
+static void *take_once(size_t size, size_t align, bool *fresh) {
+	unsigned class = align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
+	*fresh = false;
+	void *slot = class ? cache_take(class) : NULL;
+	return slot ? slot : take_pages(size, align, fresh);
+}
+
+static COLD void *take(size_t size, size_t align, bool *fresh) {
+	if (size > PTRDIFF_MAX - align || size > PTRDIFF_MAX - CHUNK_SIZE)
+		return no_memory();
+	int saved = errno;
+	void *block = take_once(size, align, fresh);
+	if (unlikely(!block) && trim()) /* what threads and stacks hold may make the room */
+		block = take_once(size, align, fresh);
+	errno = saved;
+	if (unlikely(!block))
+		return no_memory();
+	if (unlikely(config.stats))
+		account_taken(size, usable_size(block));
+	return block;
+}
+
+void *allocate_slow(size_t size) {
+	bool fresh;
+	return take(size, QUANTUM, &fresh);
+}
+
+void *allocate_aligned(size_t align, size_t size) {
+	bool fresh;
+	if (align <= QUANTUM)
+		return allocate(size);
+	return take(max_size(size, 1), align, &fresh);
+}
+
+void *allocate_zeroed(size_t n, size_t size) {
+	size_t total;
+	bool fresh = false;
+	if (__builtin_mul_overflow(n, size, &total))
+		return no_memory();
+	void *block = total <= SMALL_MAX ? allocate(total) : take(total, QUANTUM, &fresh);
+	return block && !fresh ? memset(block, 0, total) : block;
+}
+
+/* ---- giving ---- */
+
+static void release_pages(void *block) {
+	struct owner *owner = registry_owner(block);
+	bool live = false;
+	if (owner && owner->kind == OWNER_CHUNK)
+		live = chunk_put_at((struct chunk *)owner, block);
+	else if (owner)
+		live = large_put((struct large *)owner, block);
+	if (unlikely(!live))
+		misuse("free", block);
+}
+
+void release_slow(void *block) {
+	if (!block)
+		return;
+	int saved = errno;
+	unsigned class = registry_class(block);
+	if (class)
+		stop_if_wrong(cache_put(class, block));
+	else
+		release_pages(block);
+	errno = saved;
+}
+
+bool trim(void) {
+	stop_if_wrong(cache_flush_all());
+	bool slabs = heap_trim(), chunks = chunk_trim(), large = large_trim();
+	return slabs || chunks || large;
+}
+
+/* ---- asking and changing ---- */
+
+static size_t slot_size(const void *block, unsigned class, const char *call) {
+	const struct slab *slab = heap_slab_of(block);
+	if (unlikely(!slab || slab_judge(slab, block) != SLAB_OK))
+		misuse(call, block);
+	if (unlikely(cache_freed_last(class, block)))
+		die("%s(%p): already free: a slot of %z bytes", call, block, class_size(class));
+	return class_size(class);
+}
+
+/* The size of a live block; anything else is misuse by `call`. */
+static size_t block_size(const void *block, const char *call) {
+	unsigned class = registry_class(block), npages;
+	if (class)
+		return slot_size(block, class, call);
+	struct owner *owner = registry_owner(block);
+	if (owner && owner->kind == OWNER_CHUNK && (npages = chunk_span_at((struct chunk *)owner, block)))
+		return npages * PAGE_SIZE;
+	const struct large *large = (const struct large *)owner;
+	if (owner && owner->kind == OWNER_LARGE && !large->held && large->base == block)
+		return large->size;
+	misuse(call, block);
+}
+
+size_t usable_size(const void *block) { return block ? block_size(block, "malloc_usable_size") : 0; }
+
+/* The block itself when it can be made `size` bytes long without copying; a large one may move. Or NULL. */
+static void *resize_in_place(void *block, size_t old, size_t size) {
+	if (old <= SMALL_MAX && registry_class(block))
+		return size <= old && (size >= old / SHRINK_IN_PLACE || old == QUANTUM) ? block : NULL;
+	struct owner *owner = registry_owner(block);
+	if (owner->kind == OWNER_LARGE)
+		return size > MEDIUM_MAX ? large_resize((struct large *)owner, size) : NULL;
+	if (size > MEDIUM_MAX || size <= SMALL_MAX)
+		return NULL;
+	return chunk_resize((struct chunk *)owner, block, (unsigned)bytes_to_pages(size)) ? block : NULL;
+}
+
+static void *move(void *block, size_t old, size_t size) {
+	void *moved = allocate(size);
+	if (unlikely(!moved))
+		return NULL;
+	memcpy(moved, block, min_size(old, size));
+	release(block);
+	return moved;
+}
+
+void *reallocate(void *block, size_t size) {
+	if (!block)
+		return allocate(size);
+	size_t old = block_size(block, "realloc");
+	if (!size) {
+		release(block);
+		return NULL;
+	}
+	if (size > PTRDIFF_MAX - CHUNK_SIZE)
+		return no_memory();
+	void *resized = resize_in_place(block, old, size);
+	if (!resized)
+		resized = move(block, old, size);
+	return resized || size > old ? resized : block; /* a block that cannot shrink still serves */
+}

@@ -1,0 +1,45 @@
+/* malloc.h (rank 8): what malloc and its family mean: sizes, zero, overflow, alignment, realloc, errors.
+ *
+ * All sizes are bytes; all functions may be called from any thread, at any time of a process's life, and set errno
+ * to ENOMEM when they return NULL for want of memory. `call` names the libc function for the sentence on misuse.
+ */
+#ifndef MALLOC_H
+#define MALLOC_H
+
+#include "cache.h"
+
+/* The cold twins of allocate and release. */
+COLD void *allocate_slow(size_t size);
+COLD void release_slow(void *block);
+
+/* A block of at least `size` bytes, aligned to 16, its content undefined. */
+static inline void *allocate(size_t size) {
+	if (unlikely(size > SMALL_MAX))
+		return allocate_slow(size);
+	void *slot = cache_pop(thread_cache, class_of(size));
+	return likely(slot) ? slot : allocate_slow(size);
+}
+
+/* Frees a block; NULL is nothing. errno is kept. */
+static inline void release(void *block) {
+	if (unlikely(!cache_push(thread_cache, registry_class(block), block)))
+		release_slow(block);
+}
+
+/* A zeroed block of n * size bytes. */
+void *allocate_zeroed(size_t n, size_t size);
+
+/* A block whose address is a multiple of `align`, a power of two. */
+void *allocate_aligned(size_t align, size_t size);
+
+/* Makes a block `size` bytes long, in place or elsewhere, its content kept up to the smaller size. NULL and ENOMEM:
+ * the block is as it was. A NULL block: allocate. Size 0: the block is freed, and NULL without an error. */
+void *reallocate(void *block, size_t size);
+
+/* The bytes of a live block that may be used; 0 for NULL. */
+size_t usable_size(const void *block);
+
+/* Gives all free memory back to the kernel; true when there was some. */
+bool trim(void);
+
+#endif

@@ -1,0 +1,54 @@
+/* misuse.c (rank 6): see misuse.h. It reads without locks: the process ends here in any case. */
+#include "misuse.h"
+
+#include "chunk.h"
+#include "heap.h"
+#include "large.h"
+#include "slab.h"
+
+static _Noreturn void die_inside(const char *call, const void *pointer, const char *what, const char *base,
+				 size_t size) {
+	die("%s(%p): inside a %s of %z bytes, %z bytes after its start", call, pointer, what, size,
+	    (size_t)((const char *)pointer - base));
+}
+
+static _Noreturn void die_at_slot(const char *call, const void *pointer, const struct slab *slab) {
+	switch (slab_judge(slab, pointer)) {
+	case SLAB_TAIL:
+		die("%s(%p): past the last slot of a slab of %z-byte slots", call, pointer, (size_t)slab->size);
+	case SLAB_INSIDE: die_inside(call, pointer, "slot", slab_slot_of(slab, pointer), slab->size);
+	default: die("%s(%p): already free: a slot of %z bytes", call, pointer, (size_t)slab->size);
+	}
+}
+
+static _Noreturn void die_in_chunk(const char *call, const void *pointer, struct chunk *chunk) {
+	const struct slab *slab = heap_slab_of(pointer);
+	if (slab)
+		die_at_slot(call, pointer, slab);
+	unsigned npages;
+	const char *base = chunk_span_around(chunk, pointer, &npages);
+	if (base)
+		die_inside(call, pointer, "block", base, npages * PAGE_SIZE);
+	die("%s(%p): already free: a page of the heap", call, pointer);
+}
+
+static _Noreturn void die_in_large(const char *call, const void *pointer, const struct large *large) {
+	if (large->held)
+		die("%s(%p): already free: a large block of %z bytes", call, pointer, large->size);
+	die_inside(call, pointer, "large block", large->base, large->size);
+}
+
+void misuse(const char *call, const void *pointer) {
+	struct owner *owner = registry_owner(pointer);
+	if (owner && owner->kind == OWNER_CHUNK)
+		die_in_chunk(call, pointer, (struct chunk *)owner);
+	if (owner && owner->kind == OWNER_LARGE)
+		die_in_large(call, pointer, (const struct large *)owner);
+	die("%s(%p): not a block of this heap: foreign, or freed and returned to the system", call, pointer);
+}
+
+void misuse_of_slot(const void *pointer, unsigned class) {
+	if (registry_class(pointer) == class && heap_slab_of(pointer))
+		die_at_slot("free", pointer, heap_slab_of(pointer));
+	die("free(%p): already free: a slot of %z bytes", pointer, class_size(class));
+}

@@ -1,0 +1,108 @@
+/* os.c (rank 1): see os.h. */
+#include "os.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <time.h>
+
+size_t os_page_size(void) {
+	static _Atomic size_t known;
+	size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+	if (unlikely(!size)) {
+		size = getauxval(AT_PAGESZ);
+		atomic_store_explicit(&known, size, memory_order_relaxed);
+	}
+	return size;
+}
+
+static void *map_at(void *hint, size_t size, int protection) {
+	int saved = errno;
+	void *address = mmap(hint, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	errno = saved;
+	return address == MAP_FAILED ? NULL : address;
+}
+
+void *os_map(size_t size) { return map_at(NULL, size, PROT_READ | PROT_WRITE); }
+
+/* Maps `align` bytes too many and unmaps what sticks out. */
+static char *map_trimmed(size_t size, size_t align, int protection) {
+	size_t total = size + align - os_page_size();
+	char *raw = total >= size ? map_at(NULL, total, protection) : NULL;
+	if (!raw)
+		return NULL;
+	size_t before = align_up((size_t)raw, align) - (size_t)raw, after = total - size - before;
+	if (before)
+		os_unmap(raw, before);
+	if (after)
+		os_unmap(raw + before + size, after);
+	return raw + before;
+}
+
+static void *map_aligned(size_t size, size_t align, int protection) {
+	/* The kernel fills downwards, so just below the last such mapping is the likeliest aligned place. */
+	static _Atomic uintptr_t last;
+	uintptr_t below = atomic_load_explicit(&last, memory_order_relaxed);
+	char *address = NULL;
+	size = align_up(size, os_page_size());
+	if (below > size) {
+		address = map_at((void *)((below - size) & ~(align - 1)), size, protection); /* a hint */
+		if (address && (uintptr_t)address % align != 0) {
+			os_unmap(address, size);
+			address = NULL;
+		}
+	}
+	if (!address)
+		address = map_trimmed(size, align, protection);
+	if (address)
+		atomic_store_explicit(&last, (uintptr_t)address, memory_order_relaxed);
+	return address;
+}
+
+void *os_map_aligned(size_t size, size_t align) { return map_aligned(size, align, PROT_READ | PROT_WRITE); }
+void *os_reserve_aligned(size_t size, size_t align) { return map_aligned(size, align, PROT_NONE); }
+
+bool os_unmap(void *address, size_t size) {
+	int saved = errno;
+	bool unmapped = munmap(address, size) == 0;
+	ASSERT(unmapped || errno == ENOMEM);
+	errno = saved;
+	return unmapped;
+}
+
+bool os_purge(void *address, size_t size) {
+	int saved = errno;
+	size_t page = os_page_size();
+	uintptr_t from = align_up((uintptr_t)address, page), to = ((uintptr_t)address + size) & ~(page - 1);
+	bool purged = from >= to || madvise((char *)address + (from - (uintptr_t)address), to - from,
+					    MADV_DONTNEED) == 0;
+	errno = saved;
+	return purged && from == (uintptr_t)address && to == (uintptr_t)address + size;
+}
+
+void os_huge_pages(void *address, size_t size, bool wanted) {
+	int saved = errno;
+	madvise(address, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	errno = saved;
+}
+
+bool os_grow(void *address, size_t size, size_t new_size) {
+	int saved = errno;
+	bool grown = mremap(address, size, new_size, 0) != MAP_FAILED;
+	errno = saved;
+	return grown;
+}
+
+bool os_move(void *address, size_t size, void *target, size_t new_size) {
+	int saved = errno;
+	bool moved = mremap(address, size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
+	errno = saved;
+	return moved;
+}
+
+uint64_t os_milliseconds(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}

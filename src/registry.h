@@ -1,0 +1,68 @@
+/* registry.h (rank 3): address -> what lies there. Two levels on address bits 47 … 21: a root over leaves of
+ * 4 GiB, made on demand. Read without locks.
+ *
+ * A leaf has, per 2 MiB, an owner (a chunk, or the large block that covers it) and, per page, the class
+ * of the slab on it (0: no slab), which is all that the common free needs to know.
+ * R1. An entry is written by the holder of the lock of what it describes; a reader that holds a live pointer
+ *     sees what was written before that pointer was handed out.
+ */
+#ifndef REGISTRY_H
+#define REGISTRY_H
+
+#include "base.h"
+
+#include <stdatomic.h>
+
+enum {
+	LEAF_SHIFT = 32,
+	ADDRESS_BITS = 48,
+	LEAF_CHUNKS = 1 << (LEAF_SHIFT - CHUNK_SHIFT),
+	ROOT_LEAVES = 1 << (ADDRESS_BITS - LEAF_SHIFT),
+};
+
+/* The kind of record an owner is. */
+enum owner_kind { OWNER_NONE, OWNER_CHUNK, OWNER_LARGE };
+
+/* Every owner begins with this. */
+struct owner {
+	enum owner_kind kind;
+};
+
+struct leaf {
+	unsigned char class_of_page[LEAF_CHUNKS * CHUNK_PAGES];
+	_Atomic(struct owner *) owner[LEAF_CHUNKS];
+};
+
+extern _Atomic(struct leaf *) registry_root[ROOT_LEAVES];
+
+static inline struct leaf *registry_leaf(const void *address) {
+	uintptr_t index = (uintptr_t)address >> LEAF_SHIFT;
+	if (unlikely(index >= ROOT_LEAVES))
+		return NULL;
+	return atomic_load_explicit(&registry_root[index], memory_order_acquire);
+}
+
+/* The class of the slab at an address, or 0: no slab there, or not our memory at all. */
+static inline unsigned registry_class(const void *address) {
+	struct leaf *leaf = registry_leaf(address);
+	if (unlikely(!leaf))
+		return 0;
+	return leaf->class_of_page[(uint32_t)(uintptr_t)address >> PAGE_SHIFT];
+}
+
+/* What owns the 2 MiB around an address, or NULL. */
+static inline struct owner *registry_owner(const void *address) {
+	struct leaf *leaf = registry_leaf(address);
+	if (!leaf)
+		return NULL;
+	return atomic_load_explicit(&leaf->owner[(uint32_t)(uintptr_t)address >> CHUNK_SHIFT], memory_order_acquire);
+}
+
+/* Sets the owner of every 2 MiB of [address, address + size). False: no memory for a leaf, nothing set. */
+bool registry_set_owner(const void *address, size_t size, struct owner *owner);
+void registry_clear_owner(const void *address, size_t size);
+
+/* Sets the class of npages pages, whose owner is set. */
+void registry_set_class(const void *address, unsigned npages, unsigned class);
+
+#endif

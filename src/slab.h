@@ -1,0 +1,60 @@
+/* slab.h (rank 1): a run of equal slots and the bitmap of those that are free. Pure: it never touches the
+ * slots. The heap of the slab's class locks.
+ *
+ * S1. nfree is the number of set bits; bits beyond nslots are clear.
+ * S2. No bit is set below word `first`.
+ * S3. Bit p of `touched`: page p may have been written since the kernel last gave it; a slot that was ever
+ *     taken has all its pages marked.
+ */
+#ifndef SLAB_H
+#define SLAB_H
+
+#include "list.h"
+
+struct slab {
+	struct list link; /* the heap's */
+	char *base;
+	uint32_t size;    /* of a slot, bytes */
+	uint32_t inverse; /* ceil(2^32 / size): a division by multiplying */
+	uint16_t nslots, nfree;
+	uint16_t first;   /* the lowest word that may have a set bit */
+	uint16_t touched; /* a bit per page */
+	unsigned char class, npages;
+	unsigned char bucket; /* the heap's */
+	uint16_t withdrawn;   /* a bit per page: see slab_withdraw */
+	uint64_t bits[];
+};
+
+enum slab_answer { SLAB_OK, SLAB_INSIDE, SLAB_TAIL, SLAB_ALREADY_FREE };
+
+/* The bytes of record that a slab of nslots needs. */
+static inline size_t slab_record_size(unsigned nslots) {
+	return offsetof(struct slab, bits) + (nslots + 63) / 64 * sizeof(uint64_t);
+}
+
+/* All slots free. `touched` says which of its pages are not fresh from the kernel. */
+void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint16_t touched);
+
+/* Takes up to n of the lowest free slots, in address order; returns how many. */
+unsigned slab_take(struct slab *slab, void **slots, unsigned n);
+
+/* Frees a slot; anything but SLAB_OK leaves the slab as it was. */
+enum slab_answer slab_put(struct slab *slab, const void *slot);
+
+/* What slab_put would say, without doing it. */
+enum slab_answer slab_judge(const struct slab *slab, const void *slot);
+
+/* The slot that holds the address: its start. */
+char *slab_slot_of(const struct slab *slab, const void *address);
+
+/* The pages, a bit each, that are touched and lie in no slot that is taken. */
+uint16_t slab_empty_pages(const struct slab *slab);
+
+/* Takes every slot that overlaps the empty pages `pages` out of the slab, so that the pages can be purged
+ * without a lock; and puts them back, those of `purged` being fresh from the kernel now. */
+void slab_withdraw(struct slab *slab, uint16_t pages);
+void slab_restore(struct slab *slab, uint16_t purged);
+
+bool slab_check(const struct slab *slab);
+
+#endif

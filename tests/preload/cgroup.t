@@ -1,0 +1,33 @@
+#!/bin/bash
+# cgroup.t: a program whose live memory stays small is not killed in a group limited to 64 MB.
+. "$(dirname "$0")/../lib.sh"
+. "$tests/preload/programs.sh"
+
+name=bm-test-$$ group=
+if [ -d /sys/fs/cgroup/memory ]; then
+	group=/sys/fs/cgroup/memory/$name
+	file=memory.limit_in_bytes
+elif grep -qw memory /sys/fs/cgroup/cgroup.subtree_control 2>/dev/null; then
+	group=/sys/fs/cgroup/$name
+	file=memory.max
+fi
+in_group() { # COMMAND...
+	(
+		echo "$BASHPID" >"$group/cgroup.procs"
+		exec "$@"
+	)
+}
+
+if [ -z "$group" ]; then
+	skip "64 MB memory group" "no memory controller here"
+elif ! mkdir "$group" 2>/dev/null; then
+	skip "64 MB memory group" "not allowed to make one"
+else
+	trap 'rmdir "$group"; rm -rf "$scratch"' EXIT
+	if { echo $((64 << 20)) >"$group/$file"; } 2>/dev/null && in_group true 2>/dev/null; then
+		fold "phases in a 64 MB memory group" in_group timeout 60 env LD_PRELOAD="$lib" "$built/phases"
+	else
+		skip "64 MB memory group" "the group cannot be limited or entered"
+	fi
+fi
+done_testing
