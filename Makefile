@@ -47,7 +47,7 @@ build/last: FORCE
 	@echo '$(build)' | cmp -s - $@ || echo '$(build)' >$@
 
 libbuddymalloc.so: $(objects) preload/exports.map build/last
-	@echo "  LD  $@"; $(CC) $(flags) -shared -Wl,-soname,$@ -Wl,--version-script=preload/exports.map -Wl,-z,now -Wl,-z,relro \
+	@echo "  LD  $@"; $(CC) $(flags) -shared -Wl,-soname,$@ -Wl,--version-script=preload/exports.map -Wl,-z,now,-z,relro,-z,initfirst \
 		-Wl,--as-needed -o $@ $(objects)
 
 libbuddymalloc.a: $(objects) build/last
@@ -55,6 +55,24 @@ libbuddymalloc.a: $(objects) build/last
 	@ar rcs $@ $(objects)
 
 -include $(objects:.o=.d)
+
+run: export CMD := $(value CMD)
+run: ## run CMD='program …' on our heap and print the account of it (default: a perl program)
+	@tools/run.sh
+
+install: all ## put the library and its headers under DESTDIR/PREFIX
+	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
+	install -m 755 libbuddymalloc.so $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.so.$(VERSION)
+	ln -sf libbuddymalloc.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.so
+	install -m 644 libbuddymalloc.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 include/buddy.h $(DESTDIR)$(PREFIX)/include/
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.so* $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.a \
+		$(DESTDIR)$(PREFIX)/include/buddy.h
+
+format: ## format every C file by .clang-format
+	clang-format -i $(shell git ls-files '*.[ch]' '*.cc')
 
 clean: ## remove what was built
 	rm -rf build libbuddymalloc.so libbuddymalloc.a

@@ -8,7 +8,9 @@
 #include "../src/meta.h"
 
 #include <pthread.h>
-#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
 
 /* Locks in rising rank: no thread is then in the middle of anything that the child would miss. */
 static void before_fork(void) {
@@ -32,11 +34,28 @@ static void after_fork(void) {
 static void after_fork_in_child(void) {
 	after_fork();
 	cache_after_fork();
+	if (config.stats > 1)
+		config.stats = 0; /* the child is another process than the one that was named */
 }
 
-/* secure_getenv: in a set-user-ID program the environment is somebody else's. */
-__attribute__((constructor)) static void start(void) {
-	config_read(secure_getenv("BUDDYMALLOC_CONF"));
+static const char *find_variable(char **environment, const char *name) {
+	size_t length = strlen(name);
+	for (; *environment; environment++)
+		if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+			return *environment + length + 1;
+	return NULL;
+}
+
+/* Linked with -z initfirst: this runs before any other library's constructor. So our fork handlers are the first
+ * registered and take the locks last, after those of libraries whose own locks are held by threads that allocate.
+ * libc's environ is not set up by then, hence the arguments. In a set-user-ID program the environment is somebody
+ * else's, and ignored. */
+__attribute__((constructor)) static void start(int argc, char **argv, char **environment) {
+	(void)argc, (void)argv;
+	if (!getauxval(AT_SECURE))
+		config_read(find_variable(environment, "BUDDYMALLOC_CONF"));
+	if (config.stats > 1 && config.stats != (size_t)getpid())
+		config.stats = 0;
 	if (config.stats)
 		cache_bypass();
 	pthread_atfork(before_fork, after_fork, after_fork_in_child);

@@ -5,7 +5,7 @@
 
 #define VARIABLE "BUDDYMALLOC_CONF"
 
-struct config config = {.stats = false, .huge_pages = true, .hold = 6};
+struct config config = {.stats = 0, .huge_pages = true, .hold = 6};
 
 /* A copy of text[0 … length) that ends with a NUL, cut to what fits: only for messages. */
 struct word {
@@ -52,7 +52,7 @@ static void read_option(const char *text, size_t length) {
 	size_t value_length = (size_t)(text + length - value);
 	bool good;
 	if (is_word(text, name, "stats"))
-		good = read_switch(value, value_length, &config.stats);
+		good = read_number(value, value_length, INT32_MAX, &config.stats);
 	else if (is_word(text, name, "huge_pages"))
 		good = read_switch(value, value_length, &config.huge_pages);
 	else if (is_word(text, name, "hold"))

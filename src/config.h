@@ -1,6 +1,7 @@
 /* config.h (rank 0): what BUDDYMALLOC_CONF can change: "option:value,option:value".
  *
  *	stats:1        print an account of the heap on stderr at exit (slower: every call is counted)
+ *	stats:PID      the same for the process of that number alone
  *	huge_pages:0   never ask the kernel for huge pages
  *	hold:PERCENT   free memory kept for reuse, in percent of the live memory (0 … 1000; default 6)
  */
@@ -10,7 +11,7 @@
 #include "base.h"
 
 struct config {
-	bool stats;
+	size_t stats; /* 0, 1 or a process */
 	bool huge_pages;
 	size_t hold; /* percent */
 };

@@ -16,6 +16,9 @@ enum {
 	SHRINK_IN_PLACE = 2,      /* a slot is kept until the request falls below 1/2 of it */
 };
 
+/* No object may be larger than PTRDIFF_MAX; what rounding adds stays below that too. */
+#define SIZE_MAX_REQUEST ((size_t)PTRDIFF_MAX - CHUNK_SIZE)
+
 static void *no_memory(void) {
 	errno = ENOMEM;
 	return NULL;
@@ -46,7 +49,7 @@ static void *take_once(size_t size, size_t align, bool *fresh) {
 }
 
 static COLD void *take(size_t size, size_t align, bool *fresh) {
-	if (size > PTRDIFF_MAX - align || size > PTRDIFF_MAX - CHUNK_SIZE)
+	if (size > SIZE_MAX_REQUEST || align > SIZE_MAX_REQUEST - size)
 		return no_memory();
 	int saved = errno;
 	void *block = take_once(size, align, fresh);
@@ -168,7 +171,7 @@ void *reallocate(void *block, size_t size) {
 		release(block);
 		return NULL;
 	}
-	if (size > PTRDIFF_MAX - CHUNK_SIZE)
+	if (size > SIZE_MAX_REQUEST)
 		return no_memory();
 	void *resized = resize_in_place(block, old, size);
 	if (!resized)

@@ -40,10 +40,12 @@ static char *map_trimmed(size_t size, size_t align, int protection) {
 	return raw + before;
 }
 
+/* Where the next aligned mapping is tried: just below this. The kernel fills downwards, so that is the likeliest
+ * place; after an unmap it is the hole, so that a program that maps and unmaps does not wander through its addresses. */
+static _Atomic uintptr_t likely_end;
+
 static void *map_aligned(size_t size, size_t align, int protection) {
-	/* The kernel fills downwards, so just below the last such mapping is the likeliest aligned place. */
-	static _Atomic uintptr_t last;
-	uintptr_t below = atomic_load_explicit(&last, memory_order_relaxed);
+	uintptr_t below = atomic_load_explicit(&likely_end, memory_order_relaxed);
 	char *address = NULL;
 	size = align_up(size, os_page_size());
 	if (below > size) {
@@ -56,7 +58,7 @@ static void *map_aligned(size_t size, size_t align, int protection) {
 	if (!address)
 		address = map_trimmed(size, align, protection);
 	if (address)
-		atomic_store_explicit(&last, (uintptr_t)address, memory_order_relaxed);
+		atomic_store_explicit(&likely_end, (uintptr_t)address, memory_order_relaxed);
 	return address;
 }
 
@@ -67,6 +69,9 @@ bool os_unmap(void *address, size_t size) {
 	int saved = errno;
 	bool unmapped = munmap(address, size) == 0;
 	ASSERT(unmapped || errno == ENOMEM);
+	if (unmapped && (uintptr_t)address % CHUNK_SIZE == 0)
+		atomic_store_explicit(&likely_end, align_up((uintptr_t)address + size, CHUNK_SIZE),
+				      memory_order_relaxed);
 	errno = saved;
 	return unmapped;
 }

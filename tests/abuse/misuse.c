@@ -78,6 +78,7 @@ static void allocate_others(size_t from, size_t to) {
 static void free_others(void) {
 	for (size_t i = 0; i < count(); i++)
 		free(others[i]);
+	malloc_trim(0);
 }
 
 static void tell(const void *pointer, size_t usable, size_t distance) {

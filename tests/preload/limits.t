@@ -18,7 +18,7 @@ ok $? "ulimit -v 12288: true"
 ok $? "ulimit -v 12288: ls"
 [ "$(printf '%s\n' c a b | within -v 16384 sort | tr -d '\n')" = abc ]
 ok $? "ulimit -v 16384: sort"
-fold "ulimit -d 4096" within -d 4096 "$built/small"
+fold "ulimit -d 8192" within -d 8192 "$built/small"
 fold "ulimit -s unlimited" within -s unlimited "$built/small"
 fold "ulimit -s 256" within -s 256 "$built/small"
 if have setarch && setarch -R true 2>/dev/null; then

@@ -15,7 +15,7 @@ if have xmllint || have python3; then
 else
 	skip "malloc_info writes well-formed XML" "neither xmllint nor python3"
 fi
-grep -q '^<malloc version="[0-9]*">' "$scratch/info.xml" && grep -q '</malloc>' "$scratch/info.xml"
+grep -q '^<malloc version="[^"]*">' "$scratch/info.xml" && grep -q '</malloc>' "$scratch/info.xml"
 ok $? "its root is <malloc version=...>, as glibc's"
 
 limited "$built/statistics" stats >"$scratch/out" 2>"$scratch/err"
