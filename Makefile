@@ -76,3 +76,17 @@ format: ## format every C file by .clang-format
 
 clean: ## remove what was built
 	rm -rf build libbuddymalloc.so libbuddymalloc.a
+
+# ---- tests ----
+
+preload_tests := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/preload/*.c tests/abuse/*.c)) \
+		 $(patsubst tests/%.cc,build/tests/%,$(wildcard tests/preload/*.cc))
+test_flags    := -O1 -g -fno-builtin -Wall -Wextra -Itests -pthread
+
+build/tests/%: tests/%.c tests/tap.h $(wildcard tests/preload/*.h)
+	@mkdir -p $(@D)
+	@echo "  CC  $@"; $(CC) -std=gnu11 $(test_flags) -o $@ $< -ldl
+
+build/tests/%: tests/%.cc tests/tap.h $(wildcard tests/preload/*.h)
+	@mkdir -p $(@D)
+	@echo "  CXX $@"; $(CXX) -std=gnu++17 $(test_flags) -o $@ $<

@@ -35,7 +35,10 @@ static COLD void *new_failed(const char *name, size_t size) {
 	return original ? original(size) : fail(size);
 }
 
+/* The aligned originals round the size up, and some overflow; a size that no object can have goes to the plain one. */
 static COLD void *new_aligned_failed(const char *name, size_t size, size_t align) {
+	if (size > PTRDIFF_MAX)
+		return new_failed("_Znwm", size);
 	void *(*original)(size_t, size_t) = (void *(*)(size_t, size_t))(uintptr_t)find_original(name);
 	return original ? original(size, align) : fail(size);
 }
@@ -47,6 +50,8 @@ static COLD void *new_nothrow_failed(const char *name, size_t size, const nothro
 }
 
 static COLD void *new_aligned_nothrow_failed(const char *name, size_t size, size_t align, const nothrow *tag) {
+	if (size > PTRDIFF_MAX)
+		return new_nothrow_failed("_ZnwmRKSt9nothrow_t", size, tag);
 	void *(*original)(size_t, size_t, const nothrow *) =
 		(void *(*)(size_t, size_t, const nothrow *))(uintptr_t)find_original(name);
 	return original ? original(size, align, tag) : NULL;

@@ -32,6 +32,8 @@ struct account account_read(void) {
 		.records = meta_mapped(),
 		.peak = chunk.peak_pages * PAGE_SIZE + large.peak_bytes,
 	};
+	account.cached = cache_count_pages() * PAGE_SIZE;
+	account.chunk_live -= account.cached;
 	for (unsigned class = 1; class < CLASSES; class++) {
 		struct heap_totals heap = heap_count(class);
 		size_t cached = heap.transfer_slots + cache_count(class);

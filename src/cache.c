@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	BIN_BYTES = 64 * 1024,           /* of slots in one bin at most … */
+	BIN_BYTES = 256 * 1024,          /* of slots in one bin at most … */
 	BIN_SLOTS = 255,                 /* … and in number; with the NULL a power of two */
 	BIN_FIRST = 7,                   /* slots in a bin's first array */
 	ALL_CACHES_BYTES = 4096 * 1024,  /* shared out among the threads, but to each … */
@@ -114,8 +114,22 @@ static struct wrong flush_bin(struct cache *cache, unsigned class) {
 	return wrong;
 }
 
+/* Frees the oldest n retired spans. In the child of a fork one may stand there twice: it is freed once. */
+static void flush_retired(struct cache *cache, unsigned n) {
+	char *bases[RETIRED_SPANS];
+	for (unsigned i = 0; i < n; i++) {
+		bases[i] = cache->retired[i].base;
+		cache->retired_pages -= cache->retired[i].npages;
+	}
+	memmove(cache->retired, cache->retired + n, (cache->nretired - n) * sizeof cache->retired[0]);
+	cache->nretired -= n;
+	for (unsigned i = 0; i < n; i++)
+		chunk_put_retired(bases[i]);
+}
+
 static struct wrong flush_cache(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
+	flush_retired(cache, cache->nretired);
 	for (unsigned class = 1; class < CLASSES; class++)
 		wrong = first_wrong(wrong, flush_bin(cache, class));
 	return wrong;
@@ -251,6 +265,41 @@ struct wrong cache_put(unsigned class, void *slot) {
 	return wrong;
 }
 
+void *cache_take_span(unsigned npages) {
+	struct cache *cache = own_cache;
+	for (unsigned i = cache ? cache->nretired : 0; i-- > 0;) {
+		if (cache->retired[i].npages != npages)
+			continue;
+		char *base = cache->retired[i].base;
+		chunk_revive(base, npages);
+		cache->nretired--;
+		cache->retired_pages -= npages;
+		memmove(&cache->retired[i], &cache->retired[i + 1],
+			(cache->nretired - i) * sizeof cache->retired[0]);
+		return base;
+	}
+	return NULL;
+}
+
+bool cache_put_span(struct chunk *chunk, void *base) {
+	struct cache *cache = get_cache();
+	unsigned npages = chunk_retire(chunk, base);
+	if (!npages)
+		return false;
+	if (!cache) {
+		chunk_put_retired(base);
+		return true;
+	}
+	size_t most = share_of_thread() / PAGE_SIZE; /* one span is always kept */
+	while (cache->nretired && (cache->nretired == RETIRED_SPANS || cache->retired_pages + npages > most))
+		flush_retired(cache, 1);
+	cache->retired[cache->nretired].base = base;
+	cache->retired[cache->nretired].npages = npages;
+	cache->nretired++;
+	cache->retired_pages += npages;
+	return true;
+}
+
 bool cache_freed_last(unsigned class, const void *slot) {
 	return own_cache && *atomic_load_explicit(&own_cache->top[class], memory_order_relaxed) == slot;
 }
@@ -278,15 +327,26 @@ size_t cache_count(unsigned class) {
 	return total;
 }
 
+size_t cache_count_pages(void) {
+	size_t total = 0;
+	lock_take(&cache_lock);
+	for (struct list *at = caches.all.next; at != &caches.all; at = at->next)
+		total += CONTAINER(at, struct cache, link)->retired_pages;
+	lock_release(&cache_lock);
+	return total;
+}
+
 void cache_after_fork(void) {
 	heap_set_transfer(false);
 	for (struct list *at = caches.all.next; at != &caches.all; at = at->next) {
 		struct cache *cache = CONTAINER(at, struct cache, link);
 		init_owner(cache);
-		if (cache == own_cache)
+		if (cache == own_cache) {
 			pthread_mutex_trylock(&cache->owner);
-		else
+		} else {
 			flush_cache(cache); /* what it calls wrong was in flight when the fork came */
+			cache->retired_pages = 0;
+		}
 	}
 	caches.owned = own_cache != NULL;
 }

@@ -7,17 +7,21 @@
  * T4. A cache belongs to the thread that holds its robust mutex. A thread that ends leaves it locked; the kernel then
  *     marks the mutex, and whoever meets it next (a new thread, or a busy one in passing) takes the cache over with
  *     what is in it. So thread exit needs no hook, and frees that come after every hook are ordinary frees.
- * T5. A slot is stored before the top that covers it, so that a fork at any instant leaves the child bins that name
+ * T5. Retired spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs no split and no merge.
+ * T6. A slot is stored before the top that covers it, so that a fork at any instant leaves the child bins that name
  *     only free slots, some perhaps twice.
  */
 #ifndef CACHE_H
 #define CACHE_H
 
+#include "chunk.h"
 #include "heap.h"
 #include "list.h"
 #include "registry.h"
 
 #include <pthread.h>
+
+enum { RETIRED_SPANS = 8 };
 
 struct cache {
 	_Atomic(void **) top[CLASSES];
@@ -25,6 +29,11 @@ struct cache {
 	uint16_t capacity[CLASSES];
 	unsigned ticks; /* slow calls */
 	size_t bytes;   /* sum of capacity * size: bounded by the share of a thread */
+	unsigned nretired, retired_pages;
+	struct {
+		char *base;
+		unsigned npages;
+	} retired[RETIRED_SPANS]; /* the oldest first */
 	struct list link;
 	pthread_mutex_t owner;
 };
@@ -61,11 +70,18 @@ struct wrong cache_put(unsigned class, void *slot);
 /* Whether the slot is the one this thread freed last in its class. */
 bool cache_freed_last(unsigned class, const void *slot);
 
+/* A span of exactly npages that this thread retired, live again; or NULL. */
+void *cache_take_span(unsigned npages);
+
+/* Frees the live span that starts at the address, keeping it retired for a while; false when there is none. */
+bool cache_put_span(struct chunk *chunk, void *base);
+
 /* Empties this thread's cache and those of threads that have ended. */
 struct wrong cache_flush_all(void);
 
-/* The slots of a class that lie in caches; approximate while other threads run. */
+/* The slots of a class that lie in caches, and the pages of retired spans; approximate while other threads run. */
 size_t cache_count(unsigned class);
+size_t cache_count_pages(void);
 
 /* In the child of a fork, with every lock free: takes over what the threads left behind that are not here. */
 void cache_after_fork(void);

@@ -351,30 +351,33 @@ void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t touche
 		give_back_excess();
 }
 
-unsigned chunk_span_at(struct chunk *chunk, const void *address) {
+unsigned chunk_span_at(const struct chunk *chunk, const void *address) {
 	if ((uintptr_t)address % PAGE_SIZE)
 		return 0;
-	lock_take(&chunk_lock);
-	unsigned npages = chunk->npages_at[chunk_page(address)];
-	lock_release(&chunk_lock);
+	unsigned npages = atomic_load_explicit(&chunk->npages_at[chunk_page(address)], memory_order_relaxed);
+	return npages & SPAN_RETIRED ? 0 : npages;
+}
+
+unsigned chunk_retire(struct chunk *chunk, const void *address) {
+	uint16_t npages = (uint16_t)chunk_span_at(chunk, address);
+	if (!npages || !atomic_compare_exchange_strong(&chunk->npages_at[chunk_page(address)], &npages,
+						       npages | SPAN_RETIRED))
+		return 0;
 	return npages;
 }
 
-bool chunk_put_at(struct chunk *chunk, const void *address) {
-	if ((uintptr_t)address % PAGE_SIZE)
-		return false;
-	unsigned page = chunk_page(address);
-	lock_take(&chunk_lock);
-	unsigned npages = chunk->npages_at[page];
-	if (npages) {
-		chunk->npages_at[page] = 0;
-		put_pages(chunk, page, npages, UINT16_MAX);
-	}
-	bool too_much = holds_too_much();
-	lock_release(&chunk_lock);
-	if (unlikely(too_much))
-		give_back_excess();
-	return npages != 0;
+void chunk_revive(const void *base, unsigned npages) {
+	struct chunk *chunk = (struct chunk *)registry_owner(base);
+	atomic_store_explicit(&chunk->npages_at[chunk_page(base)], (uint16_t)npages, memory_order_relaxed);
+}
+
+void chunk_put_retired(void *base) {
+	struct chunk *chunk = (struct chunk *)registry_owner(base);
+	if (unlikely(!chunk || chunk->owner.kind != OWNER_CHUNK))
+		return;
+	unsigned npages = chunk->npages_at[chunk_page(base)];
+	if (npages & SPAN_RETIRED)
+		chunk_put(chunk, base, npages & ~(unsigned)SPAN_RETIRED, UINT16_MAX);
 }
 
 bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
@@ -409,7 +412,7 @@ char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npag
 		page--;
 	*npages = chunk->npages_at[page];
 	lock_release(&chunk_lock);
-	return *npages > at - page ? chunk->base + page * PAGE_SIZE : NULL;
+	return !(*npages & SPAN_RETIRED) && *npages > at - page ? chunk->base + page * PAGE_SIZE : NULL;
 }
 
 struct chunk_totals chunk_count(void) {
@@ -449,7 +452,7 @@ static int check_one(const struct chunk *chunk) {
 	if (dirty != chunk->ndirty)
 		return 12;
 	for (unsigned page = 0; page < CHUNK_PAGES; page++)
-		spans += chunk->npages_at[page];
+		spans += chunk->npages_at[page] & ~(unsigned)SPAN_RETIRED;
 	return spans <= chunk->nused ? 0 : 13; /* less while a purge has withdrawn some */
 }
 

@@ -2,7 +2,8 @@
  *
  * C1. Everything here is guarded by chunk_lock, but for slab_of_page, which the heap of the slab guards.
  * C2. A chunk is on the list of its place: (largest free order, how full). A chunk without a free page is on none.
- * C3. npages_at[p] is the length of the live span that starts at page p, else 0.
+ * C3. npages_at[p] is the length of the span that starts at page p, else 0; with SPAN_RETIRED added, the span is free, but
+ *     still in one piece in some thread's cache. The step between live and retired is atomic and takes no lock.
  * C4. Bit p of `touched` is meaningful for free pages: set means that it may hold data (it is "dirty"), clear that
  *     it reads as zero. ndirty counts the free pages that are set.
  * C5. The records lie outside the chunk; a purge or a stray write cannot reach them.
@@ -17,6 +18,8 @@
 
 struct slab;
 
+enum { SPAN_RETIRED = 0x8000 };
+
 struct chunk {
 	struct owner owner;
 	unsigned nused;  /* pages in live spans */
@@ -29,7 +32,7 @@ struct chunk {
 	struct buddy buddy;
 	uint64_t touched[CHUNK_PAGES / 64];
 	uint32_t bits[BUDDY_WORDS(CHUNK_PAGES)];
-	uint16_t npages_at[CHUNK_PAGES];
+	_Atomic uint16_t npages_at[CHUNK_PAGES];
 	struct slab *slab_of_page[CHUNK_PAGES];
 	struct buddy_link links[CHUNK_PAGES];
 };
@@ -53,12 +56,18 @@ struct span chunk_take(unsigned npages, unsigned align_order);
 void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t touched);
 
 /* The pages of the live span that starts at the address, or 0. */
-unsigned chunk_span_at(struct chunk *chunk, const void *address);
+unsigned chunk_span_at(const struct chunk *chunk, const void *address);
 
-/* Frees the span that starts at the address; false when none does. */
-bool chunk_put_at(struct chunk *chunk, const void *address);
+/* Retires the live span that starts at the address: its pages, or 0 when there is none. */
+unsigned chunk_retire(struct chunk *chunk, const void *address);
 
-/* Makes the span at the address npages long where it lies; false when the neighbour is not free. */
+/* Makes a retired span live again. */
+void chunk_revive(const void *base, unsigned npages);
+
+/* Frees a retired span; a pointer to none is left alone. */
+void chunk_put_retired(void *base);
+
+/* Makes the live span at the address npages long where it lies; false when the neighbour is not free. */
 bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages);
 
 /* The live span around an address: its base (NULL: the page is free) and pages. Only for messages. */

@@ -47,6 +47,7 @@ static void unlink_slab(struct slab *slab) {
 	if (slab->bucket != BUCKET_NONE)
 		list_delete(&slab->link);
 	slab->bucket = BUCKET_NONE;
+	slab->enough = 0;
 }
 
 static void update_quarter(struct heap *heap, struct slab *slab) {
@@ -54,9 +55,11 @@ static void update_quarter(struct heap *heap, struct slab *slab) {
 	if (quarter == slab->bucket || slab->bucket == BUCKET_SWEPT)
 		return;
 	unlink_slab(slab);
+	if (quarter == BUCKET_NONE)
+		return;
 	slab->bucket = (unsigned char)quarter;
-	if (quarter != BUCKET_NONE)
-		list_push(&heap->quarters[quarter], &slab->link);
+	slab->enough = (uint16_t)min_size((quarter + 1) * slab->nslots / QUARTERS, slab->nslots - 1u);
+	list_push(&heap->quarters[quarter], &slab->link);
 }
 
 static struct slab *fullest(struct heap *heap) {
@@ -86,6 +89,7 @@ static struct slab *make_slab_of(unsigned class, unsigned npages) {
 		  (uint16_t)(span.touched & ((1u << npages) - 1)));
 	slab->class = (unsigned char)class;
 	slab->bucket = BUCKET_NONE;
+	slab->enough = 0;
 	unsigned page = chunk_page(span.base);
 	for (unsigned i = 0; i < npages; i++)
 		span.chunk->slab_of_page[page + i] = slab;
@@ -158,8 +162,6 @@ static unsigned transfer_take(struct heap *heap, void **slots, unsigned n) {
 }
 
 static bool transfer_put(struct heap *heap, unsigned class, void *const *slots, unsigned n) {
-	if (!atomic_load_explicit(&transfer_wanted, memory_order_relaxed))
-		return false;
 	if (heap->ntransfer + n > transfer_capacity(class))
 		return false;
 	if (!heap->transfer)
@@ -217,19 +219,28 @@ unsigned heap_refill(unsigned class, void **slots, unsigned n) {
 	return taken;
 }
 
-/* Frees one slot into its slab; a slab that is wholly free then is detached and put on the chain. Lock held. */
-static bool put_slot(struct heap *heap, unsigned class, const void *slot, struct list **chain) {
-	struct slab *slab = registry_class(slot) == class ? heap_slab_of(slot) : NULL;
-	if (unlikely(!slab || slab_put(slab, slot) != SLAB_OK))
-		return false;
-	heap->nfree++;
+/* Moves a slab with more free slots than its list has, or chains it, detached, when all of them are. Lock held. */
+static COLD void outgrow(struct heap *heap, struct slab *slab, struct list **chain) {
 	if (slab->nfree < slab->nslots) {
 		update_quarter(heap, slab);
-		return true;
+		return;
 	}
 	detach(heap, slab);
 	slab->link.next = *chain;
 	*chain = &slab->link;
+}
+
+/* Frees one slot into its slab; false when it is none of the class. Lock held. */
+static bool put_slot(struct heap *heap, unsigned class, const void *slot, struct list **chain) {
+	const struct leaf *leaf = registry_leaf(slot);
+	if (unlikely(!leaf || leaf_class(leaf, slot) != class))
+		return false;
+	struct slab *slab = ((struct chunk *)leaf_owner(leaf, slot))->slab_of_page[chunk_page(slot)];
+	if (unlikely(slab_put(slab, slot) != SLAB_OK))
+		return false;
+	heap->nfree++;
+	if (unlikely(slab->nfree > slab->enough))
+		outgrow(heap, slab, chain);
 	return true;
 }
 
@@ -250,24 +261,40 @@ static bool wants_sweep(struct heap *heap, unsigned class) {
 
 static bool sweep(struct heap *heap, unsigned class);
 
+/* Frees n slots into their slabs; the answer is heap_flush's. Lock held. */
+static struct wrong put_slots(struct heap *heap, unsigned class, void *const *slots, unsigned n, struct list **chain) {
+	struct wrong wrong = {.slot = NULL};
+	for (unsigned i = 0; i < n; i++)
+		if (unlikely(!put_slot(heap, class, slots[i], chain)) && !wrong.slot)
+			wrong = (struct wrong){slots[i], class};
+	return wrong;
+}
+
+/* Frees what is on the transfer stack into its slabs. Lock held. */
+static struct wrong empty_transfer(struct heap *heap, unsigned class, struct list **chain) {
+	unsigned n = heap->ntransfer;
+	heap->ntransfer = 0;
+	return put_slots(heap, class, heap->transfer, n, chain);
+}
+
 struct wrong heap_flush(unsigned class, void *const *slots, unsigned n) {
 	struct heap *heap = &heaps[class];
 	struct list *chain = NULL;
 	struct wrong wrong = {.slot = NULL};
 	lock_take(&heap->lock);
-	if (transfer_put(heap, class, slots, n)) {
+	if (!atomic_load_explicit(&transfer_wanted, memory_order_relaxed)) {
+		wrong = empty_transfer(heap, class, &chain);
+	} else if (transfer_put(heap, class, slots, n)) {
 		lock_release(&heap->lock);
 		return wrong;
 	}
-	for (unsigned i = 0; i < n; i++)
-		if (unlikely(!put_slot(heap, class, slots[i], &chain)) && !wrong.slot)
-			wrong = (struct wrong){slots[i], class};
+	struct wrong later = put_slots(heap, class, slots, n, &chain);
 	bool dirty = wants_sweep(heap, class);
 	lock_release(&heap->lock);
 	drop_slabs(chain);
 	if (unlikely(dirty))
 		sweep(heap, class);
-	return wrong;
+	return wrong.slot ? wrong : later;
 }
 
 /* ---- sweeping: purging empty pages inside slabs that are partly used ---- */
@@ -289,6 +316,7 @@ static struct list *withdraw(struct heap *heap) {
 			heap->nfree -= before - slab->nfree;
 			unlink_slab(slab);
 			slab->bucket = BUCKET_SWEPT;
+			slab->enough = UINT16_MAX;
 			slab->link.next = chain;
 			chain = &slab->link;
 		}
@@ -317,13 +345,8 @@ static void restore(struct heap *heap, struct slab *slab, uint16_t purged, struc
 	heap->nfree += slab->nfree - before;
 	heap->untouched += (size_t)__builtin_popcount(purged);
 	slab->bucket = BUCKET_NONE;
-	if (slab->nfree < slab->nslots) {
-		update_quarter(heap, slab);
-		return;
-	}
-	detach(heap, slab);
-	slab->link.next = *empty;
-	*empty = &slab->link;
+	slab->enough = 0;
+	outgrow(heap, slab, empty);
 }
 
 static COLD bool sweep(struct heap *heap, unsigned class) {
@@ -349,22 +372,21 @@ static COLD bool sweep(struct heap *heap, unsigned class) {
 	return purged != 0;
 }
 
-static void empty_transfer(struct heap *heap, unsigned class) {
-	struct list *chain = NULL;
-	lock_take(&heap->lock);
-	while (heap->ntransfer)
-		put_slot(heap, class, heap->transfer[--heap->ntransfer], &chain);
-	lock_release(&heap->lock);
-	drop_slabs(chain);
-}
-
-bool heap_trim(void) {
+bool heap_trim(struct wrong *wrong) {
 	bool any = false;
+	wrong->slot = NULL;
 	for (unsigned class = 1; class < CLASSES; class++) {
-		if (!heaps[class].ready)
+		struct heap *heap = &heaps[class];
+		struct list *chain = NULL;
+		if (!heap->ready)
 			continue;
-		empty_transfer(&heaps[class], class);
-		any |= sweep(&heaps[class], class);
+		lock_take(&heap->lock);
+		struct wrong here = empty_transfer(heap, class, &chain);
+		lock_release(&heap->lock);
+		drop_slabs(chain);
+		any |= sweep(heap, class);
+		if (here.slot)
+			*wrong = here;
 	}
 	return any;
 }

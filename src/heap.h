@@ -41,8 +41,9 @@ struct slab *heap_slab_of(const void *address);
 /* Keeps flushed batches for other threads, or not: worthless while there is one thread. */
 void heap_set_transfer(bool wanted);
 
-/* Empties the transfer stacks and purges every empty page inside slabs; true when one was. */
-bool heap_trim(void);
+/* Empties the transfer stacks and purges every empty page inside slabs. True: memory went back to the kernel.
+ * *wrong: as heap_flush answers. */
+bool heap_trim(struct wrong *wrong);
 
 struct heap_totals heap_count(unsigned class);
 

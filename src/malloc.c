@@ -36,6 +36,10 @@ static void *take_pages(size_t size, size_t align, bool *fresh) {
 	size_t npages = max_size(bytes_to_pages(size), 1);
 	if (size > MEDIUM_MAX || align > MEDIUM_MAX)
 		return large_take(size, align, fresh);
+	void *retired = align <= PAGE_SIZE ? cache_take_span((unsigned)npages) : NULL;
+	*fresh = false;
+	if (retired)
+		return retired;
 	struct span span = chunk_take((unsigned)npages, align > PAGE_SIZE ? ceil_log2(align / PAGE_SIZE) : 0);
 	*fresh = span.fresh;
 	return span.base;
@@ -90,7 +94,7 @@ static void release_pages(void *block) {
 	struct owner *owner = registry_owner(block);
 	bool live = false;
 	if (owner && owner->kind == OWNER_CHUNK)
-		live = chunk_put_at((struct chunk *)owner, block);
+		live = cache_put_span((struct chunk *)owner, block);
 	else if (owner)
 		live = large_put((struct large *)owner, block);
 	if (unlikely(!live))
@@ -110,8 +114,11 @@ void release_slow(void *block) {
 }
 
 bool trim(void) {
+	struct wrong wrong;
 	stop_if_wrong(cache_flush_all());
-	bool slabs = heap_trim(), chunks = chunk_trim(), large = large_trim();
+	bool slabs = heap_trim(&wrong);
+	stop_if_wrong(wrong);
+	bool chunks = chunk_trim(), large = large_trim();
 	return slabs || chunks || large;
 }
 

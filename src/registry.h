@@ -42,20 +42,24 @@ static inline struct leaf *registry_leaf(const void *address) {
 	return atomic_load_explicit(&registry_root[index], memory_order_acquire);
 }
 
+static inline unsigned leaf_class(const struct leaf *leaf, const void *address) {
+	return leaf->class_of_page[(uint32_t)(uintptr_t)address >> PAGE_SHIFT];
+}
+
+static inline struct owner *leaf_owner(const struct leaf *leaf, const void *address) {
+	return atomic_load_explicit(&leaf->owner[(uint32_t)(uintptr_t)address >> CHUNK_SHIFT], memory_order_acquire);
+}
+
 /* The class of the slab at an address, or 0: no slab there, or not our memory at all. */
 static inline unsigned registry_class(const void *address) {
-	struct leaf *leaf = registry_leaf(address);
-	if (unlikely(!leaf))
-		return 0;
-	return leaf->class_of_page[(uint32_t)(uintptr_t)address >> PAGE_SHIFT];
+	const struct leaf *leaf = registry_leaf(address);
+	return likely(leaf) ? leaf_class(leaf, address) : 0;
 }
 
 /* What owns the 2 MiB around an address, or NULL. */
 static inline struct owner *registry_owner(const void *address) {
-	struct leaf *leaf = registry_leaf(address);
-	if (!leaf)
-		return NULL;
-	return atomic_load_explicit(&leaf->owner[(uint32_t)(uintptr_t)address >> CHUNK_SHIFT], memory_order_acquire);
+	const struct leaf *leaf = registry_leaf(address);
+	return leaf ? leaf_owner(leaf, address) : NULL;
 }
 
 /* Sets the owner of every 2 MiB of [address, address + size). False: no memory for a leaf, nothing set. */

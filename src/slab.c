@@ -3,13 +3,6 @@
 
 static unsigned words(const struct slab *slab) { return (slab->nslots + 63u) / 64; }
 
-/* floor(offset / size): exact while offset * size < 2^32, which 64 KiB slabs of 32 KiB slots stay below. */
-static unsigned slot_index(const struct slab *slab, size_t offset) {
-	return (unsigned)((uint64_t)offset * slab->inverse >> 32);
-}
-
-static bool slot_is_free(const struct slab *slab, unsigned slot) { return slab->bits[slot / 64] >> (slot % 64) & 1; }
-
 void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint16_t touched) {
 	slab->base = base;
 	slab->size = (uint32_t)size;
@@ -62,32 +55,6 @@ unsigned slab_take(struct slab *slab, void **slots, unsigned n) {
 	return taken;
 }
 
-char *slab_slot_of(const struct slab *slab, const void *address) {
-	return slab->base + (size_t)slot_index(slab, (size_t)((const char *)address - slab->base)) * slab->size;
-}
-
-enum slab_answer slab_judge(const struct slab *slab, const void *slot) {
-	size_t offset = (size_t)((const char *)slot - slab->base);
-	unsigned index = slot_index(slab, offset);
-	if (unlikely(index >= slab->nslots))
-		return SLAB_TAIL;
-	if (unlikely((size_t)index * slab->size != offset))
-		return SLAB_INSIDE;
-	return unlikely(slot_is_free(slab, index)) ? SLAB_ALREADY_FREE : SLAB_OK;
-}
-
-enum slab_answer slab_put(struct slab *slab, const void *slot) {
-	enum slab_answer answer = slab_judge(slab, slot);
-	if (unlikely(answer != SLAB_OK))
-		return answer;
-	unsigned index = slot_index(slab, (size_t)((const char *)slot - slab->base));
-	slab->bits[index / 64] |= (uint64_t)1 << (index % 64);
-	slab->nfree++;
-	if (index / 64 < slab->first)
-		slab->first = (uint16_t)(index / 64);
-	return SLAB_OK;
-}
-
 uint16_t slab_empty_pages(const struct slab *slab) {
 	uint16_t occupied = 0;
 	for (unsigned w = 0; w < words(slab); w++) {
@@ -116,8 +83,8 @@ static void flip_slots(struct slab *slab, uint16_t pages, bool make_free) {
 	for (unsigned page = 0; page < slab->npages; page++) {
 		if (!(pages >> page & 1))
 			continue;
-		unsigned first = slot_index(slab, (size_t)page << PAGE_SHIFT);
-		unsigned end = slot_index(slab, ((size_t)(page + 1) << PAGE_SHIFT) - 1) + 1;
+		unsigned first = slab_index(slab, (size_t)page << PAGE_SHIFT);
+		unsigned end = slab_index(slab, ((size_t)(page + 1) << PAGE_SHIFT) - 1) + 1;
 		for (slot = first > slot ? first : slot; slot < end && slot < slab->nslots; slot++) {
 			slab->bits[slot / 64] ^= (uint64_t)1 << (slot % 64);
 			slab->nfree = (uint16_t)(slab->nfree + (make_free ? 1 : -1));

@@ -20,8 +20,9 @@ struct slab {
 	uint16_t first;   /* the lowest word that may have a set bit */
 	uint16_t touched; /* a bit per page */
 	unsigned char class, npages;
-	unsigned char bucket; /* the heap's */
 	uint16_t withdrawn;   /* a bit per page: see slab_withdraw */
+	uint16_t enough;      /* the heap's: with more free slots it wants another list */
+	unsigned char bucket; /* the heap's: its list */
 	uint64_t bits[];
 };
 
@@ -38,14 +39,39 @@ void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint
 /* Takes up to n of the lowest free slots, in address order; returns how many. */
 unsigned slab_take(struct slab *slab, void **slots, unsigned n);
 
-/* Frees a slot; anything but SLAB_OK leaves the slab as it was. */
-enum slab_answer slab_put(struct slab *slab, const void *slot);
+/* floor(offset / size): exact while offset * size < 2^32, which 64 KiB slabs of 32 KiB slots stay below. */
+static inline unsigned slab_index(const struct slab *slab, size_t offset) {
+	return (unsigned)((uint64_t)offset * slab->inverse >> 32);
+}
 
-/* What slab_put would say, without doing it. */
-enum slab_answer slab_judge(const struct slab *slab, const void *slot);
+/* Whether a pointer into the slab is a taken slot, and if not, what it is. */
+static inline enum slab_answer slab_judge(const struct slab *slab, const void *slot) {
+	size_t offset = (size_t)((const char *)slot - slab->base);
+	unsigned index = slab_index(slab, offset);
+	if (unlikely(index >= slab->nslots))
+		return SLAB_TAIL;
+	if (unlikely((size_t)index * slab->size != offset))
+		return SLAB_INSIDE;
+	return unlikely(slab->bits[index / 64] >> (index % 64) & 1) ? SLAB_ALREADY_FREE : SLAB_OK;
+}
+
+/* Frees a slot; anything but SLAB_OK leaves the slab as it was. */
+static inline enum slab_answer slab_put(struct slab *slab, const void *slot) {
+	enum slab_answer answer = slab_judge(slab, slot);
+	if (unlikely(answer != SLAB_OK))
+		return answer;
+	unsigned index = slab_index(slab, (size_t)((const char *)slot - slab->base));
+	slab->bits[index / 64] |= (uint64_t)1 << (index % 64);
+	slab->nfree++;
+	if (index / 64 < slab->first)
+		slab->first = (uint16_t)(index / 64);
+	return SLAB_OK;
+}
 
 /* The slot that holds the address: its start. */
-char *slab_slot_of(const struct slab *slab, const void *address);
+static inline char *slab_slot_of(const struct slab *slab, const void *address) {
+	return slab->base + (size_t)slab_index(slab, (size_t)((const char *)address - slab->base)) * slab->size;
+}
 
 /* The pages, a bit each, that are touched and lie in no slot that is taken. */
 uint16_t slab_empty_pages(const struct slab *slab);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # cgroup.t: a program whose live memory stays small is not killed in a group limited to 64 MB.
 . "$(dirname "$0")/../lib.sh"
-. "$tests/preload/programs.sh"
+. "$(dirname "$0")/programs.sh"
 
 name=bm-test-$$ group=
 if [ -d /sys/fs/cgroup/memory ]; then

@@ -1,7 +1,7 @@
 #!/bin/bash
 # config.t: what the library says of options it does not know, and that the program works all the same.
 . "$(dirname "$0")/../lib.sh"
-. "$tests/preload/programs.sh"
+. "$(dirname "$0")/programs.sh"
 
 with() { # CONFIGURATION: the program's stderr lines about it are in FILE err
 	limited env BUDDYMALLOC_CONF="$1" "$built/small" >"$scratch/out" 2>"$scratch/all"

@@ -10,6 +10,10 @@
 
 #include "common.h"
 
+// as in <new>, which leaves them out for compilers without sized deallocation by default
+void operator delete(void *, size_t) noexcept;
+void operator delete[](void *, size_t) noexcept;
+
 static volatile size_t huge_size = PTRDIFF_MAX; // volatile: the compiler must not see that it cannot work
 static volatile size_t whole = SIZE_MAX;
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # early.t: allocation before main, and by libraries opened or preloaded beside ours.
 . "$(dirname "$0")/../lib.sh"
-. "$tests/preload/programs.sh"
+. "$(dirname "$0")/programs.sh"
 
 plugin=$scratch/plugin.so
 if have "${CC:-cc}" && "${CC:-cc}" -O1 -g -fPIC -shared -fno-builtin -o "$plugin" "$here/extra/plugin.c"; then

@@ -1,7 +1,7 @@
 #!/bin/bash
 # limits.t: small programs in little address space, and under unusual layouts of it.
 . "$(dirname "$0")/../lib.sh"
-. "$tests/preload/programs.sh"
+. "$(dirname "$0")/programs.sh"
 
 within() { # ULIMIT-OPTION VALUE COMMAND...: the limit holds for the command alone
 	(

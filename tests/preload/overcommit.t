@@ -2,7 +2,7 @@
 # overcommit.t: vm.overcommit_memory=2, under which every writable mapping counts at once.
 # It is the whole system's setting: set for the second this takes, only with room to spare, and set back.
 . "$(dirname "$0")/../lib.sh"
-. "$tests/preload/programs.sh"
+. "$(dirname "$0")/programs.sh"
 
 setting=/proc/sys/vm/overcommit_memory
 before=$(cat $setting 2>/dev/null)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # preload.t: every quick program of this folder, run with the library preloaded.
 . "$(dirname "$0")/../lib.sh"
-. "$tests/preload/programs.sh"
+. "$(dirname "$0")/programs.sh"
 
 for name in $(names '*'); do
 	case $name in slow_*) continue ;; esac

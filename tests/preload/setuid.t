@@ -2,7 +2,7 @@
 # setuid.t: in a set-user-ID program the environment does not configure the library, and it says nothing of it.
 # The loader ignores a preloaded path there, so the program is linked with the library.
 . "$(dirname "$0")/../lib.sh"
-. "$tests/preload/programs.sh"
+. "$(dirname "$0")/programs.sh"
 
 [ -e "$lib" ] || { ok 1 "$lib exists" && done_testing; }
 soname=$(readelf -dW "$lib" 2>/dev/null | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')

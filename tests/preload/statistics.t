@@ -1,7 +1,7 @@
 #!/bin/bash
 # statistics.t: the functions that tell about the heap, and where they write.
 . "$(dirname "$0")/../lib.sh"
-. "$tests/preload/programs.sh"
+. "$(dirname "$0")/programs.sh"
 
 well_formed() { # FILE
 	if have xmllint; then xmllint --noout "$1"; else python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' "$1"; fi

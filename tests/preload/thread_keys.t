@@ -1,7 +1,7 @@
 #!/bin/bash
 # thread_keys.t: the library takes none of the program's pthread keys.
 . "$(dirname "$0")/../lib.sh"
-. "$tests/preload/programs.sh"
+. "$(dirname "$0")/programs.sh"
 
 with=$(limited "$built/thread_keys")
 without=$(plain "$built/thread_keys")

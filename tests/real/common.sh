@@ -20,6 +20,13 @@ grep -qsF "$lib" <(under cat /proc/self/maps 2>/dev/null) || {
 
 note() { sed 's/^/# /'; } # stdin as TAP comments
 
+launch=(false) # what precedes a program's name; set_mode says what
+
+set_mode() { # plain or preload
+	mode=$1 launch=(env -u LD_PRELOAD)
+	[ "$mode" = plain ] || launch=(env LD_PRELOAD="$lib")
+}
+
 run() { # COMMAND...: one program in the current mode, ended with all its children when the limit is over
 	timeout -k 5 "$limit" "${launch[@]}" "$@"
 }
@@ -93,9 +100,8 @@ digest() { sha256sum -- "$@"; } # of files: what a run prints in place of large 
 normalise() { cat; } # a test whose output must vary redefines this and says why
 
 once() { # MODE COMMAND...: one run in a new folder
-	local mode=$1 launch=(env -u LD_PRELOAD)
+	set_mode "$1"
 	shift
-	[ "$mode" = plain ] || launch=(env LD_PRELOAD="$lib")
 	rm -rf "$scratch/run"
 	mkdir "$scratch/run"
 	(cd "$scratch/run" && "$@") </dev/null 2>"$scratch/$mode.err" | normalise >"$scratch/$mode.out"

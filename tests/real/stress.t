@@ -5,25 +5,26 @@
 . "$(dirname "$0")/common.sh"
 
 limit=40
+set_mode preload
 bytes=6000000 # kB of address space a process may have, as some stressors grow until something stops them
 
 stress() { # NAME OPTIONS...: two instances of one stressor, or as many as its options say
-	local log=$scratch/log name="stress-ng $1${2:+ $2}" status
+	local log=$scratch/log name="stress-ng $1${2:+ $2}" status wrong
 	mkdir -p "$scratch/work"
-	# A child that dies is restarted by stress-ng unless told otherwise, and only the verbose log tells.
+	# A child that dies is restarted by stress-ng unless told otherwise; then only the verbose log tells of it.
 	(
 		ulimit -v "$bytes"
 		cd "$scratch/work" && run stress-ng "--$1" 2 --verify --oomable -v --timeout 1 --no-rand-seed ${2:-}
 	) </dev/null >"$log" 2>&1
 	status=$?
-	if [ $status -eq 3 ] || [ $status -eq 4 ] || grep -q 'unrecognized option' "$log"; then
+	if [ "$status" -eq 3 ] || [ "$status" -eq 4 ] || grep -q 'unrecognized option' "$log"; then
 		skip "$name" 'not possible here'
 		return
 	fi
-	[ $status -eq 0 ] && ! grep -qE '^libbuddymalloc:|killed by|SIGSEGV|SIGABRT|SIGBUS|: fail:|corrupt' "$log"
-	ok $? "$name" && return
-	echo "status $status" | note
-	grep -E '^libbuddymalloc:|killed|SIG|fail|corrupt|error' "$log" | head -n 8 | note
+	wrong=$(grep -E '^libbuddymalloc:|killed by|child died|SIGSEGV|SIGABRT|SIGBUS|: fail:|: error:|corrupt' "$log" | head -n 8)
+	[ "$status" -eq 0 ] && [ -z "$wrong" ]
+	ok $? "$name"
+	[ "$status" -eq 0 ] && [ -z "$wrong" ] || printf 'status %s\n%s\n' "$status" "$wrong" | note
 }
 
 all() {
