@@ -1,6 +1,7 @@
 /* cache.c (rank 7): see cache.h. */
 #include "cache.h"
 
+#include "large.h"
 #include "meta.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@ enum {
 	CACHE_BYTES_MIN = 64 * 1024,     /* … at least this */
 	CACHE_BYTES_MAX = 1024 * 1024,   /* … and at most this */
 	ADOPT_TRIES = 16,
-	TICKS_PER_LOOK = 64, /* slow calls between two looks for a cache whose thread has ended */
+	TICKS_PER_LOOK = 64, /* slow calls between two looks at what could be given back */
 };
 _Static_assert(BIN_SLOTS / 2 + 1 <= BATCH_MAX, "half a bin is a batch");
 
@@ -218,10 +219,14 @@ static struct wrong flush_next_ended(void) {
 	return wrong;
 }
 
+/* Now and then: gives back what is not wanted any more, and the cache of a thread that has ended. */
 static struct wrong tick(struct cache *cache) {
-	if (++cache->ticks % TICKS_PER_LOOK == 0 && atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
-		return flush_next_ended();
-	return (struct wrong){.slot = NULL};
+	struct wrong wrong = {.slot = NULL};
+	if (likely(++cache->ticks % TICKS_PER_LOOK))
+		return wrong;
+	chunk_tidy();
+	large_tidy();
+	return atomic_load_explicit(&caches.count, memory_order_relaxed) > 1 ? flush_next_ended() : wrong;
 }
 
 /* ---- the slow paths ---- */

@@ -272,6 +272,14 @@ static COLD void give_back_excess(void) {
 	give_back(too_dirty ? limit / 2 : limit, empty);
 }
 
+void chunk_tidy(void) {
+	lock_take(&chunk_lock);
+	bool decayed = hold_decay(&chunks.hold) && holds_too_much();
+	lock_release(&chunk_lock);
+	if (decayed)
+		give_back_excess();
+}
+
 bool chunk_trim(void) { return give_back(0, 0); }
 
 /* ---- spans ---- */

@@ -73,6 +73,9 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages);
 /* The live span around an address: its base (NULL: the page is free) and pages. Only for messages. */
 char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npages);
 
+/* Gives back what has not been wanted for a while; to be called now and then. */
+void chunk_tidy(void);
+
 /* Gives every free page back to the kernel; true when there was one. */
 bool chunk_trim(void);
 

@@ -29,12 +29,13 @@ void hold_note_wanted(struct hold *hold, size_t npages) {
 	hold->regretted_at = now;
 }
 
-void hold_decay(struct hold *hold) {
+bool hold_decay(struct hold *hold) {
 	if (!hold->regretted)
-		return;
+		return false;
 	uint64_t now = os_milliseconds();
 	if (now - hold->regretted_at <= REGRET_MS)
-		return;
+		return false;
 	hold->regretted /= 2;
 	hold->regretted_at = now;
+	return true;
 }

@@ -26,7 +26,7 @@ void hold_note_returned(struct hold *hold, size_t npages);
 /* Says that `npages` are fetched from the kernel. */
 void hold_note_wanted(struct hold *hold, size_t npages);
 
-/* Forgets old regrets; to be called before giving back. */
-void hold_decay(struct hold *hold);
+/* Forgets old regrets; to be called before giving back. True: the bound has fallen. */
+bool hold_decay(struct hold *hold);
 
 #endif

@@ -97,12 +97,15 @@ static struct large *take_held(size_t size, size_t align) {
 	return best;
 }
 
+/* The registry is cleared before the kernel gets the addresses back: from then on they may be another thread's. */
 static bool shorten(struct large *large, size_t size) {
-	char *tail = large->base + size;
-	if (!os_unmap(tail, large->size - size))
+	char *end = large->base + covered(size);
+	size_t unused = covered(large->size) - covered(size);
+	registry_clear_owner(end, unused);
+	if (!os_unmap(large->base + size, large->size - size)) {
+		registry_set_owner(end, unused, &large->owner); /* its leaf is there: no failure */
 		return false;
-	if (covered(size) < covered(large->size))
-		registry_clear_owner(large->base + covered(size), covered(large->size) - covered(size));
+	}
 	large->size = size;
 	return true;
 }
@@ -162,24 +165,37 @@ static struct large *pop_excess(size_t limit_pages) {
 	return large;
 }
 
+/* Unmaps held runs, the oldest first, until they are within the bound. */
+static void drop_excess(void) {
+	struct large *excess;
+	do {
+		lock_take(&large_lock);
+		excess = pop_excess(hold_limit(&larges.hold, HOLD_BASE, larges.live_bytes >> PAGE_SHIFT));
+		lock_release(&large_lock);
+		if (excess)
+			unmap_large(excess);
+	} while (excess);
+}
+
 bool large_put(struct large *large, const void *address) {
 	lock_take(&large_lock);
 	bool live = large->owner.kind == OWNER_LARGE && !large->held && large->base == address;
-	struct large *excess = NULL;
 	if (live) {
 		remove_live(large);
 		hold_decay(&larges.hold);
 		add_held(large);
-		excess = pop_excess(hold_limit(&larges.hold, HOLD_BASE, larges.live_bytes >> PAGE_SHIFT));
-	}
-	while (excess) {
-		lock_release(&large_lock);
-		unmap_large(excess);
-		lock_take(&large_lock);
-		excess = pop_excess(hold_limit(&larges.hold, HOLD_BASE, larges.live_bytes >> PAGE_SHIFT));
 	}
 	lock_release(&large_lock);
+	drop_excess();
 	return live;
+}
+
+void large_tidy(void) {
+	lock_take(&large_lock);
+	bool decayed = hold_decay(&larges.hold);
+	lock_release(&large_lock);
+	if (decayed)
+		drop_excess();
 }
 
 /* Moves the mapping of a record that is on no list to a longer place; false: no memory. */
@@ -187,13 +203,17 @@ static bool relocate(struct large *large, size_t size) {
 	char *target = os_reserve_aligned(size, CHUNK_SIZE);
 	if (!target)
 		return false;
-	if (!registry_set_owner(target, covered(size), &large->owner) ||
-	    !os_move(large->base, large->size, target, size)) {
-		registry_clear_owner(target, covered(size));
+	if (!registry_set_owner(target, covered(size), &large->owner)) {
 		os_unmap(target, size);
 		return false;
 	}
 	registry_clear_owner(large->base, covered(large->size));
+	if (!os_move(large->base, large->size, target, size)) {
+		registry_set_owner(large->base, covered(large->size), &large->owner);
+		registry_clear_owner(target, covered(size));
+		os_unmap(target, size);
+		return false;
+	}
 	large->base = target;
 	large->size = size;
 	return true;

@@ -34,6 +34,9 @@ bool large_put(struct large *large, const void *address);
 /* Makes a live block `size` bytes long without copying, perhaps elsewhere; NULL: no memory, it is as it was. */
 void *large_resize(struct large *large, size_t size);
 
+/* Gives back what has not been wanted for a while; to be called now and then. */
+void large_tidy(void);
+
 /* Unmaps every held run; true when there was one. */
 bool large_trim(void);
 

@@ -26,10 +26,18 @@ static void *map_at(void *hint, size_t size, int protection) {
 
 void *os_map(size_t size) { return map_at(NULL, size, PROT_READ | PROT_WRITE); }
 
-/* Maps `align` bytes too many and unmaps what sticks out. */
+static bool open_access(void *address, size_t size, int protection) {
+	int saved = errno;
+	bool done = protection == PROT_NONE || mprotect(address, size, protection) == 0;
+	errno = saved;
+	return done;
+}
+
+/* Maps `align` bytes too many, without access, so that they count towards no limit but that of addresses, unmaps
+ * what sticks out and opens the rest. */
 static char *map_trimmed(size_t size, size_t align, int protection) {
 	size_t total = size + align - os_page_size();
-	char *raw = total >= size ? map_at(NULL, total, protection) : NULL;
+	char *raw = total >= size ? map_at(NULL, total, PROT_NONE) : NULL;
 	if (!raw)
 		return NULL;
 	size_t before = align_up((size_t)raw, align) - (size_t)raw, after = total - size - before;
@@ -37,6 +45,10 @@ static char *map_trimmed(size_t size, size_t align, int protection) {
 		os_unmap(raw, before);
 	if (after)
 		os_unmap(raw + before + size, after);
+	if (!open_access(raw + before, size, protection)) {
+		os_unmap(raw + before, size);
+		return NULL;
+	}
 	return raw + before;
 }
 

@@ -13,6 +13,8 @@
 // as in <new>, which leaves them out for compilers without sized deallocation by default
 void operator delete(void *, size_t) noexcept;
 void operator delete[](void *, size_t) noexcept;
+void operator delete(void *, size_t, std::align_val_t) noexcept;
+void operator delete[](void *, size_t, std::align_val_t) noexcept;
 
 static volatile size_t huge_size = PTRDIFF_MAX; // volatile: the compiler must not see that it cannot work
 static volatile size_t whole = SIZE_MAX;
