@@ -41,8 +41,12 @@ struct lock cache_lock = LOCK_INITIAL(RANK_CACHES);
 
 static size_t array_size(unsigned capacity) { return (capacity + 1) * sizeof(void *); }
 
+static void set_full(struct cache *cache, unsigned class, void **full) {
+	__atomic_store_n(&cache->full[class], full, __ATOMIC_RELAXED);
+}
+
 static void **bin_base(const struct cache *cache, unsigned class) {
-	return atomic_load_explicit(&cache->full[class], memory_order_relaxed) - cache->capacity[class];
+	return cache->full[class] - cache->capacity[class];
 }
 
 static unsigned capacity_max(unsigned class) {
@@ -69,11 +73,11 @@ static bool grow(struct cache *cache, unsigned class) {
 	if (!array)
 		return false;
 	void **base = bin_base(cache, class);
-	void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
+	void **top = cache->top[class];
 	memcpy(array, base, (size_t)(top - base + 1) * sizeof *array);
-	atomic_store_explicit(&cache->top[class], array + (top - base), memory_order_release);
-	atomic_store_explicit(&cache->full[class], array + capacity, memory_order_release);
-	cache->capacity[class] = (uint16_t)capacity;
+	cache_set_top(cache, class, array + (top - base));
+	set_full(cache, class, array + capacity);
+	__atomic_store_n(&cache->capacity[class], (uint16_t)capacity, __ATOMIC_RELAXED);
 	cache->bytes += bytes;
 	if (old)
 		meta_put(base, array_size(old));
@@ -89,7 +93,7 @@ static struct wrong flush_half(struct cache *cache, unsigned class) {
 	unsigned n = (cache->capacity[class] + 1u) / 2, rest = cache->capacity[class] - n;
 	memcpy(batch, base + 1, n * sizeof *batch);
 	memmove(base + 1, base + 1 + n, rest * sizeof *batch);
-	atomic_store_explicit(&cache->top[class], base + rest, memory_order_release);
+	cache_set_top(cache, class, base + rest);
 	return heap_flush(class, batch, n);
 }
 
@@ -98,7 +102,7 @@ static struct wrong flush_bin(struct cache *cache, unsigned class) {
 	struct wrong wrong = {.slot = NULL};
 	void *batch[BATCH_MAX];
 	unsigned n = 0;
-	void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
+	void **top = cache->top[class];
 	for (;; top--) {
 		if (n == BATCH_MAX || (!*top && n)) {
 			wrong = first_wrong(wrong, heap_flush(class, batch, n));
@@ -109,8 +113,8 @@ static struct wrong flush_bin(struct cache *cache, unsigned class) {
 		batch[n++] = *top;
 	}
 	if (cache->capacity[class]) {
-		atomic_store_explicit(&cache->top[class], top, memory_order_relaxed);
-		atomic_store_explicit(&cache->full[class], top + cache->capacity[class], memory_order_relaxed);
+		cache_set_top(cache, class, top);
+		set_full(cache, class, top + cache->capacity[class]);
 	}
 	return wrong;
 }
@@ -244,11 +248,11 @@ void *cache_take(unsigned class) {
 	if (!n)
 		return NULL;
 	/* The lowest address goes out now, the next lowest lies on top. */
-	void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
+	void **top = cache->top[class];
 	for (unsigned i = n; i-- > 1;)
 		*++top = batch[i];
 	if (n > 1)
-		atomic_store_explicit(&cache->top[class], top, memory_order_release);
+		cache_set_top(cache, class, top);
 	return batch[0];
 }
 
@@ -306,7 +310,7 @@ bool cache_put_span(struct chunk *chunk, void *base) {
 }
 
 bool cache_freed_last(unsigned class, const void *slot) {
-	return own_cache && *atomic_load_explicit(&own_cache->top[class], memory_order_relaxed) == slot;
+	return own_cache && *own_cache->top[class] == slot;
 }
 
 struct wrong cache_flush_all(void) {
@@ -323,10 +327,11 @@ size_t cache_count(unsigned class) {
 	lock_take(&cache_lock);
 	for (struct list *at = caches.all.next; at != &caches.all; at = at->next) {
 		const struct cache *cache = CONTAINER(at, struct cache, link);
-		void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
-		ptrdiff_t n = top - bin_base(cache, class);
-		if (n > 0 && n <= cache->capacity[class])
-			total += (size_t)n;
+		unsigned capacity = __atomic_load_n(&cache->capacity[class], __ATOMIC_RELAXED);
+		ptrdiff_t room = __atomic_load_n(&cache->full[class], __ATOMIC_RELAXED) -
+				 __atomic_load_n(&cache->top[class], __ATOMIC_RELAXED);
+		if (room >= 0 && room <= capacity)
+			total += capacity - (size_t)room;
 	}
 	lock_release(&cache_lock);
 	return total;

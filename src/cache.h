@@ -24,8 +24,8 @@
 enum { RETIRED_SPANS = 8 };
 
 struct cache {
-	_Atomic(void **) top[CLASSES];
-	_Atomic(void **) full[CLASSES];
+	void **top[CLASSES];
+	void **full[CLASSES];
 	uint16_t capacity[CLASSES];
 	unsigned ticks; /* slow calls */
 	size_t bytes;   /* sum of capacity * size: bounded by the share of a thread */
@@ -41,22 +41,28 @@ struct cache {
 /* The cache that fast paths use: the thread's own, or empty_cache, which sends each call to its slow twin. */
 extern _Thread_local struct cache *thread_cache __attribute__((tls_model("initial-exec")));
 
+/* The owner reads its tops plainly and stores them by this, after what they cover (T6); others read them atomically. */
+static inline void cache_set_top(struct cache *cache, unsigned class, void **top) {
+	atomic_signal_fence(memory_order_release);
+	__atomic_store_n(&cache->top[class], top, __ATOMIC_RELAXED);
+}
+
 /* Pops a slot of a class; NULL: go the slow way. */
 static inline void *cache_pop(struct cache *cache, unsigned class) {
-	void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
+	void **top = cache->top[class];
 	void *slot = *top;
 	if (likely(slot))
-		atomic_store_explicit(&cache->top[class], top - 1, memory_order_relaxed);
+		cache_set_top(cache, class, top - 1);
 	return slot;
 }
 
 /* Pushes a slot of a class; false: the bin is full, or the slot is the one freed last. */
 static inline bool cache_push(struct cache *cache, unsigned class, void *slot) {
-	void **top = atomic_load_explicit(&cache->top[class], memory_order_relaxed);
-	if (unlikely(top == atomic_load_explicit(&cache->full[class], memory_order_relaxed) || *top == slot))
+	void **top = cache->top[class];
+	if (unlikely(top == cache->full[class] || *top == slot))
 		return false;
 	top[1] = slot;
-	atomic_store_explicit(&cache->top[class], top + 1, memory_order_release);
+	cache_set_top(cache, class, top + 1);
 	return true;
 }
 

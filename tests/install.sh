@@ -2,7 +2,7 @@
 # install.sh: installs what the tests need from Debian, as root or through sudo -n.
 # usage: tests/install.sh [quick|all]      (default: all)
 # Without these rights it says what is missing; the tests of those programs then skip and say so.
-# A package is listed alone, or as package=probe where the probe is a command or a path (may be a glob):
+# A package is listed alone, or as package:probe where the probe is a command or a path (may be a glob):
 # a program that came from elsewhere than Debian then counts as present.
 
 set -u
@@ -10,23 +10,23 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
 
 quick=(
-	gcc=cc libc6-dev make=make perl=prove libcmocka-dev=/usr/include/cmocka.h valgrind=valgrind
+	gcc:cc libc6-dev make:make perl:prove libcmocka-dev:/usr/include/cmocka.h valgrind:valgrind
 )
 programs=( # of tests/real and of bench
-	coreutils=timeout python3=/usr/bin/python3 g++=g++ clang=clang git=git sqlite3=sqlite3 gawk=gawk lua5.4=lua5.4
-	nodejs=node redis-server=redis-server redis-tools=redis-benchmark memcached=memcached libmemcached-tools=memcslap
-	'postgresql=/usr/lib/postgresql/*/bin/initdb' nginx=/usr/sbin/nginx curl=curl wrk=wrk ghostscript=gs
-	imagemagick=/usr/bin/convert ffmpeg=ffmpeg chromium=chromium stress-ng=stress-ng
+	coreutils:timeout xz-utils:xz python3:/usr/bin/python3 g++:g++ clang:clang git:git sqlite3:sqlite3 gawk:gawk lua5.4:lua5.4
+	nodejs:node redis-server:redis-server redis-tools:redis-benchmark memcached:memcached libmemcached-tools:memcslap
+	'postgresql:/usr/lib/postgresql/*/bin/initdb' nginx:/usr/sbin/nginx curl:curl wrk:wrk ghostscript:gs
+	imagemagick:/usr/bin/convert ffmpeg:ffmpeg chromium:chromium stress-ng:stress-ng
 )
 tools=( # of the other tests
-	hyperfine=hyperfine strace=strace qemu-system-arm=qemu-system-arm gcc-arm-none-eabi=arm-none-eabi-gcc
+	hyperfine:hyperfine strace:strace qemu-system-arm:qemu-system-arm gcc-arm-none-eabi:arm-none-eabi-gcc
 	libclang-rt-14-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4
 )
 
-present() { # PACKAGE[=PROBE]
+present() { # PACKAGE[:PROBE]
 	case $1 in
-	*=/*) compgen -G "${1#*=}" >/dev/null ;;
-	*=*) command -v "${1#*=}" >/dev/null 2>&1 || [ -x "/usr/sbin/${1#*=}" ] ;;
+	*:/*) compgen -G "${1#*:}" >/dev/null ;;
+	*:*) command -v "${1#*:}" >/dev/null 2>&1 ;;
 	*) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
 	esac
 }
@@ -34,7 +34,7 @@ present() { # PACKAGE[=PROBE]
 find_missing() { # the listed packages that are not there, into the array missing
 	local entry
 	missing=()
-	for entry in "$@"; do present "$entry" || missing+=("${entry%%=*}"); done
+	for entry in "$@"; do present "$entry" || missing+=("${entry%%:*}"); done
 }
 
 as_root() {

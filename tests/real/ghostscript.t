@@ -39,7 +39,7 @@ draw() {
 	run gs -q -dSAFER -dBATCH -dNOPAUSE -sDEVICE=pdfwrite -sOutputFile=pages.pdf "$scratch/page.ps" || return
 	run gs -q -dSAFER -dBATCH -dNOPAUSE -sDEVICE=pnggray -r80 -sOutputFile=again%d.png pages.pdf || return
 	run gs -q -dSAFER -dBATCH -dNOPAUSE -sDEVICE=txtwrite -sOutputFile=pages.txt pages.pdf || return
-	digest *.png *.ppm pages.txt
+	digest ./*.png ./*.ppm pages.txt
 	wc -w pages.txt
 }
 need 'ghostscript: PostScript to PNG, PPM and PDF, PDF to PNG and text' gs &&

@@ -18,10 +18,10 @@ write_sources() {
 	local n
 	for n in {1..100}; do
 		echo "int unit$n(int);" >>all.h
-		echo "	printf(\"%d\\n\", unit$n(12));" >>calls
-		printf '#include <string.h>\n#include "all.h"\nint unit%d(int n) {\n' $n >unit$n.c
+		printf '\tprintf("%%d\\n", unit%d(12));\n' "$n" >>calls
+		printf '#include <string.h>\n#include "all.h"\nint unit%d(int n) {\n' "$n" >"unit$n.c"
 		printf '\treturn n < 2 ? %d + (int)strlen("%s") : unit%d(n - 1) + unit%d(n - 2);\n}\n' \
-			$n $n $n $((n % 100 + 1)) >>unit$n.c
+			$n $n $n $((n % 100 + 1)) >>"unit$n.c"
 	done
 	{ echo '#include <stdio.h>'; echo '#include "all.h"'; echo 'int main(void) {'; cat calls; echo '}'; } >main.c
 }

@@ -15,7 +15,7 @@ pictures() { # the formats written are those without a date inside
 		run convert film.gif -coalesce +append -depth 8 strip.ppm &&
 		run montage start.ppm few.ppm bent.ppm -geometry 150x150+4+4 -tile 2x2 -depth 8 sheet.ppm &&
 		run compare -metric AE start.ppm back.ppm difference.ppm 2>&1
-	[ $? -le 1 ] && echo && digest *.ppm start.jpg start.png start.webp film.gif
+	[ $? -le 1 ] && echo && digest ./*.ppm start.jpg start.png start.webp film.gif
 }
 need 'imagemagick: filters, formats, layers' convert montage &&
 	twice 'imagemagick: filters, formats, layers' pictures

@@ -37,11 +37,11 @@ SELECT md5(string_agg(j::text, '' ORDER BY id)) FROM (SELECT id, jsonb_build_obj
 SELECT count(*) FROM number WHERE word ~ '^[0-9]+[a-f]{2}.*(ab|cd)$';
 WITH RECURSIVE t(n, s) AS (SELECT 1, '1' UNION ALL SELECT n + 1, right(s || (n * 7919), 500) FROM t WHERE n < 5000) SELECT md5(string_agg(s, '' ORDER BY n)) FROM t;
 CREATE FUNCTION fill(n int) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE total bigint := 0; kept text[] := '{}';
-BEGIN
-	FOR i IN 1..n LOOP kept[i % 300] := repeat(i::text, i % 50); total := total + length(kept[i % 300]); END LOOP;
-	RETURN total;
-END $$;
+declare total bigint := 0; kept text[] := '{}';
+begin
+	for i in 1..n loop kept[i % 300] := repeat(i::text, i % 50); total := total + length(kept[i % 300]); end loop;
+	return total;
+end $$;
 SELECT fill(50000);
 DELETE FROM number WHERE id % 3 = 0;
 VACUUM FULL number;

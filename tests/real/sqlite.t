@@ -27,6 +27,7 @@ SELECT id, hash, word FROM number ORDER BY hash, id LIMIT 20000;
 END
 sed 's/i < 1000000/i < 500000/' "$scratch/work.sql" >"$scratch/half.sql"
 cat >"$scratch/in-memory" <<END
+set -e -o pipefail
 sqlite3 -batch :memory: '.read $scratch/half.sql' .dump | tee dump | sha256sum
 sed -n '/^PRAGMA foreign_keys/,\$p' dump | sqlite3 -batch :memory: '.read /dev/stdin' .dump | sha256sum
 END
