@@ -16,6 +16,7 @@ enum {
 	CACHE_BYTES_MAX = 1024 * 1024,   /* … and at most this */
 	ADOPT_TRIES = 16,
 	TICKS_PER_LOOK = 64, /* slow calls between two looks at what could be given back */
+	BINS_PER_LOOK = 8,
 };
 _Static_assert(BIN_SLOTS / 2 + 1 <= BATCH_MAX, "half a bin is a batch");
 
@@ -100,22 +101,16 @@ static struct wrong flush_half(struct cache *cache, unsigned class) {
 /* Empties a bin down to its NULL, which is found by reading: in the child of a fork nothing else may be right. */
 static struct wrong flush_bin(struct cache *cache, unsigned class) {
 	struct wrong wrong = {.slot = NULL};
-	void *batch[BATCH_MAX];
-	unsigned n = 0;
-	void **top = cache->top[class];
-	for (;; top--) {
-		if (n == BATCH_MAX || (!*top && n)) {
-			wrong = first_wrong(wrong, heap_flush(class, batch, n));
-			n = 0;
-		}
-		if (!*top)
-			break;
-		batch[n++] = *top;
-	}
-	if (cache->capacity[class]) {
+	void *batch[BATCH_MAX], **top = cache->top[class];
+	while (*top) {
+		unsigned n = 0;
+		while (*top && n < BATCH_MAX)
+			batch[n++] = *top--;
 		cache_set_top(cache, class, top);
-		set_full(cache, class, top + cache->capacity[class]);
+		wrong = first_wrong(wrong, heap_flush(class, batch, n));
 	}
+	if (cache->capacity[class])
+		set_full(cache, class, top + cache->capacity[class]);
 	return wrong;
 }
 
@@ -223,6 +218,18 @@ static struct wrong flush_next_ended(void) {
 	return wrong;
 }
 
+/* Flushes those of the next few bins that have not moved since the last look: a few slots can pin many slabs. */
+static struct wrong flush_idle_bins(struct cache *cache) {
+	struct wrong wrong = {.slot = NULL};
+	for (unsigned i = 0; i < BINS_PER_LOOK; i++) {
+		unsigned class = cache->next_look = (cache->next_look + 1) % CLASSES;
+		if (cache->seen[class] == cache->top[class])
+			wrong = first_wrong(wrong, flush_bin(cache, class));
+		cache->seen[class] = cache->top[class];
+	}
+	return wrong;
+}
+
 /* Now and then: gives back what is not wanted any more, and the cache of a thread that has ended. */
 static struct wrong tick(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
@@ -230,7 +237,9 @@ static struct wrong tick(struct cache *cache) {
 		return wrong;
 	chunk_tidy();
 	large_tidy();
-	return atomic_load_explicit(&caches.count, memory_order_relaxed) > 1 ? flush_next_ended() : wrong;
+	if (atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
+		wrong = flush_next_ended();
+	return first_wrong(wrong, flush_idle_bins(cache));
 }
 
 /* ---- the slow paths ---- */
@@ -265,6 +274,8 @@ struct wrong cache_put(unsigned class, void *slot) {
 	if (cache_freed_last(class, slot))
 		return (struct wrong){slot, class};
 	struct wrong wrong = tick(cache);
+	if (cache_push(cache, class, slot))
+		return wrong; /* the tick has emptied the bin */
 	if (!grow(cache, class)) {
 		if (!cache->capacity[class])
 			return heap_flush(class, &slot, 1);

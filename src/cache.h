@@ -28,6 +28,8 @@ struct cache {
 	void **full[CLASSES];
 	uint16_t capacity[CLASSES];
 	unsigned ticks; /* slow calls */
+	unsigned next_look;         /* the class whose bin is looked at next */
+	void **seen[CLASSES];       /* its top at the last look */
 	size_t bytes;   /* sum of capacity * size: bounded by the share of a thread */
 	unsigned nretired, retired_pages;
 	struct {

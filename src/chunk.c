@@ -9,8 +9,9 @@
 #include <string.h>
 
 enum {
-	FULLNESS = 4, /* quarters */
-	PLACES = (CHUNK_ORDER + 1) * FULLNESS,
+	ORDERS = CHUNK_ORDER + 1,
+	FULLNESS = 6, /* sixths */
+	PLACES = ORDERS * FULLNESS,
 	PLACE_NONE = PLACES,
 	HOLD_BASE = 512,      /* dirty pages always kept: 2 MB */
 	HUGE_AFTER = 20,      /* chunks; one huge page more is then at most 5 % of the heap */
@@ -71,12 +72,14 @@ static void init_lists(void) {
 	chunks.ready = true;
 }
 
-/* Fuller chunks come first within an order, so that the sparse ones drain. */
+/* Chunks come in the order of how many of their pages the kernel has given: so the sparse ones drain, and free memory
+ * that is there already is used before fresh. Within a sixth, the smaller largest block comes first. */
 static unsigned place_of(const struct chunk *chunk) {
 	int order = buddy_largest(&chunk->buddy);
 	if (order < 0)
 		return PLACE_NONE;
-	return (unsigned)order * FULLNESS + (FULLNESS - 1 - chunk->nused * FULLNESS / (CHUNK_PAGES + 1));
+	unsigned empty = CHUNK_PAGES - chunk->nused - chunk->ndirty;
+	return empty * FULLNESS / (CHUNK_PAGES + 1) * ORDERS + (unsigned)order;
 }
 
 static void unlink_place(struct chunk *chunk) {
@@ -96,7 +99,10 @@ static void update_place(struct chunk *chunk) {
 	chunk->place = place;
 	if (place == PLACE_NONE)
 		return;
-	list_push(&chunks.places[place], &chunk->link);
+	if (chunk->ndirty)
+		list_push(&chunks.places[place], &chunk->link);
+	else
+		list_append(&chunks.places[place], &chunk->link);
 	chunks.mask |= (uint64_t)1 << place;
 }
 
@@ -187,10 +193,12 @@ static bool holds_too_much(void) {
 	return chunks.dirty_pages > dirty_limit() || chunks.empty > allowed_empty();
 }
 
-/* An empty chunk, or NULL: it has the one place of order 9, where nothing is used. */
+/* An empty chunk, the one with the fewest dirty pages, or NULL: only an empty one has a block of the highest order. */
 static struct chunk *find_empty(void) {
-	struct list *list = &chunks.places[CHUNK_ORDER * FULLNESS + FULLNESS - 1];
-	return list_empty(list) ? NULL : CONTAINER(list->next, struct chunk, link);
+	for (unsigned place = PLACES; place > 0; place -= ORDERS)
+		if (!list_empty(&chunks.places[place - 1]))
+			return CONTAINER(chunks.places[place - 1].next, struct chunk, link);
+	return NULL;
 }
 
 /* Takes the dirty free blocks of one chunk, as far as the batch has room, so that nobody else uses them. */
@@ -210,10 +218,22 @@ static void withdraw_from(struct chunk *chunk, struct batch *batch) {
 	update_place(chunk);
 }
 
+/* The dirty chunk with the most room: what is taken comes from the others first. */
+static struct chunk *find_dirty(void) {
+	for (uint64_t mask = chunks.mask; mask;) {
+		unsigned place = 63 - (unsigned)__builtin_clzl(mask);
+		struct chunk *chunk = CONTAINER(chunks.places[place].next, struct chunk, link);
+		if (chunk->ndirty)
+			return chunk;
+		mask &= ~((uint64_t)1 << place);
+	}
+	return CONTAINER(chunks.dirty.next, struct chunk, dirty_link);
+}
+
 static void withdraw(struct batch *batch, size_t keep) {
 	batch->n = 0;
 	while (batch->n < BATCH && chunks.dirty_pages > keep)
-		withdraw_from(CONTAINER(chunks.dirty.next, struct chunk, dirty_link), batch);
+		withdraw_from(find_dirty(), batch);
 }
 
 /* Purges the batch, without the lock; then puts its runs back, with it. False: nothing could be purged. */
@@ -265,16 +285,16 @@ static bool give_back(size_t keep, size_t keep_empty) {
 
 static COLD void give_back_excess(void) {
 	lock_take(&chunk_lock);
-	hold_decay(&chunks.hold);
+	hold_decay(&chunks.hold, chunks.used_pages);
 	size_t limit = dirty_limit(), empty = allowed_empty();
 	bool too_dirty = chunks.dirty_pages > limit;
 	lock_release(&chunk_lock);
-	give_back(too_dirty ? limit / 2 : limit, empty);
+	give_back(too_dirty ? limit - limit / 8 : limit, empty);
 }
 
 void chunk_tidy(void) {
 	lock_take(&chunk_lock);
-	bool decayed = hold_decay(&chunks.hold) && holds_too_much();
+	bool decayed = hold_decay(&chunks.hold, chunks.used_pages) && holds_too_much();
 	lock_release(&chunk_lock);
 	if (decayed)
 		give_back_excess();
@@ -285,11 +305,13 @@ bool chunk_trim(void) { return give_back(0, 0); }
 /* ---- spans ---- */
 
 static struct chunk *find_chunk(unsigned order) {
-	uint64_t candidates = chunks.mask >> order * FULLNESS;
-	if (!candidates)
-		return NULL;
-	unsigned place = order * FULLNESS + (unsigned)__builtin_ctzl(candidates);
-	return CONTAINER(chunks.places[place].next, struct chunk, link);
+	for (unsigned first = 0; first < PLACES; first += ORDERS) {
+		uint64_t candidates = chunks.mask >> first & (((uint64_t)1 << ORDERS) - ((uint64_t)1 << order));
+		if (candidates)
+			return CONTAINER(chunks.places[first + (unsigned)__builtin_ctzl(candidates)].next,
+					 struct chunk, link);
+	}
+	return NULL;
 }
 
 /* Marks [page, page + npages) as live pages of a span; they are taken already. */
@@ -297,7 +319,7 @@ static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
 	unsigned dirty = count_touched(chunk, page, npages);
 	add_used(chunk, (int)npages);
 	add_dirty(chunk, -(int)dirty);
-	hold_note_wanted(&chunks.hold, npages - dirty);
+	hold_note_wanted(&chunks.hold, npages - dirty, chunks.used_pages);
 	update_place(chunk);
 }
 

@@ -15,7 +15,7 @@ enum {
 	BUCKET_SWEPT, /* chained by a sweep: its links are not a list's */
 	TRANSFER_BYTES = 64 * 1024, /* of slots in one transfer stack */
 	TRANSFER_SLOTS = 512,       /* in one transfer stack */
-	SWEEP_BASE = 64,            /* pages of free slots that are never swept: 256 KB per class */
+	SWEEP_BASE = 16,            /* pages of free slots that are never swept: 64 KB per class */
 	SWEEP_SLABS = 4096,         /* looked at in one sweep */
 };
 
@@ -175,19 +175,26 @@ static bool transfer_put(struct heap *heap, unsigned class, void *const *slots, 
 
 /* ---- refill and flush ---- */
 
+/* The pages that its taken slots would fill. */
+static size_t live_pages(const struct heap *heap) {
+	return (heap->nslots - heap->nfree) * class_size((unsigned)(heap - heaps)) >> PAGE_SHIFT;
+}
+
 /* Lock held. */
 static unsigned take_from_slabs(struct heap *heap, void **slots, unsigned n) {
 	unsigned taken = 0;
+	size_t wanted = 0;
 	struct slab *slab;
 	while (taken < n && (slab = fullest(heap))) {
 		size_t untouched = untouched_pages(slab);
 		taken += slab_take(slab, slots + taken, n - taken);
 		untouched -= untouched_pages(slab);
 		heap->untouched -= untouched;
-		hold_note_wanted(&heap->hold, untouched);
+		wanted += untouched;
 		update_quarter(heap, slab);
 	}
 	heap->nfree -= taken;
+	hold_note_wanted(&heap->hold, wanted, live_pages(heap));
 	return taken;
 }
 
@@ -255,8 +262,7 @@ static bool wants_sweep(struct heap *heap, unsigned class) {
 	if (dirty <= SWEEP_BASE)
 		return false;
 	heap->unsweepable = min_size(heap->unsweepable, dirty);
-	size_t live = heap->npages - heap->untouched;
-	return dirty - heap->unsweepable > hold_limit(&heap->hold, SWEEP_BASE, live);
+	return dirty - heap->unsweepable > hold_limit(&heap->hold, SWEEP_BASE, live_pages(heap));
 }
 
 static bool sweep(struct heap *heap, unsigned class);
@@ -351,7 +357,7 @@ static void restore(struct heap *heap, struct slab *slab, uint16_t purged, struc
 
 static COLD bool sweep(struct heap *heap, unsigned class) {
 	lock_take(&heap->lock);
-	hold_decay(&heap->hold);
+	hold_decay(&heap->hold, live_pages(heap));
 	struct list *chain = withdraw(heap), *empty = NULL, *next;
 	lock_release(&heap->lock);
 	size_t purged = 0;

@@ -7,7 +7,8 @@
 enum { REGRET_MS = 1000 };
 
 size_t hold_limit(const struct hold *hold, size_t base, size_t live) {
-	return base + live * config.hold / 100 + hold->regretted;
+	size_t most = hold->peak + hold->peak / 4, below_peak = most > live ? most - live : 0;
+	return base + live * config.hold / 100 + min_size(hold->regretted, below_peak);
 }
 
 void hold_note_returned(struct hold *hold, size_t npages) {
@@ -15,7 +16,8 @@ void hold_note_returned(struct hold *hold, size_t npages) {
 	hold->returned_at = os_milliseconds();
 }
 
-void hold_note_wanted(struct hold *hold, size_t npages) {
+void hold_note_wanted(struct hold *hold, size_t npages, size_t live) {
+	hold->peak = max_size(hold->peak, live);
 	if (!hold->returned)
 		return;
 	uint64_t now = os_milliseconds();
@@ -29,13 +31,15 @@ void hold_note_wanted(struct hold *hold, size_t npages) {
 	hold->regretted_at = now;
 }
 
-bool hold_decay(struct hold *hold) {
+bool hold_decay(struct hold *hold, size_t live) {
 	if (!hold->regretted)
 		return false;
 	uint64_t now = os_milliseconds();
 	if (now - hold->regretted_at <= REGRET_MS)
 		return false;
 	hold->regretted /= 2;
+	if (hold->peak > live)
+		hold->peak = (hold->peak + live) / 2;
 	hold->regretted_at = now;
 	return true;
 }

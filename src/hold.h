@@ -3,8 +3,9 @@
  * The bound is a base plus a share of the live memory, so that an idle program falls close to its live size
  * by its own frees, without a thread or a timer of ours. A program that frees and asks again in phases would
  * pay a fault per page and phase; so pages that are wanted again within a second of going back are regretted,
- * and the bound grows by them. After a quiet second in which no page was regretted the growth halves at
- * the next chance. All counts are pages. The caller locks.
+ * and the bound grows by them, as long as live and free memory together stay within the peak of the live. After a
+ * quiet second in which no page was regretted the growth halves, and the peak comes half of the way down, at the
+ * next chance. All counts are pages. The caller locks.
  */
 #ifndef HOLD_H
 #define HOLD_H
@@ -12,8 +13,9 @@
 #include "base.h"
 
 struct hold {
-	size_t returned;     /* pages given back lately and not wanted again yet */
-	size_t regretted;    /* the growth of the bound */
+	size_t returned;  /* pages given back lately and not wanted again yet */
+	size_t regretted; /* the growth of the bound */
+	size_t peak;      /* the most that was live lately */
 	uint64_t returned_at, regretted_at; /* milliseconds */
 };
 
@@ -23,10 +25,10 @@ size_t hold_limit(const struct hold *hold, size_t base, size_t live);
 /* Says that `npages` went back to the kernel. */
 void hold_note_returned(struct hold *hold, size_t npages);
 
-/* Says that `npages` are fetched from the kernel. */
-void hold_note_wanted(struct hold *hold, size_t npages);
+/* Says that `npages` are fetched from the kernel, and that `live` are in use then. */
+void hold_note_wanted(struct hold *hold, size_t npages, size_t live);
 
 /* Forgets old regrets; to be called before giving back. True: the bound has fallen. */
-bool hold_decay(struct hold *hold);
+bool hold_decay(struct hold *hold, size_t live);
 
 #endif

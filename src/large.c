@@ -134,8 +134,7 @@ void *large_take(size_t size, size_t align, bool *fresh) {
 	if (unlikely(!larges.ready))
 		init_lists();
 	struct large *large = take_held(size, align);
-	if (!large)
-		hold_note_wanted(&larges.hold, size >> PAGE_SHIFT);
+	hold_note_wanted(&larges.hold, large ? 0 : size >> PAGE_SHIFT, (larges.live_bytes + size) >> PAGE_SHIFT);
 	lock_release(&large_lock);
 	*fresh = !large;
 	if (large && !fit(large, size)) {
@@ -182,7 +181,7 @@ bool large_put(struct large *large, const void *address) {
 	bool live = large->owner.kind == OWNER_LARGE && !large->held && large->base == address;
 	if (live) {
 		remove_live(large);
-		hold_decay(&larges.hold);
+		hold_decay(&larges.hold, larges.live_bytes >> PAGE_SHIFT);
 		add_held(large);
 	}
 	lock_release(&large_lock);
@@ -192,7 +191,7 @@ bool large_put(struct large *large, const void *address) {
 
 void large_tidy(void) {
 	lock_take(&large_lock);
-	bool decayed = hold_decay(&larges.hold);
+	bool decayed = hold_decay(&larges.hold, larges.live_bytes >> PAGE_SHIFT);
 	lock_release(&large_lock);
 	if (decayed)
 		drop_excess();
