@@ -26,7 +26,7 @@ endif
 sources  := $(wildcard src/*.c) $(wildcard preload/*.c)
 objects  := $(sources:%.c=$(build)/%.o)
 
-.PHONY: all help run check check-quick install uninstall format clean FORCE
+.PHONY: all help run install uninstall format clean FORCE
 
 all: libbuddymalloc.so libbuddymalloc.a ## the library, shared and static (DEBUG=1: with assertions)
 
@@ -79,8 +79,37 @@ clean: ## remove what was built
 
 # ---- tests ----
 
-preload_tests := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/preload/*.c tests/abuse/*.c)) \
-		 $(patsubst tests/%.cc,build/tests/%,$(wildcard tests/preload/*.cc))
+preload_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/preload/*.c tests/abuse/*.c)) \
+		    $(patsubst tests/%.cc,build/tests/%,$(wildcard tests/preload/*.cc))
+
+include tests/tests.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk
+
+.PHONY: check check-quick check-preload check-real check-bench
+
+check: ## install what the tests need, build and run every test
+	tests/install.sh all
+	$(MAKE) all
+	$(MAKE) check-engine
+	$(MAKE) check-bench
+	$(MAKE) check-preload
+	$(MAKE) check-real
+
+check-quick: ## the tests that take under two minutes together
+	tests/install.sh quick
+	$(MAKE) all
+	$(MAKE) check-engine-quick
+	$(MAKE) $(preload_programs)
+	prove tests/abuse $(filter-out tests/preload/slow_%,$(wildcard tests/preload/*.t))
+
+check-preload: $(preload_programs) libbuddymalloc.so ## libc's names under the preload, limits, misuse
+	prove tests/preload tests/abuse
+
+check-real: libbuddymalloc.so ## real programs: the same output with and without the preload
+	prove tests/real
+
+check-bench: engines libbuddymalloc.so ## the simple engines run their programs; the bench runs at its smallest
+	prove tests/engines tests/bench
+
 test_flags    := -O1 -g -fno-builtin -Wall -Wextra -Itests -pthread
 
 build/tests/%: tests/%.c tests/tap.h $(wildcard tests/preload/*.h)

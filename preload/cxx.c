@@ -1,5 +1,6 @@
-/* cxx.c: operator new and delete by their mangled names (Itanium C++ ABI, LP64). A C library cannot throw: when
- * memory is out, the C++ library's own operator takes over, calls the new_handler, and throws or returns NULL. */
+/* cxx.c: operator new and delete by their mangled names (Itanium C++ ABI, LP64). A C library cannot throw:
+ * when memory is out, the C++ library's own operator takes over, calls the new_handler, and throws or returns
+ * NULL. */
 #include "export.h"
 
 #include "../src/malloc.h"
@@ -35,7 +36,8 @@ static COLD void *new_failed(const char *name, size_t size) {
 	return original ? original(size) : fail(size);
 }
 
-/* The aligned originals round the size up, and some overflow; a size that no object can have goes to the plain one. */
+/* The aligned originals round the size up, and some overflow; a size that no object can have goes to the
+ * plain one. */
 static COLD void *new_aligned_failed(const char *name, size_t size, size_t align) {
 	if (size > PTRDIFF_MAX)
 		return new_failed("_Znwm", size);
@@ -45,15 +47,16 @@ static COLD void *new_aligned_failed(const char *name, size_t size, size_t align
 
 static COLD void *new_nothrow_failed(const char *name, size_t size, const nothrow *tag) {
 	void *(*original)(size_t, const nothrow *) =
-		(void *(*)(size_t, const nothrow *))(uintptr_t)find_original(name);
+	        (void *(*)(size_t, const nothrow *))(uintptr_t)find_original(name);
 	return original ? original(size, tag) : NULL;
 }
 
-static COLD void *new_aligned_nothrow_failed(const char *name, size_t size, size_t align, const nothrow *tag) {
+static COLD void *new_aligned_nothrow_failed(const char *name, size_t size, size_t align,
+                                             const nothrow *tag) {
 	if (size > PTRDIFF_MAX)
 		return new_nothrow_failed("_ZnwmRKSt9nothrow_t", size, tag);
 	void *(*original)(size_t, size_t, const nothrow *) =
-		(void *(*)(size_t, size_t, const nothrow *))(uintptr_t)find_original(name);
+	        (void *(*)(size_t, size_t, const nothrow *))(uintptr_t)find_original(name);
 	return original ? original(size, align, tag) : NULL;
 }
 

@@ -21,14 +21,14 @@ EXPORT int mallopt(int parameter, int value) {
 EXPORT struct mallinfo2 mallinfo2(void) {
 	struct account account = account_read();
 	return (struct mallinfo2){
-		.arena = account.chunk_bytes,
-		.smblks = account.cached_slots,
-		.hblks = account.large,
-		.hblkhd = account.large_live,
-		.fsmblks = account.cached,
-		.uordblks = account.chunk_live,
-		.fordblks = account.chunk_bytes - account.chunk_live,
-		.keepcost = account.chunk_dirty,
+	        .arena = account.chunk_bytes,
+	        .smblks = account.cached_slots,
+	        .hblks = account.large,
+	        .hblkhd = account.large_live,
+	        .fsmblks = account.cached,
+	        .uordblks = account.chunk_live,
+	        .fordblks = account.chunk_bytes - account.chunk_live,
+	        .keepcost = account.chunk_dirty,
 	};
 }
 
@@ -37,21 +37,21 @@ static int clamp(size_t value) { return value > INT_MAX ? INT_MAX : (int)value; 
 EXPORT struct mallinfo mallinfo(void) {
 	struct mallinfo2 wide = mallinfo2();
 	return (struct mallinfo){
-		.arena = clamp(wide.arena),
-		.smblks = clamp(wide.smblks),
-		.hblks = clamp(wide.hblks),
-		.hblkhd = clamp(wide.hblkhd),
-		.fsmblks = clamp(wide.fsmblks),
-		.uordblks = clamp(wide.uordblks),
-		.fordblks = clamp(wide.fordblks),
-		.keepcost = clamp(wide.keepcost),
+	        .arena = clamp(wide.arena),
+	        .smblks = clamp(wide.smblks),
+	        .hblks = clamp(wide.hblks),
+	        .hblkhd = clamp(wide.hblkhd),
+	        .fsmblks = clamp(wide.fsmblks),
+	        .uordblks = clamp(wide.uordblks),
+	        .fordblks = clamp(wide.fordblks),
+	        .keepcost = clamp(wide.keepcost),
 	};
 }
 
 EXPORT void malloc_stats(void) {
 	struct account account = account_read();
-	say("in use   %z bytes in chunks, %z bytes in %z large blocks", account.chunk_live, account.large_live,
-	    account.large);
+	say("in use   %z bytes in chunks, %z bytes in %z large blocks", account.chunk_live,
+	    account.large_live, account.large);
 	say("kept     %z bytes in caches, %z in free pages, %z in freed large blocks", account.cached,
 	    account.chunk_dirty, account.large_held);
 	say("mapped   %z chunks of 2 MB, %z bytes of records", account.chunks, account.records);
@@ -63,8 +63,9 @@ static void print_class(FILE *stream, unsigned class) {
 		return;
 	size_t cached = heap.transfer_slots + cache_count(class);
 	fprintf(stream,
-		"<class size=\"%zu\" slabs=\"%zu\" pages=\"%zu\" slots=\"%zu\" free=\"%zu\" cached=\"%zu\"/>\n",
-		class_size(class), heap.slabs, heap.slab_pages, heap.slots, heap.free_slots, cached);
+	        "<class size=\"%zu\" slabs=\"%zu\" pages=\"%zu\" slots=\"%zu\" free=\"%zu\" "
+	        "cached=\"%zu\"/>\n",
+	        class_size(class), heap.slabs, heap.slab_pages, heap.slots, heap.free_slots, cached);
 }
 
 EXPORT int malloc_info(int options, FILE *stream) {
@@ -73,16 +74,17 @@ EXPORT int malloc_info(int options, FILE *stream) {
 		return -1;
 	}
 	fputs("<malloc version=\"libbuddymalloc-" BM_VERSION "\">\n<classes>\n", stream);
-	for (unsigned class = 1; class < CLASSES; class++)
+	for (unsigned class = 1; class < CLASSES; class ++)
 		print_class(stream, class);
 	struct account account = account_read();
 	fprintf(stream,
-		"</classes>\n"
-		"<chunks count=\"%zu\" size=\"%zu\" live=\"%zu\" dirty=\"%zu\"/>\n"
-		"<cached count=\"%zu\" size=\"%zu\"/>\n"
-		"<large count=\"%zu\" size=\"%zu\" held=\"%zu\"/>\n"
-		"<records size=\"%zu\"/>\n</malloc>\n",
-		account.chunks, account.chunk_bytes, account.chunk_live, account.chunk_dirty, account.cached_slots,
-		account.cached, account.large, account.large_live, account.large_held, account.records);
+	        "</classes>\n"
+	        "<chunks count=\"%zu\" size=\"%zu\" live=\"%zu\" dirty=\"%zu\"/>\n"
+	        "<cached count=\"%zu\" size=\"%zu\"/>\n"
+	        "<large count=\"%zu\" size=\"%zu\" held=\"%zu\"/>\n"
+	        "<records size=\"%zu\"/>\n</malloc>\n",
+	        account.chunks, account.chunk_bytes, account.chunk_live, account.chunk_dirty,
+	        account.cached_slots, account.cached, account.large, account.large_live, account.large_held,
+	        account.records);
 	return ferror(stream) ? -1 : 0;
 }

@@ -1,5 +1,5 @@
-/* libc.c: the names of the C library, one line of meaning each. Contract: the glibc manual, "Replacing malloc",
- * and C23 7.24.3. All are thread-safe; sizes and alignments are bytes. */
+/* libc.c: the names of the C library, one line of meaning each. Contract: the glibc manual, "Replacing
+ * malloc", and C23 7.24.3. All are thread-safe; sizes and alignments are bytes. */
 #include "export.h"
 
 #include "../src/malloc.h"
@@ -23,19 +23,22 @@ EXPORT void *malloc(size_t size) { return allocate(size); }
 EXPORT void free(void *block) { release(block); }
 EXPORT void cfree(void *block) { release(block); }
 EXPORT void free_sized(void *block, size_t size) { (void)size, release(block); }
-EXPORT void free_aligned_sized(void *block, size_t align, size_t size) { (void)align, (void)size, release(block); }
+EXPORT void free_aligned_sized(void *block, size_t align, size_t size) {
+	(void)align, (void)size, release(block);
+}
 EXPORT void *calloc(size_t n, size_t size) { return allocate_zeroed(n, size); }
 EXPORT void *realloc(void *block, size_t size) { return reallocate(block, size); }
 EXPORT size_t malloc_usable_size(void *block) { return usable_size(block); }
 
-/* ENOMEM when n * size overflows; the block is then as it was. */
+/* ENOMEM when n * size overflows; the block is then as it was. It calls whatever realloc the program has, as
+ * libc's own does: a program that brings malloc, calloc, realloc and free seldom brings this one. */
 EXPORT void *reallocarray(void *block, size_t n, size_t size) {
 	size_t total;
 	if (__builtin_mul_overflow(n, size, &total)) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	return reallocate(block, total);
+	return realloc(block, total);
 }
 
 /* EINVAL when align is no power of two (C23). */

@@ -46,10 +46,10 @@ static const char *find_variable(char **environment, const char *name) {
 	return NULL;
 }
 
-/* Linked with -z initfirst: this runs before any other library's constructor. So our fork handlers are the first
- * registered and take the locks last, after those of libraries whose own locks are held by threads that allocate.
- * libc's environ is not set up by then, hence the arguments. In a set-user-ID program the environment is somebody
- * else's, and ignored. */
+/* Linked with -z initfirst: this runs before any other library's constructor. So our fork handlers are the
+ * first registered and take the locks last, after those of libraries whose own locks are held by threads that
+ * allocate. libc's environ is not set up by then, hence the arguments. In a set-user-ID program the
+ * environment is somebody else's, and ignored. */
 __attribute__((constructor)) static void start(int argc, char **argv, char **environment) {
 	(void)argc, (void)argv;
 	if (!getauxval(AT_SECURE))

@@ -22,19 +22,19 @@ struct account account_read(void) {
 	struct chunk_totals chunk = chunk_count();
 	struct large_totals large = large_count();
 	struct account account = {
-		.chunks = chunk.chunks,
-		.chunk_bytes = chunk.chunks * CHUNK_SIZE,
-		.chunk_live = chunk.used_pages * PAGE_SIZE,
-		.chunk_dirty = chunk.dirty_pages * PAGE_SIZE,
-		.large = large.live,
-		.large_live = large.live_bytes,
-		.large_held = large.held_bytes,
-		.records = meta_mapped(),
-		.peak = chunk.peak_pages * PAGE_SIZE + large.peak_bytes,
+	        .chunks = chunk.chunks,
+	        .chunk_bytes = chunk.chunks * CHUNK_SIZE,
+	        .chunk_live = chunk.used_pages * PAGE_SIZE,
+	        .chunk_dirty = chunk.dirty_pages * PAGE_SIZE,
+	        .large = large.live,
+	        .large_live = large.live_bytes,
+	        .large_held = large.held_bytes,
+	        .records = meta_mapped(),
+	        .peak = chunk.peak_pages * PAGE_SIZE + large.peak_bytes,
 	};
 	account.cached = cache_count_pages() * PAGE_SIZE;
 	account.chunk_live -= account.cached;
-	for (unsigned class = 1; class < CLASSES; class++) {
+	for (unsigned class = 1; class < CLASSES; class ++) {
 		struct heap_totals heap = heap_count(class);
 		size_t cached = heap.transfer_slots + cache_count(class);
 		account.cached_slots += cached;
@@ -54,10 +54,10 @@ void account_print(void) {
 	say("  peak    %z KB resident", (size_t)usage.ru_maxrss);
 	say("  live    %z KB in chunks, %z KB in %z large blocks", account.chunk_live / 1024,
 	    account.large_live / 1024, account.large);
-	say("  kept    %z KB in caches, %z KB in free pages, %z KB in freed large blocks", account.cached / 1024,
-	    account.chunk_dirty / 1024, account.large_held / 1024);
-	say("  slack   %z.%z %% of the %z KB handed out in %z calls", slack * 100 / given, slack * 1000 / given % 10,
-	    given_bytes / 1024, calls);
+	say("  kept    %z KB in caches, %z KB in free pages, %z KB in freed large blocks",
+	    account.cached / 1024, account.chunk_dirty / 1024, account.large_held / 1024);
+	say("  slack   %z.%z %% of the %z KB handed out in %z calls", slack * 100 / given,
+	    slack * 1000 / given % 10, given_bytes / 1024, calls);
 	say("  chunks  %z of 2 MB, and %z KB of records", account.chunks, account.records / 1024);
 	say("  faults  %z minor, %z major", (size_t)usage.ru_minflt, (size_t)usage.ru_majflt);
 }

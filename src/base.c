@@ -49,10 +49,18 @@ static void put_format(struct line *line, const char *format, va_list args) {
 			continue;
 		}
 		switch (*++format) {
-		case 's': put_string(line, va_arg(args, const char *)); break;
-		case 'z': put_number(line, va_arg(args, size_t), 10); break;
-		case 'p': put_pointer(line, va_arg(args, void *)); break;
-		default: put_char(line, *format); break;
+		case 's':
+			put_string(line, va_arg(args, const char *));
+			break;
+		case 'z':
+			put_number(line, va_arg(args, size_t), 10);
+			break;
+		case 'p':
+			put_pointer(line, va_arg(args, void *));
+			break;
+		default:
+			put_char(line, *format);
+			break;
 		}
 	}
 }

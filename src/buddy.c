@@ -28,7 +28,8 @@
 
 /* Where: pure arithmetic. */
 static uint32_t node_order(const struct buddy *b, uint32_t node) {
-	return b->height - (31 - (uint32_t)__builtin_clz(node)); /* height 9, node 5 (third level): 9 - 2 = 7 */
+	return b->height -
+	       (31 - (uint32_t)__builtin_clz(node)); /* height 9, node 5 (third level): 9 - 2 = 7 */
 }
 static uint32_t node_leaf(const struct buddy *b, uint32_t node) {
 	return (node << node_order(b, node)) - b->nleaves;
@@ -72,7 +73,9 @@ static void list_remove(struct buddy *b, uint32_t order, uint32_t leaf) {
 }
 
 static void add_free(struct buddy *b, uint32_t node) { list_add(b, node_order(b, node), node_leaf(b, node)); }
-static void remove_free(struct buddy *b, uint32_t node) { list_remove(b, node_order(b, node), node_leaf(b, node)); }
+static void remove_free(struct buddy *b, uint32_t node) {
+	list_remove(b, node_order(b, node), node_leaf(b, node));
+}
 
 /* Keeps the first n leaves of the block `node`, which is on no list, and frees the rest of it. */
 static void carve(struct buddy *b, uint32_t node, uint32_t n) {

@@ -8,12 +8,12 @@
 #include <string.h>
 
 enum {
-	BIN_BYTES = 256 * 1024,          /* of slots in one bin at most … */
-	BIN_SLOTS = 255,                 /* … and in number; with the NULL a power of two */
-	BIN_FIRST = 7,                   /* slots in a bin's first array */
-	ALL_CACHES_BYTES = 4096 * 1024,  /* shared out among the threads, but to each … */
-	CACHE_BYTES_MIN = 64 * 1024,     /* … at least this */
-	CACHE_BYTES_MAX = 1024 * 1024,   /* … and at most this */
+	BIN_BYTES = 256 * 1024,         /* of slots in one bin at most … */
+	BIN_SLOTS = 255,                /* … and in number; with the NULL a power of two */
+	BIN_FIRST = 7,                  /* slots in a bin's first array */
+	ALL_CACHES_BYTES = 4096 * 1024, /* shared out among the threads, but to each … */
+	CACHE_BYTES_MIN = 64 * 1024,    /* … at least this */
+	CACHE_BYTES_MAX = 1024 * 1024,  /* … and at most this */
 	ADOPT_TRIES = 16,
 	TICKS_PER_LOOK = 64, /* slow calls between two looks at what could be given back */
 	BINS_PER_LOOK = 8,
@@ -22,8 +22,8 @@ _Static_assert(BIN_SLOTS / 2 + 1 <= BATCH_MAX, "half a bin is a batch");
 
 static void *const nothing = NULL;
 static const struct cache empty_cache = {
-	.top = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
-	.full = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
+        .top = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
+        .full = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
 };
 
 _Thread_local struct cache *thread_cache = (struct cache *)(uintptr_t)&empty_cache;
@@ -82,6 +82,7 @@ static bool grow(struct cache *cache, unsigned class) {
 	cache->bytes += bytes;
 	if (old)
 		meta_put(base, array_size(old));
+	TELL_LEFT(cache);
 	return true;
 }
 
@@ -98,7 +99,8 @@ static struct wrong flush_half(struct cache *cache, unsigned class) {
 	return heap_flush(class, batch, n);
 }
 
-/* Empties a bin down to its NULL, which is found by reading: in the child of a fork nothing else may be right. */
+/* Empties a bin down to its NULL, which is found by reading: in the child of a fork nothing else may be
+ * right. */
 static struct wrong flush_bin(struct cache *cache, unsigned class) {
 	struct wrong wrong = {.slot = NULL};
 	void *batch[BATCH_MAX], **top = cache->top[class];
@@ -117,10 +119,12 @@ static struct wrong flush_bin(struct cache *cache, unsigned class) {
 /* Frees the oldest n retired spans. In the child of a fork one may stand there twice: it is freed once. */
 static void flush_retired(struct cache *cache, unsigned n) {
 	char *bases[RETIRED_SPANS];
+	unsigned pages = cache->retired_pages;
 	for (unsigned i = 0; i < n; i++) {
 		bases[i] = cache->retired[i].base;
-		cache->retired_pages -= cache->retired[i].npages;
+		pages -= cache->retired[i].npages;
 	}
+	__atomic_store_n(&cache->retired_pages, pages, __ATOMIC_RELAXED);
 	memmove(cache->retired, cache->retired + n, (cache->nretired - n) * sizeof cache->retired[0]);
 	cache->nretired -= n;
 	for (unsigned i = 0; i < n; i++)
@@ -130,7 +134,7 @@ static void flush_retired(struct cache *cache, unsigned n) {
 static struct wrong flush_cache(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
 	flush_retired(cache, cache->nretired);
-	for (unsigned class = 1; class < CLASSES; class++)
+	for (unsigned class = 1; class < CLASSES; class ++)
 		wrong = first_wrong(wrong, flush_bin(cache, class));
 	return wrong;
 }
@@ -148,6 +152,7 @@ static void init_owner(struct cache *cache) {
 /* Makes this thread the owner of a cache that has none, or whose thread has ended (*ended). */
 static bool try_own(struct cache *cache, bool *ended) {
 	int answer = pthread_mutex_trylock(&cache->owner);
+	TELL_TAKEN_OVER(cache);
 	*ended = answer == EOWNERDEAD;
 	if (*ended)
 		pthread_mutex_consistent(&cache->owner);
@@ -218,7 +223,8 @@ static struct wrong flush_next_ended(void) {
 	return wrong;
 }
 
-/* Flushes those of the next few bins that have not moved since the last look: a few slots can pin many slabs. */
+/* Flushes those of the next few bins that have not moved since the last look: a few slots can pin many slabs.
+ */
 static struct wrong flush_idle_bins(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
 	for (unsigned i = 0; i < BINS_PER_LOOK; i++) {
@@ -239,7 +245,9 @@ static struct wrong tick(struct cache *cache) {
 	large_tidy();
 	if (atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
 		wrong = flush_next_ended();
-	return first_wrong(wrong, flush_idle_bins(cache));
+	wrong = first_wrong(wrong, flush_idle_bins(cache));
+	TELL_LEFT(cache);
+	return wrong;
 }
 
 /* ---- the slow paths ---- */
@@ -253,7 +261,8 @@ void *cache_take(unsigned class) {
 	if (slot)
 		return slot;
 	grow(cache, class);
-	unsigned n = heap_refill(class, batch, (cache->capacity[class] + 1u) / 2 + (cache->capacity[class] == 0));
+	unsigned n =
+	        heap_refill(class, batch, (cache->capacity[class] + 1u) / 2 + (cache->capacity[class] == 0));
 	if (!n)
 		return NULL;
 	/* The lowest address goes out now, the next lowest lies on top. */
@@ -293,9 +302,10 @@ void *cache_take_span(unsigned npages) {
 		char *base = cache->retired[i].base;
 		chunk_revive(base, npages);
 		cache->nretired--;
-		cache->retired_pages -= npages;
+		__atomic_store_n(&cache->retired_pages, cache->retired_pages - npages, __ATOMIC_RELAXED);
 		memmove(&cache->retired[i], &cache->retired[i + 1],
-			(cache->nretired - i) * sizeof cache->retired[0]);
+		        (cache->nretired - i) * sizeof cache->retired[0]);
+		TELL_LEFT(cache);
 		return base;
 	}
 	return NULL;
@@ -316,7 +326,8 @@ bool cache_put_span(struct chunk *chunk, void *base) {
 	cache->retired[cache->nretired].base = base;
 	cache->retired[cache->nretired].npages = npages;
 	cache->nretired++;
-	cache->retired_pages += npages;
+	__atomic_store_n(&cache->retired_pages, cache->retired_pages + npages, __ATOMIC_RELAXED);
+	TELL_LEFT(cache);
 	return true;
 }
 
@@ -340,7 +351,7 @@ size_t cache_count(unsigned class) {
 		const struct cache *cache = CONTAINER(at, struct cache, link);
 		unsigned capacity = __atomic_load_n(&cache->capacity[class], __ATOMIC_RELAXED);
 		ptrdiff_t room = __atomic_load_n(&cache->full[class], __ATOMIC_RELAXED) -
-				 __atomic_load_n(&cache->top[class], __ATOMIC_RELAXED);
+		                 __atomic_load_n(&cache->top[class], __ATOMIC_RELAXED);
 		if (room >= 0 && room <= capacity)
 			total += capacity - (size_t)room;
 	}
@@ -352,7 +363,7 @@ size_t cache_count_pages(void) {
 	size_t total = 0;
 	lock_take(&cache_lock);
 	for (struct list *at = caches.all.next; at != &caches.all; at = at->next)
-		total += CONTAINER(at, struct cache, link)->retired_pages;
+		total += __atomic_load_n(&CONTAINER(at, struct cache, link)->retired_pages, __ATOMIC_RELAXED);
 	lock_release(&cache_lock);
 	return total;
 }

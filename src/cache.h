@@ -1,15 +1,15 @@
 /* cache.h (rank 7): a thread's stacks of free slots, one bin per size class, as arrays of pointers.
  *
- * T1. top[c] points at the newest slot of bin c; under the oldest lies a NULL. So "empty" is read off the slot that
- *     would be popped, and a bin that was never made is empty and full at once: no branch asks whether it was.
- * T2. full[c] is top[c]'s last place; bin c holds at most capacity[c] = full[c] - (place of the NULL) slots.
- * T3. A thread starts with empty_cache, which is shared and never written to.
- * T4. A cache belongs to the thread that holds its robust mutex. A thread that ends leaves it locked; the kernel then
- *     marks the mutex, and whoever meets it next (a new thread, or a busy one in passing) takes the cache over with
- *     what is in it. So thread exit needs no hook, and frees that come after every hook are ordinary frees.
- * T5. Retired spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs no split and no merge.
- * T6. A slot is stored before the top that covers it, so that a fork at any instant leaves the child bins that name
- *     only free slots, some perhaps twice.
+ * T1. top[c] points at the newest slot of bin c; under the oldest lies a NULL. So "empty" is read off the
+ * slot that would be popped, and a bin that was never made is empty and full at once: no branch asks whether
+ * it was. T2. full[c] is top[c]'s last place; bin c holds at most capacity[c] = full[c] - (place of the NULL)
+ * slots. T3. A thread starts with empty_cache, which is shared and never written to. T4. A cache belongs to
+ * the thread that holds its robust mutex. A thread that ends leaves it locked; the kernel then marks the
+ * mutex, and whoever meets it next (a new thread, or a busy one in passing) takes the cache over with what is
+ * in it. So thread exit needs no hook, and frees that come after every hook are ordinary frees. T5. Retired
+ * spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs no split and no merge.
+ * T6. A slot is stored before the top that covers it, so that a fork at any instant leaves the child bins
+ * that name only free slots, some perhaps twice.
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -27,10 +27,10 @@ struct cache {
 	void **top[CLASSES];
 	void **full[CLASSES];
 	uint16_t capacity[CLASSES];
-	unsigned ticks; /* slow calls */
-	unsigned next_look;         /* the class whose bin is looked at next */
-	void **seen[CLASSES];       /* its top at the last look */
-	size_t bytes;   /* sum of capacity * size: bounded by the share of a thread */
+	unsigned ticks;       /* slow calls */
+	unsigned next_look;   /* the class whose bin is looked at next */
+	void **seen[CLASSES]; /* its top at the last look */
+	size_t bytes;         /* sum of capacity * size: bounded by the share of a thread */
 	unsigned nretired, retired_pages;
 	struct {
 		char *base;
@@ -43,10 +43,12 @@ struct cache {
 /* The cache that fast paths use: the thread's own, or empty_cache, which sends each call to its slow twin. */
 extern _Thread_local struct cache *thread_cache __attribute__((tls_model("initial-exec")));
 
-/* The owner reads its tops plainly and stores them by this, after what they cover (T6); others read them atomically. */
+/* The owner reads its tops plainly and stores them by this, after what they cover (T6); others read them
+ * atomically. */
 static inline void cache_set_top(struct cache *cache, unsigned class, void **top) {
 	atomic_signal_fence(memory_order_release);
 	__atomic_store_n(&cache->top[class], top, __ATOMIC_RELAXED);
+	TELL_LEFT(cache);
 }
 
 /* Pops a slot of a class; NULL: go the slow way. */
@@ -71,8 +73,8 @@ static inline bool cache_push(struct cache *cache, unsigned class, void *slot) {
 /* A slot of a class from this thread's cache, refilled as needed. NULL: no memory. */
 void *cache_take(unsigned class);
 
-/* Frees a slot of a class, flushing as needed. The answer names a pointer that was wrong: this one, or one that was
- * freed before and found wrong now. */
+/* Frees a slot of a class, flushing as needed. The answer names a pointer that was wrong: this one, or one
+ * that was freed before and found wrong now. */
 struct wrong cache_put(unsigned class, void *slot);
 
 /* Whether the slot is the one this thread freed last in its class. */
@@ -81,13 +83,15 @@ bool cache_freed_last(unsigned class, const void *slot);
 /* A span of exactly npages that this thread retired, live again; or NULL. */
 void *cache_take_span(unsigned npages);
 
-/* Frees the live span that starts at the address, keeping it retired for a while; false when there is none. */
+/* Frees the live span that starts at the address, keeping it retired for a while; false when there is none.
+ */
 bool cache_put_span(struct chunk *chunk, void *base);
 
 /* Empties this thread's cache and those of threads that have ended. */
 struct wrong cache_flush_all(void);
 
-/* The slots of a class that lie in caches, and the pages of retired spans; approximate while other threads run. */
+/* The slots of a class that lie in caches, and the pages of retired spans; approximate while other threads
+ * run. */
 size_t cache_count(unsigned class);
 size_t cache_count_pages(void);
 

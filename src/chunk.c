@@ -13,9 +13,9 @@ enum {
 	FULLNESS = 6, /* sixths */
 	PLACES = ORDERS * FULLNESS,
 	PLACE_NONE = PLACES,
-	HOLD_BASE = 512,      /* dirty pages always kept: 2 MB */
-	HUGE_AFTER = 20,      /* chunks; one huge page more is then at most 5 % of the heap */
-	BATCH = 32,           /* runs purged in one go */
+	HOLD_BASE = 512, /* dirty pages always kept: 2 MB */
+	HUGE_AFTER = 20, /* chunks; one huge page more is then at most 5 % of the heap */
+	BATCH = 32,      /* runs purged in one go */
 };
 
 static struct {
@@ -72,8 +72,9 @@ static void init_lists(void) {
 	chunks.ready = true;
 }
 
-/* Chunks come in the order of how many of their pages the kernel has given: so the sparse ones drain, and free memory
- * that is there already is used before fresh. Within a sixth, the smaller largest block comes first. */
+/* Chunks come in the order of how many of their pages the kernel has given: so the sparse ones drain, and
+ * free memory that is there already is used before fresh. Within a sixth, the smaller largest block comes
+ * first. */
 static unsigned place_of(const struct chunk *chunk) {
 	int order = buddy_largest(&chunk->buddy);
 	if (order < 0)
@@ -158,7 +159,8 @@ static void detach(struct chunk *chunk) {
 	add_dirty(chunk, -(int)chunk->ndirty);
 }
 
-/* Unmaps a detached, empty chunk. False: the kernel would not; it is purged and attached again. Takes the lock. */
+/* Unmaps a detached, empty chunk. False: the kernel would not; it is purged and attached again. Takes the
+ * lock. */
 static bool drop_chunk(struct chunk *chunk) {
 	registry_clear_owner(chunk->base, CHUNK_SIZE);
 	if (os_unmap(chunk->base, CHUNK_SIZE)) {
@@ -171,6 +173,7 @@ static bool drop_chunk(struct chunk *chunk) {
 	set_touched(chunk, 0, CHUNK_PAGES, !purged);
 	attach(chunk);
 	add_dirty(chunk, purged ? 0 : CHUNK_PAGES);
+	update_place(chunk);
 	lock_release(&chunk_lock);
 	return false;
 }
@@ -187,13 +190,14 @@ struct batch {
 	unsigned n;
 };
 
-static size_t allowed_empty(void) { return 1 + chunks.count / 8; }
 static size_t dirty_limit(void) { return hold_limit(&chunks.hold, HOLD_BASE, chunks.used_pages); }
+static size_t allowed_empty(void) { return 1 + dirty_limit() / CHUNK_PAGES; }
 static bool holds_too_much(void) {
 	return chunks.dirty_pages > dirty_limit() || chunks.empty > allowed_empty();
 }
 
-/* An empty chunk, the one with the fewest dirty pages, or NULL: only an empty one has a block of the highest order. */
+/* An empty chunk, the one with the fewest dirty pages, or NULL: only an empty one has a block of the highest
+ * order. */
 static struct chunk *find_empty(void) {
 	for (unsigned place = PLACES; place > 0; place -= ORDERS)
 		if (!list_empty(&chunks.places[place - 1]))
@@ -260,7 +264,8 @@ static bool purge(struct batch *batch) {
 	return any;
 }
 
-/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`; true when any memory went back. */
+/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`; true when any memory went back.
+ */
 static bool give_back(size_t keep, size_t keep_empty) {
 	struct batch batch;
 	bool any = false, going = true;
@@ -306,10 +311,11 @@ bool chunk_trim(void) { return give_back(0, 0); }
 
 static struct chunk *find_chunk(unsigned order) {
 	for (unsigned first = 0; first < PLACES; first += ORDERS) {
-		uint64_t candidates = chunks.mask >> first & (((uint64_t)1 << ORDERS) - ((uint64_t)1 << order));
+		uint64_t candidates =
+		        chunks.mask >> first & (((uint64_t)1 << ORDERS) - ((uint64_t)1 << order));
 		if (candidates)
 			return CONTAINER(chunks.places[first + (unsigned)__builtin_ctzl(candidates)].next,
-					 struct chunk, link);
+			                 struct chunk, link);
 	}
 	return NULL;
 }
@@ -338,10 +344,10 @@ static void put_pages(struct chunk *chunk, unsigned page, unsigned npages, uint1
 static struct span take_from(struct chunk *chunk, unsigned npages, unsigned align_order) {
 	unsigned page = buddy_take(&chunk->buddy, npages, align_order);
 	struct span span = {
-		.base = chunk->base + page * PAGE_SIZE,
-		.chunk = chunk,
-		.fresh = count_touched(chunk, page, npages) == 0,
-		.touched = first_touched(chunk, page),
+	        .base = chunk->base + page * PAGE_SIZE,
+	        .chunk = chunk,
+	        .fresh = count_touched(chunk, page, npages) == 0,
+	        .touched = first_touched(chunk, page),
 	};
 	chunk->npages_at[page] = (uint16_t)npages;
 	account_taken(chunk, page, npages);
@@ -391,7 +397,7 @@ unsigned chunk_span_at(const struct chunk *chunk, const void *address) {
 unsigned chunk_retire(struct chunk *chunk, const void *address) {
 	uint16_t npages = (uint16_t)chunk_span_at(chunk, address);
 	if (!npages || !atomic_compare_exchange_strong(&chunk->npages_at[chunk_page(address)], &npages,
-						       npages | SPAN_RETIRED))
+	                                               npages | SPAN_RETIRED))
 		return 0;
 	return npages;
 }
@@ -416,7 +422,8 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 	lock_take(&chunk_lock);
 	unsigned old = chunk->npages_at[page];
 	if (npages > old) {
-		resized = page + npages <= CHUNK_PAGES && buddy_take_at(&chunk->buddy, page + old, npages - old);
+		resized = page + npages <= CHUNK_PAGES &&
+		          buddy_take_at(&chunk->buddy, page + old, npages - old);
 		if (resized)
 			account_taken(chunk, page + old, npages - old);
 	} else if (npages < old) {

@@ -18,8 +18,8 @@ struct config {
 
 extern struct config config;
 
-/* Reads the text of the variable (NULL: nothing set). What it does not know is named once on stderr and ignored.
- * To be called once, before the program has threads. */
+/* Reads the text of the variable (NULL: nothing set). What it does not know is named once on stderr and
+ * ignored. To be called once, before the program has threads. */
 void config_read(const char *text);
 
 #endif

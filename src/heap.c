@@ -12,7 +12,7 @@
 enum {
 	QUARTERS = 4,
 	BUCKET_NONE = QUARTERS,
-	BUCKET_SWEPT, /* chained by a sweep: its links are not a list's */
+	BUCKET_SWEPT,               /* chained by a sweep: its links are not a list's */
 	TRANSFER_BYTES = 64 * 1024, /* of slots in one transfer stack */
 	TRANSFER_SLOTS = 512,       /* in one transfer stack */
 	SWEEP_BASE = 16,            /* pages of free slots that are never swept: 64 KB per class */
@@ -86,7 +86,7 @@ static struct slab *make_slab_of(unsigned class, unsigned npages) {
 		return NULL;
 	}
 	slab_init(slab, span.base, class_size(class), npages,
-		  (uint16_t)(span.touched & ((1u << npages) - 1)));
+	          (uint16_t)(span.touched & ((1u << npages) - 1)));
 	slab->class = (unsigned char)class;
 	slab->bucket = BUCKET_NONE;
 	slab->enough = 0;
@@ -226,7 +226,8 @@ unsigned heap_refill(unsigned class, void **slots, unsigned n) {
 	return taken;
 }
 
-/* Moves a slab with more free slots than its list has, or chains it, detached, when all of them are. Lock held. */
+/* Moves a slab with more free slots than its list has, or chains it, detached, when all of them are. Lock
+ * held. */
 static COLD void outgrow(struct heap *heap, struct slab *slab, struct list **chain) {
 	if (slab->nfree < slab->nslots) {
 		update_quarter(heap, slab);
@@ -268,7 +269,8 @@ static bool wants_sweep(struct heap *heap, unsigned class) {
 static bool sweep(struct heap *heap, unsigned class);
 
 /* Frees n slots into their slabs; the answer is heap_flush's. Lock held. */
-static struct wrong put_slots(struct heap *heap, unsigned class, void *const *slots, unsigned n, struct list **chain) {
+static struct wrong put_slots(struct heap *heap, unsigned class, void *const *slots, unsigned n,
+                              struct list **chain) {
 	struct wrong wrong = {.slot = NULL};
 	for (unsigned i = 0; i < n; i++)
 		if (unlikely(!put_slot(heap, class, slots[i], chain)) && !wrong.slot)
@@ -381,7 +383,7 @@ static COLD bool sweep(struct heap *heap, unsigned class) {
 bool heap_trim(struct wrong *wrong) {
 	bool any = false;
 	wrong->slot = NULL;
-	for (unsigned class = 1; class < CLASSES; class++) {
+	for (unsigned class = 1; class < CLASSES; class ++) {
 		struct heap *heap = &heaps[class];
 		struct list *chain = NULL;
 		if (!heap->ready)
@@ -403,22 +405,22 @@ struct heap_totals heap_count(unsigned class) {
 	struct heap *heap = &heaps[class];
 	lock_take(&heap->lock);
 	struct heap_totals totals = {.slabs = heap->nslabs,
-				     .slab_pages = heap->npages,
-				     .untouched_pages = heap->untouched,
-				     .slots = heap->nslots,
-				     .free_slots = heap->nfree,
-				     .transfer_slots = heap->ntransfer};
+	                             .slab_pages = heap->npages,
+	                             .untouched_pages = heap->untouched,
+	                             .slots = heap->nslots,
+	                             .free_slots = heap->nfree,
+	                             .transfer_slots = heap->ntransfer};
 	lock_release(&heap->lock);
 	return totals;
 }
 
 void heap_lock_all(void) {
-	for (unsigned class = 0; class < CLASSES; class++)
+	for (unsigned class = 0; class < CLASSES; class ++)
 		lock_take_for_fork(&heaps[class].lock);
 }
 
 void heap_unlock_all(void) {
-	for (unsigned class = CLASSES; class-- > 0;)
+	for (unsigned class = CLASSES; class -- > 0;)
 		lock_release_after_fork(&heaps[class].lock);
 }
 

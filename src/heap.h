@@ -1,10 +1,10 @@
-/* heap.h (rank 5): one heap per size class: a lock, its slabs by fullness, and a transfer stack of free slots on
- * their way from one thread's cache to another's.
+/* heap.h (rank 5): one heap per size class: a lock, its slabs by fullness, and a transfer stack of free slots
+ * on their way from one thread's cache to another's.
  *
  * H1. A heap's lock guards its slabs, its lists, its transfer stack, and slab_of_page of its slabs' pages.
- * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab without taken slots
- *     is given back at once; a slab being swept is on no list until it is restored.
- * H3. untouched is the number of its slabs' pages that are fresh from the kernel.
+ * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab without taken
+ * slots is given back at once; a slab being swept is on no list until it is restored. H3. untouched is the
+ * number of its slabs' pages that are fresh from the kernel.
  */
 #ifndef HEAP_H
 #define HEAP_H
@@ -23,7 +23,8 @@ struct heap_totals {
 	size_t slabs, slab_pages, untouched_pages, slots, free_slots, transfer_slots;
 };
 
-/* Takes up to n slots of a class, lowest addresses first; returns how many, 0 when there is no memory. Any thread. */
+/* Takes up to n slots of a class, lowest addresses first; returns how many, 0 when there is no memory. Any
+ * thread. */
 unsigned heap_refill(unsigned class, void **slots, unsigned n);
 
 /* A pointer that was freed as a slot of a class and was no taken slot of it; NULL: none. */

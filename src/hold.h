@@ -3,9 +3,9 @@
  * The bound is a base plus a share of the live memory, so that an idle program falls close to its live size
  * by its own frees, without a thread or a timer of ours. A program that frees and asks again in phases would
  * pay a fault per page and phase; so pages that are wanted again within a second of going back are regretted,
- * and the bound grows by them, as long as live and free memory together stay within the peak of the live. After a
- * quiet second in which no page was regretted the growth halves, and the peak comes half of the way down, at the
- * next chance. All counts are pages. The caller locks.
+ * and the bound grows by them, as long as live and free memory together stay within the peak of the live.
+ * After a quiet second in which no page was regretted the growth halves, and the peak comes half of the way
+ * down, at the next chance. All counts are pages. The caller locks.
  */
 #ifndef HOLD_H
 #define HOLD_H
@@ -13,9 +13,9 @@
 #include "base.h"
 
 struct hold {
-	size_t returned;  /* pages given back lately and not wanted again yet */
-	size_t regretted; /* the growth of the bound */
-	size_t peak;      /* the most that was live lately */
+	size_t returned;                    /* pages given back lately and not wanted again yet */
+	size_t regretted;                   /* the growth of the bound */
+	size_t peak;                        /* the most that was live lately */
 	uint64_t returned_at, regretted_at; /* milliseconds */
 };
 

@@ -6,7 +6,7 @@
 #include "os.h"
 
 enum {
-	HOLD_BASE = 512,   /* pages of runs always kept: 2 MB */
+	HOLD_BASE = 512,    /* pages of runs always kept: 2 MB */
 	HELD_RUNS_MAX = 64, /* so that a search stays short */
 };
 
@@ -97,7 +97,8 @@ static struct large *take_held(size_t size, size_t align) {
 	return best;
 }
 
-/* The registry is cleared before the kernel gets the addresses back: from then on they may be another thread's. */
+/* The registry is cleared before the kernel gets the addresses back: from then on they may be another
+ * thread's. */
 static bool shorten(struct large *large, size_t size) {
 	char *end = large->base + covered(size);
 	size_t unused = covered(large->size) - covered(size);
@@ -134,7 +135,8 @@ void *large_take(size_t size, size_t align, bool *fresh) {
 	if (unlikely(!larges.ready))
 		init_lists();
 	struct large *large = take_held(size, align);
-	hold_note_wanted(&larges.hold, large ? 0 : size >> PAGE_SHIFT, (larges.live_bytes + size) >> PAGE_SHIFT);
+	hold_note_wanted(&larges.hold, large ? 0 : size >> PAGE_SHIFT,
+	                 (larges.live_bytes + size) >> PAGE_SHIFT);
 	lock_release(&large_lock);
 	*fresh = !large;
 	if (large && !fit(large, size)) {
@@ -224,7 +226,8 @@ void *large_resize(struct large *large, size_t size) {
 	remove_live(large);
 	lock_release(&large_lock);
 	bool resized = fit(large, size) || (size > large->size && relocate(large, size));
-	char *base = resized || size < large->size ? large->base : NULL; /* not shortened is longer than asked */
+	char *base =
+	        resized || size < large->size ? large->base : NULL; /* not shortened is longer than asked */
 	lock_take(&large_lock);
 	add_live(large);
 	lock_release(&large_lock);

@@ -2,8 +2,8 @@
  * chunks it covers. A bounded cache keeps freed runs for reuse.
  *
  * G1. large_lock guards the lists and every record; mapping, unmapping and moving happen outside it.
- * G2. A record is live (on the list `live`) or held (on the list `held`, the newest first), or being changed by
- *     the one call that took it off both.
+ * G2. A record is live (on the list `live`) or held (on the list `held`, the newest first), or being changed
+ * by the one call that took it off both.
  */
 #ifndef LARGE_H
 #define LARGE_H
@@ -24,14 +24,15 @@ struct large_totals {
 	size_t live, live_bytes, held_bytes, peak_bytes;
 };
 
-/* A block of at least `size` bytes, its address a multiple of `align` (a power of two). *fresh: it is all zero.
- * NULL: no memory. Any thread. */
+/* A block of at least `size` bytes, its address a multiple of `align` (a power of two). *fresh: it is all
+ * zero. NULL: no memory. Any thread. */
 void *large_take(size_t size, size_t align, bool *fresh);
 
 /* Frees the live block that starts at the address; false when it is not its start or not live. */
 bool large_put(struct large *large, const void *address);
 
-/* Makes a live block `size` bytes long without copying, perhaps elsewhere; NULL: no memory, it is as it was. */
+/* Makes a live block `size` bytes long without copying, perhaps elsewhere; NULL: no memory, it is as it was.
+ */
 void *large_resize(struct large *large, size_t size);
 
 /* Gives back what has not been wanted for a while; to be called now and then. */

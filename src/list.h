@@ -18,8 +18,12 @@ static inline void list_add_between(struct list *item, struct list *prev, struct
 	next->prev = item;
 }
 
-static inline void list_push(struct list *head, struct list *item) { list_add_between(item, head, head->next); }
-static inline void list_append(struct list *head, struct list *item) { list_add_between(item, head->prev, head); }
+static inline void list_push(struct list *head, struct list *item) {
+	list_add_between(item, head, head->next);
+}
+static inline void list_append(struct list *head, struct list *item) {
+	list_add_between(item, head->prev, head);
+}
 
 static inline void list_delete(struct list *item) {
 	item->prev->next = item->next;

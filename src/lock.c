@@ -35,7 +35,7 @@ static void futex(struct lock *lock, int operation, unsigned value) {
 static bool try_take(struct lock *lock) {
 	unsigned expected = FREE;
 	return atomic_compare_exchange_strong_explicit(&lock->state, &expected, HELD, memory_order_acquire,
-						       memory_order_relaxed);
+	                                               memory_order_relaxed);
 }
 
 static COLD void take_contended(struct lock *lock) {

@@ -21,7 +21,20 @@ struct lock {
 	enum lock_rank rank;
 };
 
-#define LOCK_INITIAL(r) {.rank = (r)}
+#define LOCK_INITIAL(r)                                                                                      \
+	{ .rank = (r) }
+
+/* The kernel orders all that a thread did before its robust mutexes change hands. ThreadSanitizer is not told
+ * by the kernel, so it is told by these; in other builds they are nothing. */
+#ifdef __SANITIZE_THREAD__
+void __tsan_acquire(void *object);
+void __tsan_release(void *object);
+#define TELL_TAKEN_OVER(object) __tsan_acquire(object)
+#define TELL_LEFT(object)       __tsan_release(object)
+#else
+#define TELL_TAKEN_OVER(object) ((void)(object))
+#define TELL_LEFT(object)       ((void)(object))
+#endif
 
 void lock_take(struct lock *lock);
 void lock_release(struct lock *lock);

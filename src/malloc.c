@@ -46,7 +46,8 @@ static void *take_pages(size_t size, size_t align, bool *fresh) {
 }
 
 static void *take_once(size_t size, size_t align, bool *fresh) {
-	unsigned class = align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
+	unsigned class =
+	        align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
 	*fresh = false;
 	void *slot = class ? cache_take(class) : NULL;
 	return slot ? slot : take_pages(size, align, fresh);

@@ -1,7 +1,8 @@
 /* malloc.h (rank 8): what malloc and its family mean: sizes, zero, overflow, alignment, realloc, errors.
  *
- * All sizes are bytes; all functions may be called from any thread, at any time of a process's life, and set errno
- * to ENOMEM when they return NULL for want of memory. `call` names the libc function for the sentence on misuse.
+ * All sizes are bytes; all functions may be called from any thread, at any time of a process's life, and set
+ * errno to ENOMEM when they return NULL for want of memory. `call` names the libc function for the sentence
+ * on misuse.
  */
 #ifndef MALLOC_H
 #define MALLOC_H
@@ -32,8 +33,9 @@ void *allocate_zeroed(size_t n, size_t size);
 /* A block whose address is a multiple of `align`, a power of two. */
 void *allocate_aligned(size_t align, size_t size);
 
-/* Makes a block `size` bytes long, in place or elsewhere, its content kept up to the smaller size. NULL and ENOMEM:
- * the block is as it was. A NULL block: allocate. Size 0: the block is freed, and NULL without an error. */
+/* Makes a block `size` bytes long, in place or elsewhere, its content kept up to the smaller size. NULL and
+ * ENOMEM: the block is as it was. A NULL block: allocate. Size 0: the block is freed, and NULL without an
+ * error. */
 void *reallocate(void *block, size_t size);
 
 /* The bytes of a live block that may be used; 0 for NULL. */

@@ -1,5 +1,5 @@
-/* meta.h (rank 2): memory for our own records: powers of two from 64 bytes to 16 KiB, in mappings of their own,
- * far from what the program can overrun. Recycled by size, never given back to the kernel. Any thread.
+/* meta.h (rank 2): memory for our own records: powers of two from 64 bytes to 16 KiB, in mappings of their
+ * own, far from what the program can overrun. Recycled by size, never given back to the kernel. Any thread.
  */
 #ifndef META_H
 #define META_H

@@ -7,7 +7,7 @@
 #include "slab.h"
 
 static _Noreturn void die_inside(const char *call, const void *pointer, const char *what, const char *base,
-				 size_t size) {
+                                 size_t size) {
 	die("%s(%p): inside a %s of %z bytes, %z bytes after its start", call, pointer, what, size,
 	    (size_t)((const char *)pointer - base));
 }
@@ -15,9 +15,12 @@ static _Noreturn void die_inside(const char *call, const void *pointer, const ch
 static _Noreturn void die_at_slot(const char *call, const void *pointer, const struct slab *slab) {
 	switch (slab_judge(slab, pointer)) {
 	case SLAB_TAIL:
-		die("%s(%p): past the last slot of a slab of %z-byte slots", call, pointer, (size_t)slab->size);
-	case SLAB_INSIDE: die_inside(call, pointer, "slot", slab_slot_of(slab, pointer), slab->size);
-	default: die("%s(%p): already free: a slot of %z bytes", call, pointer, (size_t)slab->size);
+		die("%s(%p): past the last slot of a slab of %z-byte slots", call, pointer,
+		    (size_t)slab->size);
+	case SLAB_INSIDE:
+		die_inside(call, pointer, "slot", slab_slot_of(slab, pointer), slab->size);
+	default:
+		die("%s(%p): already free: a slot of %z bytes", call, pointer, (size_t)slab->size);
 	}
 }
 

@@ -7,7 +7,8 @@
 /* Says what the pointer that was handed to `call` is, and aborts. Hold no lock. */
 _Noreturn COLD void misuse(const char *call, const void *pointer);
 
-/* The same for a pointer that was freed as a slot of a class, and found wrong when it went back to its slab. */
+/* The same for a pointer that was freed as a slot of a class, and found wrong when it went back to its slab.
+ */
 _Noreturn COLD void misuse_of_slot(const void *pointer, unsigned class);
 
 #endif

@@ -33,8 +33,8 @@ static bool open_access(void *address, size_t size, int protection) {
 	return done;
 }
 
-/* Maps `align` bytes too many, without access, so that they count towards no limit but that of addresses, unmaps
- * what sticks out and opens the rest. */
+/* Maps `align` bytes too many, without access, so that they count towards no limit but that of addresses,
+ * unmaps what sticks out and opens the rest. */
 static char *map_trimmed(size_t size, size_t align, int protection) {
 	size_t total = size + align - os_page_size();
 	char *raw = total >= size ? map_at(NULL, total, PROT_NONE) : NULL;
@@ -52,8 +52,9 @@ static char *map_trimmed(size_t size, size_t align, int protection) {
 	return raw + before;
 }
 
-/* Where the next aligned mapping is tried: just below this. The kernel fills downwards, so that is the likeliest
- * place; after an unmap it is the hole, so that a program that maps and unmaps does not wander through its addresses. */
+/* Where the next aligned mapping is tried: just below this. The kernel fills downwards, so that is the
+ * likeliest place; after an unmap it is the hole, so that a program that maps and unmaps does not wander
+ * through its addresses. */
 static _Atomic uintptr_t likely_end;
 
 static void *map_aligned(size_t size, size_t align, int protection) {
@@ -83,7 +84,7 @@ bool os_unmap(void *address, size_t size) {
 	ASSERT(unmapped || errno == ENOMEM);
 	if (unmapped && (uintptr_t)address % CHUNK_SIZE == 0)
 		atomic_store_explicit(&likely_end, align_up((uintptr_t)address + size, CHUNK_SIZE),
-				      memory_order_relaxed);
+		                      memory_order_relaxed);
 	errno = saved;
 	return unmapped;
 }
@@ -92,8 +93,8 @@ bool os_purge(void *address, size_t size) {
 	int saved = errno;
 	size_t page = os_page_size();
 	uintptr_t from = align_up((uintptr_t)address, page), to = ((uintptr_t)address + size) & ~(page - 1);
-	bool purged = from >= to || madvise((char *)address + (from - (uintptr_t)address), to - from,
-					    MADV_DONTNEED) == 0;
+	bool purged = from >= to ||
+	              madvise((char *)address + (from - (uintptr_t)address), to - from, MADV_DONTNEED) == 0;
 	errno = saved;
 	return purged && from == (uintptr_t)address && to == (uintptr_t)address + size;
 }

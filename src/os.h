@@ -20,8 +20,8 @@ void *os_reserve_aligned(size_t size, size_t align);
 /* False: the kernel has no room to split a mapping (vm.max_map_count); the memory is still mapped. */
 bool os_unmap(void *address, size_t size);
 
-/* Gives the whole kernel pages inside [address, address + size) back. True: all of the range reads as zero now;
- * false: some of it may not (kernel pages larger than ours, or an error). */
+/* Gives the whole kernel pages inside [address, address + size) back. True: all of the range reads as zero
+ * now; false: some of it may not (kernel pages larger than ours, or an error). */
 bool os_purge(void *address, size_t size);
 
 /* Asks for huge pages, or refuses them, in a range. Advice only. */

@@ -23,7 +23,8 @@ static bool make_leaf(uintptr_t index) {
 static void store_owner(uintptr_t address, uintptr_t end, struct owner *owner) {
 	for (; address < end; address += CHUNK_SIZE) {
 		struct leaf *leaf = atomic_load(&registry_root[address >> LEAF_SHIFT]);
-		atomic_store_explicit(&leaf->owner[(uint32_t)address >> CHUNK_SHIFT], owner, memory_order_release);
+		atomic_store_explicit(&leaf->owner[(uint32_t)address >> CHUNK_SHIFT], owner,
+		                      memory_order_release);
 	}
 }
 

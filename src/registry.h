@@ -47,7 +47,8 @@ static inline unsigned leaf_class(const struct leaf *leaf, const void *address) 
 }
 
 static inline struct owner *leaf_owner(const struct leaf *leaf, const void *address) {
-	return atomic_load_explicit(&leaf->owner[(uint32_t)(uintptr_t)address >> CHUNK_SHIFT], memory_order_acquire);
+	return atomic_load_explicit(&leaf->owner[(uint32_t)(uintptr_t)address >> CHUNK_SHIFT],
+	                            memory_order_acquire);
 }
 
 /* The class of the slab at an address, or 0: no slab there, or not our memory at all. */

@@ -1,16 +1,18 @@
 /* sizeclass.c (rank 1): the tables of sizeclass.h, computed by the compiler. */
 #include "sizeclass.h"
 
-/* Class c > 8 is the (c-9)th past the linear ones: doubling (c-9)/8, step (c-9)%8. 9: 144, 16: 256, 72: 32768. */
+/* Class c > 8 is the (c-9)th past the linear ones: doubling (c-9)/8, step (c-9)%8. 9: 144, 16: 256, 72:
+ * 32768. */
 #define PAST(c) ((c) > LINEAR_CLASSES ? (c)-1 - LINEAR_CLASSES : 0)
 #define SIZE(c)                                                                                              \
 	((c) <= LINEAR_CLASSES ? (c)*QUANTUM                                                                 \
-			       : (STEPS + 1 + PAST(c) % STEPS) << (7 - STEPS_LOG2 + PAST(c) / STEPS))
+	                       : (STEPS + 1 + PAST(c) % STEPS) << (7 - STEPS_LOG2 + PAST(c) / STEPS))
 
 #define EIGHT(m, c) m((c)) m((c) + 1) m((c) + 2) m((c) + 3) m((c) + 4) m((c) + 5) m((c) + 6) m((c) + 7)
 #define EVERY(m)                                                                                             \
-	EIGHT(m, 1) EIGHT(m, 9) EIGHT(m, 17) EIGHT(m, 25) EIGHT(m, 33) EIGHT(m, 41) EIGHT(m, 49) EIGHT(m, 57) \
-	EIGHT(m, 65)
+	EIGHT(m, 1)                                                                                          \
+	EIGHT(m, 9) EIGHT(m, 17) EIGHT(m, 25) EIGHT(m, 33) EIGHT(m, 41) EIGHT(m, 49) EIGHT(m, 57)            \
+	        EIGHT(m, 65)
 _Static_assert(CLASSES == 1 + 9 * 8, "EVERY names every class");
 
 #define SIZE_ENTRY(c)  [c] = SIZE(c),
@@ -24,7 +26,7 @@ unsigned class_of_aligned(size_t size, size_t align) {
 		return 0;
 	unsigned class = class_of(max_size(size, align));
 	while (class < CLASSES && class_size(class) % align != 0)
-		class++;
+		class ++;
 	return class < CLASSES ? class : 0;
 }
 

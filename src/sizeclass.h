@@ -1,8 +1,9 @@
 /* sizeclass.h (rank 1): size -> class -> slot size. Pure tables; sizes in bytes.
  *
  * Classes 1 … 8 are 16, 32, … 128; then STEPS classes per doubling up to SMALL_MAX, so that a slot wastes at
- * most 1/STEPS of the request (docs/design.md has the table). Class 0 is no class: its bin is always empty and
- * always full, which sends every size or pointer without a class to the cold path without a test of its own.
+ * most 1/STEPS of the request (docs/design.md has the table). Class 0 is no class: its bin is always empty
+ * and always full, which sends every size or pointer without a class to the cold path without a test of its
+ * own.
  */
 #ifndef SIZECLASS_H
 #define SIZECLASS_H
@@ -17,7 +18,7 @@ enum {
 	SMALL_MAX = 32768,
 	CLASSES = 1 + LINEAR_CLASSES + 8 * STEPS, /* 8 doublings lie between 128 and SMALL_MAX */
 };
-_Static_assert(LINEAR_CLASSES * QUANTUM << 8 == SMALL_MAX, "the last class is SMALL_MAX");
+_Static_assert(LINEAR_CLASSES *QUANTUM << 8 == SMALL_MAX, "the last class is SMALL_MAX");
 _Static_assert(CLASSES <= 256, "a class fits a byte of the registry");
 
 extern const unsigned char class_of_quanta[SMALL_MAX / QUANTUM + 1];

@@ -35,10 +35,10 @@ static unsigned take_from_word(struct slab *slab, unsigned w, void **slots, unsi
 		bits &= bits - 1;
 	}
 	uint64_t gone = slab->bits[w] ^ bits;
-	slab->bits[w] = bits;
+	slab_set_word(slab, w, bits);
 	if (gone)
 		slab->touched |= pages_under(slab, w * 64 + (unsigned)__builtin_ctzl(gone),
-					     w * 64 + 63 - (unsigned)__builtin_clzl(gone));
+		                             w * 64 + 63 - (unsigned)__builtin_clzl(gone));
 	return taken;
 }
 
@@ -86,7 +86,8 @@ static void flip_slots(struct slab *slab, uint16_t pages, bool make_free) {
 		unsigned first = slab_index(slab, (size_t)page << PAGE_SHIFT);
 		unsigned end = slab_index(slab, ((size_t)(page + 1) << PAGE_SHIFT) - 1) + 1;
 		for (slot = first > slot ? first : slot; slot < end && slot < slab->nslots; slot++) {
-			slab->bits[slot / 64] ^= (uint64_t)1 << (slot % 64);
+			slab_set_word(slab, slot / 64,
+			              slab_word(slab, slot / 64) ^ (uint64_t)1 << (slot % 64));
 			slab->nfree = (uint16_t)(slab->nfree + (make_free ? 1 : -1));
 			if (make_free && slot / 64 < slab->first)
 				slab->first = (uint16_t)(slot / 64);

@@ -44,6 +44,15 @@ static inline unsigned slab_index(const struct slab *slab, size_t offset) {
 	return (unsigned)((uint64_t)offset * slab->inverse >> 32);
 }
 
+/* The words of the bitmap change under the heap's lock, but slab_judge may read one without it, for the bit
+ * of a slot that is the caller's. */
+static inline uint64_t slab_word(const struct slab *slab, unsigned w) {
+	return __atomic_load_n(&slab->bits[w], __ATOMIC_RELAXED);
+}
+static inline void slab_set_word(struct slab *slab, unsigned w, uint64_t bits) {
+	__atomic_store_n(&slab->bits[w], bits, __ATOMIC_RELAXED);
+}
+
 /* Whether a pointer into the slab is a taken slot, and if not, what it is. */
 static inline enum slab_answer slab_judge(const struct slab *slab, const void *slot) {
 	size_t offset = (size_t)((const char *)slot - slab->base);
@@ -52,7 +61,7 @@ static inline enum slab_answer slab_judge(const struct slab *slab, const void *s
 		return SLAB_TAIL;
 	if (unlikely((size_t)index * slab->size != offset))
 		return SLAB_INSIDE;
-	return unlikely(slab->bits[index / 64] >> (index % 64) & 1) ? SLAB_ALREADY_FREE : SLAB_OK;
+	return unlikely(slab_word(slab, index / 64) >> (index % 64) & 1) ? SLAB_ALREADY_FREE : SLAB_OK;
 }
 
 /* Frees a slot; anything but SLAB_OK leaves the slab as it was. */
@@ -61,7 +70,7 @@ static inline enum slab_answer slab_put(struct slab *slab, const void *slot) {
 	if (unlikely(answer != SLAB_OK))
 		return answer;
 	unsigned index = slab_index(slab, (size_t)((const char *)slot - slab->base));
-	slab->bits[index / 64] |= (uint64_t)1 << (index % 64);
+	slab_set_word(slab, index / 64, slab_word(slab, index / 64) | (uint64_t)1 << (index % 64));
 	slab->nfree++;
 	if (index / 64 < slab->first)
 		slab->first = (uint16_t)(index / 64);
@@ -70,7 +79,8 @@ static inline enum slab_answer slab_put(struct slab *slab, const void *slot) {
 
 /* The slot that holds the address: its start. */
 static inline char *slab_slot_of(const struct slab *slab, const void *address) {
-	return slab->base + (size_t)slab_index(slab, (size_t)((const char *)address - slab->base)) * slab->size;
+	return slab->base +
+	       (size_t)slab_index(slab, (size_t)((const char *)address - slab->base)) * slab->size;
 }
 
 /* The pages, a bit each, that are touched and lie in no slot that is taken. */

@@ -1,7 +1,8 @@
 # common.sh: what the tests of real programs share: do the same work plain and on our heap, and compare.
 # Sourced by tests/real/*.t after ../lib.sh. Rules:
 #  1. Both runs start in the same new folder, at the same path, with the same HOME: whatever differs is the heap's doing.
-#  2. A run prints to stdout what is compared, byte for byte; stderr is searched for complaints of the library only.
+#  2. A run prints to stdout what is compared, byte for byte; what legitimately varies it does not print, and says why.
+#     What it prints to stderr is only searched for complaints of the library and for signs of a crash.
 #  3. Every program is started through run or serve, so a time limit kills it with its children.
 #  4. Servers listen on 127.0.0.1 or on a socket in the scratch folder and end with the session that started them.
 
@@ -100,15 +101,13 @@ free_port() { # a port nobody listens on now
 
 digest() { sha256sum -- "$@"; } # of files: what a run prints in place of large outputs
 
-normalise() { cat; } # a test whose output must vary redefines this and says why
-
 once() { # MODE COMMAND...: one run in a new folder
 	set_mode "$1"
 	shift
 	rm -rf "$scratch/run"
 	mkdir "$scratch/run"
-	(cd "$scratch/run" && "$@") </dev/null 2>"$scratch/$mode.err" | normalise >"$scratch/$mode.out"
-	status=${PIPESTATUS[0]}
+	(cd "$scratch/run" && "$@") </dev/null >"$scratch/$mode.out" 2>"$scratch/$mode.err"
+	status=$?
 }
 
 # What tells of a crash that someone up the line, a shell or a server's master, may have made up for.

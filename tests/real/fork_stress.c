@@ -23,8 +23,10 @@ static unsigned next_random(unsigned *state) {
 /* Mostly small, some of a few pages, a few larger than a chunk. */
 static size_t pick_size(unsigned *state) {
 	unsigned kind = next_random(state) % 1000;
-	if (kind < 900) return 1 + next_random(state) % 1000;
-	if (kind < 999) return 1 + next_random(state) % 100000;
+	if (kind < 900)
+		return 1 + next_random(state) % 1000;
+	if (kind < 999)
+		return 1 + next_random(state) % 100000;
 	return 1 + next_random(state) % 4000000;
 }
 
@@ -32,15 +34,18 @@ static size_t pick_size(unsigned *state) {
 static char *make_block(unsigned *state, size_t *size) {
 	*size = pick_size(state);
 	char *block = malloc(*size);
-	if (!block) return NULL;
+	if (!block)
+		return NULL;
 	block[0] = (char)*size;
 	block[*size - 1] = (char)*size;
 	return block;
 }
 
 static void drop_block(char *block, size_t size) {
-	if (!block) return;
-	if (block[0] != (char)size || block[size - 1] != (char)size) abort();
+	if (!block)
+		return;
+	if (block[0] != (char)size || block[size - 1] != (char)size)
+		abort();
 	free(block);
 }
 
@@ -51,9 +56,11 @@ static void churn(unsigned seed, long rounds) {
 		unsigned at = next_random(&seed) % KEPT;
 		drop_block(kept[at], sizes[at]);
 		kept[at] = make_block(&seed, &sizes[at]);
-		if (!kept[at]) abort();
+		if (!kept[at])
+			abort();
 	}
-	for (int i = 0; i < KEPT; i++) drop_block(kept[i], sizes[i]);
+	for (int i = 0; i < KEPT; i++)
+		drop_block(kept[i], sizes[i]);
 }
 
 static void *thread_main(void *seed) {
@@ -71,10 +78,12 @@ static void child_main(unsigned number) {
 	pthread_t thread;
 	churn(number, 100);
 	if (number % 8 == 0) {
-		if (pthread_create(&thread, NULL, child_thread, (void *)(size_t)number)) _exit(2);
+		if (pthread_create(&thread, NULL, child_thread, (void *)(size_t)number))
+			_exit(2);
 		pthread_join(thread, NULL);
 	}
-	if (number % 2) _exit(0);
+	if (number % 2)
+		_exit(0);
 	exit(0); /* with its handlers and the destructors of the libraries */
 }
 
@@ -104,19 +113,25 @@ int main(int argc, char **argv) {
 	pid_t running[AT_ONCE] = {0};
 	double started[AT_ONCE] = {0};
 	for (size_t i = 0; i < THREADS; i++)
-		if (pthread_create(&threads[i], NULL, thread_main, (void *)(i + 1))) return 3;
+		if (pthread_create(&threads[i], NULL, thread_main, (void *)(i + 1)))
+			return 3;
 	for (unsigned i = 0; i < children + AT_ONCE; i++) {
 		unsigned at = i % AT_ONCE;
-		if (running[at]) ends[reap(running[at], started[at])]++;
+		if (running[at])
+			ends[reap(running[at], started[at])]++;
 		running[at] = 0;
-		if (i >= children || ends[2] >= 5) continue; /* five hung children say enough */
+		if (i >= children || ends[2] >= 5)
+			continue; /* five hung children say enough */
 		started[at] = now();
 		running[at] = fork();
-		if (running[at] == 0) child_main(i);
-		if (running[at] < 0) return 3;
+		if (running[at] == 0)
+			child_main(i);
+		if (running[at] < 0)
+			return 3;
 	}
 	atomic_store(&stop, 1);
-	for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
 	printf("%u children ended well, %u failed, %u hung\n", ends[0], ends[1], ends[2]);
 	return ends[0] != children;
 }

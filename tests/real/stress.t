@@ -44,7 +44,7 @@ all() {
 	# Its touch reaches the page before the first break: that one exists only under a malloc that lives on brk.
 	stress brk --brk-notouch
 	for name in mremap stackmmap stack munmap env madvise mmapfork bsearch qsort heapsort mergesort radixsort \
-		hsearch lsearch tsearch tree hash list skiplist judy matrix sparsematrix str wcs zlib vforkmany clone exec; do
+		hsearch lsearch tsearch tree hash list skiplist judy matrix sparsematrix str wcs zlib vforkmany exec; do
 		stress "$name"
 	done
 }

@@ -1,0 +1,37 @@
+# bench.mk: `make bench` and what belongs to it; included by the Makefile.
+
+bench_python  := /usr/bin/python3 -B
+bench_tools   := build/bench-tools/launch build/bench-tools/pair
+# An allocator that is not built is skipped by name: the simple ones are wanted only when they are asked for.
+bench_engines := $(if $(filter engines bump buddy fibonacci firstfit%,$(ALLOC)),engines)
+# Words of the caller reach the shell as data, never as commands.
+export BENCH_ONLY = $(ONLY)
+export BENCH_ALLOC = $(ALLOC)
+bench_options := $(if $(QUICK),--quick) $(if $(SMOKE),--smoke) $(if $(RUNS),--runs=$(RUNS)) $(if $(OUT),--out='$(OUT)') \
+	         $(if $(SYSCALLS),--syscalls)
+
+.PHONY: bench bench-list bench-report bench-compare bench-install
+
+bench: all bench-workloads $(bench_tools) $(bench_engines) ## time and memory of programs under us and each rival (QUICK=1 SMOKE=1 ONLY='python redis' RUNS=n ALLOC='name=path …')
+	@$(bench_python) bench/bench.py $(bench_options) --only="$$BENCH_ONLY" --alloc="$$BENCH_ALLOC"
+	@$(bench_python) bench/report.py $(if $(OUT),--results='$(OUT)' --out='$(OUT)')
+
+bench-list: bench-workloads $(bench_tools) ## the names ONLY= takes
+	@$(bench_python) bench/bench.py --list
+
+bench-report: ## draw bench/report.html, bench/scatter.svg and bench/table.md from RESULT=file (default: the newest)
+	@$(bench_python) bench/report.py $(if $(RESULT),'$(RESULT)') $(if $(OUT),--out='$(OUT)')
+
+bench-compare: ## what changed from OLD=a.json to NEW=b.json, with the noise considered
+	@$(bench_python) bench/compare.py $(if $(OLD),'$(OLD)') $(if $(NEW),'$(NEW)')
+
+bench-install: ## what the bench compares, measures and draws with, from Debian
+	@bench/install.sh
+
+build/bench-tools/launch: bench/launch.c bench/bench.mk
+	@mkdir -p $(@D)
+	@echo "  CC  $@"; $(CC) -std=c11 -O2 $(warnings) -static -o $@ $<
+
+build/bench-tools/pair: bench/pair.c bench/bench.mk
+	@mkdir -p $(@D)
+	@echo "  CC  $@"; $(CC) -std=c11 -O2 -fno-builtin-malloc -fno-builtin-free $(warnings) -o $@ $<

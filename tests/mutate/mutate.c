@@ -1,0 +1,261 @@
+/* mutate.c: alters every bit and every link of valid structures; the checker must notice each time.
+ *
+ * A checker that verifies nothing passes every other test. What is not altered, and why:
+ *   buddy    nleaves, height, stride, bits, links: the geometry, given at init and never written again; a
+ * checker that doubted it would have nothing to read the rest by. Links of leaves that start no free block,
+ * and the heads of orders above the root's, are no part of the structure: here it is shown that the checker
+ * ignores them. Padding of the last word of an arena below 16 leaves: no node has these bits. slab     first
+ * may be lower than needed: the search then begins with empty words (S2 still holds). chunk    npages_at is
+ * only bounded by nused, since a purge withdraws pages that belong to no span. touched of pages in use: they
+ * say nothing until the page is freed (C4).
+ */
+#include "../tap.h"
+
+#include "../../include/buddy.h"
+#include "../../src/chunk.h"
+#include "../../src/sizeclass.h"
+#include "../../src/slab.h"
+
+#include <string.h>
+
+/* One group of mutations, counted, as one line of TAP. */
+struct tally {
+	const char *name;
+	unsigned long made, missed;
+};
+
+static void note(struct tally *tally, bool noticed) {
+	tally->made++;
+	tally->missed += !noticed;
+}
+
+static void report(const struct tally *tally) {
+	ok(tally->made > 0 && tally->missed == 0, "%s: %lu mutations, %lu unnoticed", tally->name,
+	   tally->made, tally->missed);
+}
+
+/* ---- buddy ---- */
+
+enum { LEAVES_MAX = 512, LEAF_BYTES = 16 };
+
+static struct buddy buddy;
+static uint32_t bits[BUDDY_WORDS(LEAVES_MAX)];
+static _Alignas(16) unsigned char memory[LEAVES_MAX * LEAF_BYTES];
+
+/* Mixed blocks: runs of many lengths, every third freed again. */
+static void make_mixed(uint32_t nleaves, uint32_t stride, unsigned variant) {
+	uint32_t leaves[LEAVES_MAX], lengths[LEAVES_MAX], n = 0;
+	memset(bits, 0, sizeof bits);
+	memset(memory, 0, sizeof memory);
+	buddy_init(&buddy, nleaves, bits, memory, stride);
+	for (uint32_t i = 0; i < nleaves / 4 + 1 && variant < 4; i++) {
+		lengths[n] = 1 + (i * 7 + variant) % (nleaves > 64 ? 9 : 3);
+		leaves[n] = buddy_take(&buddy, lengths[n], i % 5 == 0);
+		n += leaves[n] != BUDDY_NONE;
+	}
+	for (uint32_t i = variant % 3; i < n; i += 3)
+		buddy_put(&buddy, leaves[i], lengths[i]);
+	if (variant == 5) /* all of it allocated as one; variant 4: all of it free */
+		buddy_take(&buddy, nleaves, 0);
+}
+
+static struct buddy_link *link_of(uint32_t leaf) {
+	return (struct buddy_link *)(void *)(memory + (size_t)leaf * buddy.stride);
+}
+
+static void flip_word(struct tally *tally, uint32_t *word, unsigned nbits) {
+	for (unsigned bit = 0; bit < nbits; bit++) {
+		*word ^= 1u << bit;
+		note(tally, buddy_check(&buddy) != 0);
+		*word ^= 1u << bit;
+	}
+}
+
+/* Every single bit, every small step, and every other index a link could have. */
+static void alter_link(struct tally *tally, uint32_t *field) {
+	uint32_t right = *field;
+	flip_word(tally, field, 32);
+	for (uint32_t value = 0; value <= buddy.nleaves + buddy.height; value++) {
+		*field = value;
+		if (value != right)
+			note(tally, buddy_check(&buddy) != 0);
+	}
+	*field = right;
+}
+
+static void mutate_buddy(struct tally *of_bits, struct tally *of_links, struct tally *of_mask) {
+	for (uint32_t node = 0; node < 2 * buddy.nleaves; node++) {
+		bits[node / 32] ^= 1u << (node % 32);
+		note(of_bits, buddy_check(&buddy) != 0);
+		bits[node / 32] ^= 1u << (node % 32);
+	}
+	for (uint32_t order = 0; order <= buddy.height; order++) {
+		alter_link(of_links, &buddy.heads[order].next);
+		alter_link(of_links, &buddy.heads[order].prev);
+	}
+	for (uint32_t leaf = 0; leaf < buddy.nleaves; leaf++) {
+		if (buddy_at(&buddy, leaf).is_free == 1) {
+			alter_link(of_links, &link_of(leaf)->next);
+			alter_link(of_links, &link_of(leaf)->prev);
+		}
+	}
+	flip_word(of_mask, &buddy.mask, 32);
+}
+
+/* What is no part of the structure may hold anything. */
+static bool ignores_the_rest(void) {
+	for (uint32_t order = buddy.height + 1; order <= BUDDY_MAX_ORDER; order++)
+		buddy.heads[order] = (struct buddy_link){0xdeadbeef, 0xdeadbeef};
+	for (uint32_t leaf = 0; leaf < buddy.nleaves; leaf++)
+		if (buddy_at(&buddy, leaf).is_free != 1)
+			memset(link_of(leaf), 0xa5, sizeof(struct buddy_link));
+	if (2 * buddy.nleaves < 32)
+		bits[0] |= ~0u << (2 * buddy.nleaves);
+	return buddy_check(&buddy) == 0;
+}
+
+static void test_buddy(void) {
+	struct tally of_bits = {.name = "buddy: every bit"}, of_links = {.name = "buddy: every link"},
+	             of_mask = {.name = "buddy: every bit of the mask"};
+	bool good = true, ignored = true;
+	for (uint32_t nleaves = 1; nleaves <= LEAVES_MAX; nleaves *= 2) {
+		for (unsigned variant = 0; variant < 6; variant++) {
+			make_mixed(nleaves, variant % 2 ? LEAF_BYTES : sizeof(struct buddy_link), variant);
+			good &= buddy_check(&buddy) == 0;
+			if (nleaves != 256)
+				mutate_buddy(&of_bits, &of_links, &of_mask);
+			good &= buddy_check(&buddy) == 0;
+			ignored &= ignores_the_rest();
+		}
+	}
+	ok(good, "buddy: what was altered is restored, and right");
+	ok(ignored, "buddy: what is no part of the structure is ignored");
+	report(&of_bits);
+	report(&of_links);
+	report(&of_mask);
+}
+
+/* ---- slab ---- */
+
+static _Alignas(64) unsigned char record[512];
+static struct slab *const slab = (struct slab *)(void *)record;
+
+static void make_slab(unsigned class, unsigned want, unsigned keep_one_of) {
+	static void *slots[SLAB_MAX_SLOTS];
+	slab_init(slab, (char *)0x7f0000000000, class_size(class), class_slab_pages(class, want), 0);
+	unsigned n = slab_take(slab, slots, slab->nslots);
+	for (unsigned i = 0; i < n; i++)
+		if (keep_one_of && i % keep_one_of)
+			slab_put(slab, slots[i]);
+}
+
+static void mutate_slab(struct tally *of_bits, struct tally *of_counts) {
+	for (unsigned bit = 0; bit < (slab->nslots + 63u) / 64 * 64; bit++) {
+		slab->bits[bit / 64] ^= (uint64_t)1 << (bit % 64);
+		note(of_bits, !slab_check(slab));
+		slab->bits[bit / 64] ^= (uint64_t)1 << (bit % 64);
+	}
+	for (unsigned bit = 0; bit < 16; bit++) {
+		slab->nfree ^= (uint16_t)(1u << bit);
+		note(of_counts, !slab_check(slab));
+		slab->nfree ^= (uint16_t)(1u << bit);
+	}
+	unsigned lowest = 0;
+	while (slab->nfree && !slab->bits[lowest])
+		lowest++;
+	for (unsigned first = lowest + 1; slab->nfree && first <= (slab->nslots + 63u) / 64; first++) {
+		uint16_t right = slab->first;
+		slab->first = (uint16_t)first;
+		note(of_counts, !slab_check(slab));
+		slab->first = right;
+	}
+}
+
+static void test_slab(void) {
+	struct tally of_bits = {.name = "slab: every bit"}, of_counts = {.name = "slab: nfree and first"};
+	bool good = true;
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		for (unsigned want = 1; want <= SLAB_MAX_PAGES; want *= 4) {
+			for (unsigned keep_one_of = 0; keep_one_of < 5; keep_one_of++) {
+				make_slab(class, want, keep_one_of * 13);
+				good &= slab_check(slab);
+				mutate_slab(&of_bits, &of_counts);
+				good &= slab_check(slab);
+			}
+		}
+	}
+	ok(good, "slab: what was altered is restored, and right");
+	report(&of_bits);
+	report(&of_counts);
+}
+
+/* ---- chunk ---- */
+
+static bool chunk_holds(void) {
+	lock_take(&chunk_lock);
+	int broken = chunk_check();
+	lock_release(&chunk_lock);
+	return broken == 0;
+}
+
+static void flip_unsigned(struct tally *tally, unsigned *field) {
+	for (unsigned bit = 0; bit < 32; bit++) {
+		*field ^= 1u << bit;
+		note(tally, !chunk_holds());
+		*field ^= 1u << bit;
+	}
+}
+
+static void mutate_chunk(struct chunk *chunk, struct tally *of_fields, struct tally *of_touched,
+                         struct tally *of_buddy) {
+	flip_unsigned(of_fields, &chunk->nused);
+	flip_unsigned(of_fields, &chunk->ndirty);
+	flip_unsigned(of_fields, &chunk->place);
+	for (unsigned page = 0; page < CHUNK_PAGES;) {
+		struct buddy_block block = buddy_at(&chunk->buddy, page);
+		for (unsigned end = page + (1u << block.order); page < end; page++) {
+			if (block.is_free != 1)
+				continue;
+			chunk->touched[page / 64] ^= (uint64_t)1 << (page % 64);
+			note(of_touched, !chunk_holds());
+			chunk->touched[page / 64] ^= (uint64_t)1 << (page % 64);
+		}
+	}
+	for (unsigned node = 0; node < 2 * CHUNK_PAGES; node += 3) {
+		chunk->bits[node / 32] ^= 1u << (node % 32);
+		note(of_buddy, !chunk_holds());
+		chunk->bits[node / 32] ^= 1u << (node % 32);
+	}
+	flip_unsigned(of_buddy, &chunk->buddy.mask);
+}
+
+/* Three chunks: full, mixed, and nearly empty; each is altered among the others. */
+static void test_chunk(void) {
+	enum { SPANS = 400 };
+	static struct span spans[SPANS];
+	struct tally of_fields = {.name = "chunk: nused, ndirty, place"},
+	             of_touched = {.name = "chunk: touched, of free pages"},
+	             of_buddy = {.name = "chunk: its buddy's bits and mask"};
+	struct span full = chunk_take(CHUNK_PAGES, 0), sparse;
+	for (unsigned i = 0; i < SPANS / 4; i++)
+		spans[i] = chunk_take(1 + i % 9, 0);
+	for (unsigned i = 0; i < SPANS / 4; i += 2)
+		chunk_put(spans[i].chunk, spans[i].base, 1 + i % 9, i % 3 ? UINT16_MAX : 5);
+	sparse = chunk_take(CHUNK_PAGES / 2 + 1, 0);
+	bool good = chunk_holds();
+	mutate_chunk(full.chunk, &of_fields, &of_touched, &of_buddy);
+	mutate_chunk(spans[1].chunk, &of_fields, &of_touched, &of_buddy);
+	mutate_chunk(sparse.chunk, &of_fields, &of_touched, &of_buddy);
+	good &= chunk_holds();
+	ok(good, "chunk: what was altered is restored, and right");
+	report(&of_fields);
+	report(&of_touched);
+	report(&of_buddy);
+}
+
+int main(void) {
+	test_buddy();
+	test_slab();
+	test_chunk();
+	return done();
+}

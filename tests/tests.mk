@@ -1,0 +1,125 @@
+# tests.mk: the engine's own tests, linked without preload, so that malloc is libc's: unit, model, mutate; and golden and
+# embedded. Included by the Makefile. All that is built here lies in build/tests/engine/VARIANT:
+#
+#	gcc, clang   as released
+#	debug        with assertions
+#	asan, tsan   AddressSanitizer and UndefinedBehaviorSanitizer; ThreadSanitizer; with assertions, nothing suppressed
+#	fuzz         the models under libFuzzer (clang), with AddressSanitizer
+
+engine       := build/tests/engine
+engine_flags := -std=gnu11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' -Wall -Wextra -Wshadow -Wundef -g -pthread
+ifeq ($(CI),true)
+engine_flags += -Werror
+endif
+
+cc_gcc      := gcc
+flags_gcc   := -O2
+cc_debug    := gcc
+flags_debug := -O1 -DBM_DEBUG=1
+cc_clang    := clang
+flags_clang := -O2
+cc_asan     := gcc
+flags_asan  := -O1 -DBM_DEBUG=1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+cc_tsan     := gcc
+flags_tsan  := -O1 -DBM_DEBUG=1 -fsanitize=thread
+cc_fuzz     := clang
+flags_fuzz  := -O1 -DBM_DEBUG=1 -DFUZZ -fsanitize=address,fuzzer-no-link
+link_fuzz   := -fsanitize=address,fuzzer
+
+engine_sources := $(wildcard src/*.c)
+unit_names     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
+model_names    := $(patsubst tests/model/%.c,%,$(wildcard tests/model/*.c))
+fuzz_names     := $(filter-out threads,$(model_names))
+
+# Functions that a unit test puts its own in place of.
+wraps_hold   := os_milliseconds
+wraps_chunk  := os_milliseconds
+wraps_large  := os_milliseconds
+wraps_heap   := os_milliseconds chunk_take
+wraps_kernel := os_map os_map_aligned os_reserve_aligned os_unmap os_purge os_grow os_move
+
+define engine_variant
+$(engine)/$(1)/%.o: %.c tests/tests.mk
+	@mkdir -p $$(@D)
+	@echo "  CC  $$@"; $(cc_$(1)) $$(engine_flags) $(flags_$(1)) -MMD -MP -c -o $$@ $$<
+
+$(engine)/$(1)/fuzz-%.o: tests/model/%.c tests/tests.mk
+	@mkdir -p $$(@D)
+	@echo "  CC  $$@"; $(cc_$(1)) $$(engine_flags) $(flags_$(1)) -DFUZZ -MMD -MP -c -o $$@ $$<
+
+$(engine)/$(1)/engine.a: $(engine_sources:%.c=$(engine)/$(1)/%.o)
+	@rm -f $$@; ar rcs $$@ $$^
+
+$(engine)/$(1)/unit/%: $(engine)/$(1)/tests/unit/%.o $(engine)/$(1)/engine.a
+	@mkdir -p $$(@D)
+	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) $$(patsubst %,-Wl$$(comma)--wrap=%,$$(wraps_$$*)) -o $$@ $$^ -lcmocka
+
+$(engine)/$(1)/model/%: $(engine)/$(1)/tests/model/%.o $(engine)/$(1)/engine.a
+	@mkdir -p $$(@D)
+	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) $(link_$(1)) -o $$@ $$^
+
+$(engine)/$(1)/mutate/%: $(engine)/$(1)/tests/mutate/%.o $(engine)/$(1)/engine.a
+	@mkdir -p $$(@D)
+	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
+
+.PRECIOUS: $(engine)/$(1)/%.o $(engine)/$(1)/fuzz-%.o
+-include $(wildcard $(engine)/$(1)/*.d $(engine)/$(1)/*/*.d $(engine)/$(1)/*/*/*.d)
+endef
+
+comma := ,
+$(foreach variant,gcc debug clang asan tsan fuzz,$(eval $(call engine_variant,$(variant))))
+
+unit_of   = $(unit_names:%=$(engine)/$(1)/unit/%)
+model_of  = $(model_names:%=$(engine)/$(1)/model/%)
+mutate_of = $(engine)/$(1)/mutate/mutate
+
+prove     := prove -j2 -e ''
+fixed     := $(shell setarch -R true 2>/dev/null && echo setarch -R) # an older ThreadSanitizer needs its addresses
+have_clang := $(shell command -v clang)
+have_fuzzer := $(if $(have_clang),$(wildcard $(shell clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a))
+
+.PHONY: check-unit check-model check-mutate check-asan check-tsan check-clang check-fuzz check-golden check-embedded
+.PHONY: check-engine check-engine-quick
+
+check-unit: $(call unit_of,gcc) $(call unit_of,debug) ## the unit tests, release and debug
+	$(prove) $^
+
+check-model: $(call model_of,gcc) $(call model_of,debug) $(fuzz_names:%=$(engine)/gcc/fuzz-%.o) ## the models, release and debug
+	$(prove) $(filter-out %.o,$^)
+
+check-mutate: $(call mutate_of,gcc) ## the checkers notice every mutation
+	$(prove) $^
+
+check-asan: $(call unit_of,asan) $(call model_of,asan) $(call mutate_of,asan) ## the same under Address- and UndefinedBehaviorSanitizer
+	$(prove) $^
+
+check-tsan: $(call unit_of,tsan) $(engine)/tsan/model/threads ## the same under ThreadSanitizer
+	prove -j2 -e '$(fixed)' $^
+
+ifeq ($(have_clang),)
+check-clang check-fuzz:
+	@echo "$@: skipped: no clang"
+else
+check-clang: $(call unit_of,clang) $(call model_of,clang) $(call mutate_of,clang) ## the same built by clang
+	$(prove) $^
+
+ifeq ($(have_fuzzer),)
+check-fuzz:
+	@echo "$@: skipped: no libFuzzer (libclang-rt-14-dev)"
+else
+check-fuzz: $(fuzz_names:%=$(engine)/fuzz/model/%) ## the models fed by libFuzzer, for some seconds each
+	@for model in $^; do $$model -seed=1 -runs=3000 -max_len=4000 -len_control=0 -verbosity=0 || exit 1; done
+endif
+endif
+
+check-golden: libbuddymalloc.so ## layers, sizes, the fast path, the version, names in the docs
+	prove tests/golden
+
+check-embedded: ## the buddy without a C library, here and on a Cortex-M3
+	prove tests/embedded
+
+check-engine: check-unit check-model check-mutate check-clang check-asan check-tsan check-fuzz check-golden check-embedded ## all of the engine's tests
+
+check-engine-quick: $(call unit_of,asan) check-unit check-model check-mutate ## the quick ones: no sanitizer but ASan of unit
+	$(prove) $(call unit_of,asan)
+	BM_QUICK=1 prove tests/golden

@@ -1,0 +1,446 @@
+/* cache.c: a thread's bins, what is wrong, threads that end, and the child of a fork. */
+#include "unit.h"
+
+#include "../../src/cache.h"
+#include "../../src/chunk.h"
+
+#include <pthread.h>
+#include <sys/syscall.h>
+
+/* ---- what every test uses ---- */
+
+/* Every slot is with the caller, in a cache, on the transfer stack or free in its slab. */
+static void check(unsigned class, size_t taken) {
+	struct heap_totals totals = heap_count(class);
+	assert_true(heap_check(class));
+	assert_int_equal(totals.slots,
+	                 taken + cache_count(class) + totals.transfer_slots + totals.free_slots);
+}
+
+static int flushed(void **state) {
+	(void)state;
+	struct wrong wrong = cache_flush_all(), later;
+	heap_trim(&later);
+	for (unsigned class = 1; class < CLASSES; class ++)
+		if (cache_count(class) || heap_count(class).slabs)
+			return -1;
+	return wrong.slot || later.slot ? -1 : 0;
+}
+
+static void *take(unsigned class) {
+	void *slot = cache_pop(thread_cache, class);
+	return slot ? slot : cache_take(class);
+}
+
+static struct wrong put(unsigned class, void *slot) {
+	if (cache_push(thread_cache, class, slot))
+		return (struct wrong){.slot = NULL};
+	return cache_put(class, slot);
+}
+
+static void take_many(unsigned class, void **slots, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		assert_non_null(slots[i] = take(class));
+}
+
+static void put_many(unsigned class, void **slots, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		assert_null(put(class, slots[i]).slot);
+}
+
+/* ---- bins ---- */
+
+/* T3: the fast path of a thread that has no cache yet fails by itself. */
+TEST(the_first_cache_is_empty_and_full_at_once) {
+	struct cache *first = thread_cache;
+	char block[64];
+	for (unsigned class = 0; class < CLASSES; class ++) {
+		assert_null(cache_pop(first, class));
+		assert_false(cache_push(first, class, block));
+		assert_false(cache_push(first, class, NULL));
+		assert_false(cache_freed_last(class, block));
+	}
+	void *slot = take(5);
+	assert_ptr_not_equal(thread_cache, first);
+	assert_null(put(5, slot).slot);
+}
+
+TEST(class_0_is_empty_and_full_in_every_cache) {
+	char block[64];
+	assert_null(put(7, take(7)).slot);
+	assert_null(cache_pop(thread_cache, 0));
+	assert_false(cache_push(thread_cache, 0, block));
+	assert_false(cache_push(thread_cache, 0, NULL));
+}
+
+TEST(the_slot_freed_last_is_taken_first) {
+	enum { CLASS = 4, N = 5 };
+	void *slots[N];
+	take_many(CLASS, slots, N);
+	put_many(CLASS, slots, N);
+	for (int i = N; i-- > 0;)
+		assert_ptr_equal(take(CLASS), slots[i]);
+	put_many(CLASS, slots, N);
+}
+
+TEST(fresh_slots_come_in_address_order) {
+	enum { CLASS = 4, N = 60 };
+	char *slots[N];
+	take_many(CLASS, (void **)slots, N);
+	for (int i = 1; i < N; i++)
+		assert_ptr_equal(slots[i], slots[i - 1] + class_size(CLASS));
+	put_many(CLASS, (void **)slots, N);
+}
+
+TEST(every_class_is_conserved) {
+	enum { N = 400 };
+	static void *slots[N];
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		size_t n = min_size(N, (4 << 20) / class_size(class));
+		take_many(class, slots, n);
+		check(class, n);
+		for (size_t i = 0; i < n; i++)
+			memset(slots[i], (int)i, class_size(class));
+		for (size_t i = 0; i < n; i++)
+			assert_true(is_filled(slots[i], (int)i, class_size(class)));
+		put_many(class, slots, n);
+		check(class, 0);
+		assert_true(cache_count(class) > 0);
+	}
+}
+
+TEST(what_a_thread_keeps_is_bounded) {
+	enum { N = 2000 };
+	static void *slots[N];
+	size_t kept = 0;
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		size_t n = min_size(N, (16 << 20) / class_size(class));
+		take_many(class, slots, n);
+		put_many(class, slots, n);
+		assert_true(cache_count(class) <= 255);
+		kept += cache_count(class) * class_size(class);
+	}
+	assert_true(kept <= 4 << 20);
+}
+
+TEST(random_use_keeps_every_slot_apart) {
+	enum { N = 3000, OPERATIONS = 200000 };
+	static struct {
+		unsigned char *slot;
+		unsigned class;
+	} live[N];
+	uint64_t seed = 17;
+	for (int i = 0; i < OPERATIONS; i++) {
+		unsigned at = next_random(&seed) % N;
+		if (live[at].slot) {
+			assert_true(
+			        is_filled(live[at].slot, (int)at, min_size(16, class_size(live[at].class))));
+			assert_null(put(live[at].class, live[at].slot).slot);
+			live[at].slot = NULL;
+		} else {
+			live[at].class = 1 + next_random(&seed) % (next_random(&seed) % 8 ? 20 : CLASSES - 1);
+			live[at].slot = take(live[at].class);
+			memset(live[at].slot, (int)at, 16);
+		}
+	}
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		size_t taken = 0;
+		for (int i = 0; i < N; i++)
+			taken += live[i].slot && live[i].class == class;
+		check(class, taken);
+	}
+	for (int i = 0; i < N; i++) {
+		if (live[i].slot)
+			assert_null(put(live[i].class, live[i].slot).slot);
+		live[i].slot = NULL;
+	}
+}
+
+/* ---- retired spans ---- */
+
+static char *take_span(unsigned npages) {
+	char *base = cache_take_span(npages);
+	return base ? base : chunk_take(npages, 0).base;
+}
+
+static bool put_span(char *base) { return cache_put_span((struct chunk *)registry_owner(base), base); }
+
+TEST(a_span_freed_is_the_next_of_its_length) {
+	char *ten = take_span(10), *twenty = take_span(20);
+	assert_null(cache_take_span(10));
+	assert_true(put_span(ten));
+	assert_false(put_span(ten)); /* once */
+	assert_true(put_span(twenty));
+	assert_int_equal(cache_count_pages(), 30);
+	assert_null(cache_take_span(11));
+	assert_ptr_equal(cache_take_span(10), ten);
+	assert_null(cache_take_span(10));
+	assert_int_equal(cache_count_pages(), 20);
+	assert_true(put_span(ten));
+	assert_null(cache_flush_all().slot);
+	assert_int_equal(cache_count_pages(), 0);
+	assert_int_equal(chunk_count().used_pages, 0);
+}
+
+TEST(the_newest_retired_spans_are_kept) {
+	char *spans[3 * RETIRED_SPANS];
+	for (unsigned i = 0; i < 3 * RETIRED_SPANS; i++)
+		spans[i] = take_span(9);
+	for (unsigned i = 0; i < 3 * RETIRED_SPANS; i++) {
+		assert_true(put_span(spans[i]));
+		assert_true(cache_count_pages() <= 9 * RETIRED_SPANS);
+		assert_int_equal(chunk_count().used_pages,
+		                 9 * (3 * RETIRED_SPANS - 1 - i) + cache_count_pages());
+	}
+	for (unsigned i = 0; i < RETIRED_SPANS; i++)
+		assert_ptr_equal(cache_take_span(9), spans[3 * RETIRED_SPANS - 1 - i]);
+	assert_null(cache_take_span(9));
+	for (unsigned i = 0; i < RETIRED_SPANS; i++)
+		assert_true(put_span(spans[3 * RETIRED_SPANS - 1 - i]));
+}
+
+TEST(retired_pages_are_bounded) {
+	char *spans[RETIRED_SPANS];
+	for (unsigned i = 0; i < RETIRED_SPANS; i++)
+		spans[i] = take_span(256);
+	for (unsigned i = 0; i < RETIRED_SPANS; i++)
+		assert_true(put_span(spans[i]));
+	assert_in_range(cache_count_pages(), 256, 1024);
+}
+
+/* ---- what is wrong ---- */
+
+TEST(the_slot_freed_last_is_known) {
+	enum { CLASS = 10 };
+	void *slots[3];
+	take_many(CLASS, slots, 3);
+	put_many(CLASS, slots, 2);
+	assert_true(cache_freed_last(CLASS, slots[1]));
+	assert_false(cache_freed_last(CLASS, slots[0]));
+	assert_false(cache_freed_last(CLASS + 1, slots[1]));
+	assert_false(cache_push(thread_cache, CLASS, slots[1])); /* goes the slow way, which says so: */
+	struct wrong wrong = put(CLASS, slots[1]);
+	assert_ptr_equal(wrong.slot, slots[1]);
+	assert_int_equal(wrong.class, CLASS);
+	put_many(CLASS, slots + 2, 1);
+	check(CLASS, 0);
+}
+
+TEST(a_double_free_is_named_when_the_cache_is_flushed) {
+	enum { CLASS = 10 };
+	void *slots[3];
+	take_many(CLASS, slots, 3);
+	put_many(CLASS, slots, 3);
+	assert_null(put(CLASS, slots[0]).slot); /* not the last one: not noticed yet */
+	struct wrong wrong = cache_flush_all();
+	assert_ptr_equal(wrong.slot, slots[0]);
+	assert_int_equal(wrong.class, CLASS);
+	check(CLASS, 0);
+}
+
+/* ---- threads that end ---- */
+
+static atomic_int thread_id;
+
+static void wait_until_ended(int id) {
+	while (syscall(SYS_tgkill, getpid(), id, 0) == 0)
+		usleep(1000);
+}
+
+enum { LEFT_CLASS = 30, LEFT = 20 };
+static void *left[LEFT];
+
+/* Leaves slots and a span in its cache, all of them written to before. */
+static void *leave_slots(void *argument) {
+	char *span = take_span(30);
+	memset(span, 1, 30 * PAGE_SIZE);
+	for (size_t i = 0; i < LEFT; i++)
+		memset(left[i] = take(LEFT_CLASS), 1, 100);
+	for (size_t i = 0; i < LEFT; i++)
+		put(LEFT_CLASS, left[i]);
+	put_span(span);
+	atomic_store_explicit(&thread_id, (int)syscall(SYS_gettid), memory_order_relaxed);
+	return argument;
+}
+
+/* Runs it in a thread that has ended when this returns, but is not joined: nothing but the cache's own means
+ * orders what it did before what comes now. */
+static pthread_t end_a_thread(void *(*body)(void *)) {
+	pthread_t thread;
+	int id;
+	atomic_store_explicit(&thread_id, 0, memory_order_relaxed);
+	assert_int_equal(pthread_create(&thread, NULL, body, NULL), 0);
+	while (!(id = atomic_load_explicit(&thread_id, memory_order_relaxed)))
+		usleep(1000);
+	wait_until_ended(id);
+	return thread;
+}
+
+TEST(a_flush_finds_the_slots_of_a_thread_that_ended) {
+	assert_null(put(1, take(1)).slot); /* this thread has its cache */
+	pthread_t ended = end_a_thread(leave_slots);
+	check(LEFT_CLASS, 0);
+	assert_true(cache_count(LEFT_CLASS) >= LEFT);
+	assert_int_equal(cache_count_pages(), 30);
+	assert_null(cache_flush_all().slot);
+	assert_int_equal(cache_count(LEFT_CLASS), 0);
+	assert_int_equal(cache_count_pages(), 0);
+	check(LEFT_CLASS, 0);
+	pthread_join(ended, NULL);
+}
+
+static struct cache *seen;
+
+static void *see_cache(void *argument) {
+	void *slot = take(LEFT_CLASS);
+	char *span = take_span(30);
+	memset(slot, 2, 100); /* they were the ended thread's */
+	memset(span, 2, 30 * PAGE_SIZE);
+	seen = thread_cache;
+	put(LEFT_CLASS, slot);
+	put_span(span);
+	atomic_store_explicit(&thread_id, (int)syscall(SYS_gettid), memory_order_release);
+	return argument;
+}
+
+TEST(a_new_thread_takes_over_the_cache_of_one_that_ended) {
+	assert_null(put(1, take(1)).slot);
+	pthread_t first = end_a_thread(leave_slots);
+	size_t cached = cache_count(LEFT_CLASS);
+	pthread_t second = end_a_thread(see_cache);
+	pthread_join(second, NULL);
+	assert_ptr_not_equal(seen, thread_cache);
+	assert_int_equal(cache_count(LEFT_CLASS), cached); /* it took one of those slots and put it back */
+	pthread_join(first, NULL);
+}
+
+TEST(many_threads_need_few_caches) {
+	static struct cache *caches[50];
+	size_t distinct = 0;
+	for (int i = 0; i < 50; i++) {
+		pthread_t thread;
+		assert_int_equal(pthread_create(&thread, NULL, see_cache, NULL), 0);
+		pthread_join(thread, NULL);
+		caches[i] = seen;
+		bool known = false;
+		for (int k = 0; k < i; k++)
+			known |= caches[k] == seen;
+		distinct += !known;
+	}
+	assert_true(distinct <= 2);
+}
+
+/* ---- slots that cross threads ---- */
+
+enum { CROSSING = 2000 };
+
+static void *free_all(void *slots) {
+	for (size_t i = 0; i < CROSSING; i++)
+		if (put(15, ((void **)slots)[i]).slot)
+			return NULL;
+	return slots;
+}
+
+TEST(another_thread_frees_what_this_one_took) {
+	static void *slots[CROSSING];
+	void *result;
+	for (int round = 0; round < 10; round++) {
+		pthread_t thread;
+		take_many(15, slots, CROSSING);
+		check(15, CROSSING);
+		assert_int_equal(pthread_create(&thread, NULL, free_all, slots), 0);
+		pthread_join(thread, &result);
+		assert_ptr_equal(result, slots);
+		check(15, 0);
+	}
+}
+
+/* ---- fork ---- */
+
+/* The child of a process whose other thread left slots in its cache, not ended here: it is only not in the
+ * child. */
+static void use_in_child(void *unused) {
+	(void)unused;
+	struct heap_totals totals;
+	cache_after_fork();
+	totals = heap_count(LEFT_CLASS);
+	if (cache_count(LEFT_CLASS) != 0 || totals.free_slots != totals.slots || cache_count_pages() != 0)
+		_exit(1);
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		void *slot = take(class);
+		if (!slot || put(class, slot).slot || !heap_check(class))
+			_exit(2);
+	}
+	if (cache_flush_all().slot)
+		_exit(3);
+}
+
+static atomic_bool may_end;
+
+static void *leave_slots_and_wait(void *argument) {
+	leave_slots(NULL);
+	while (!atomic_load(&may_end))
+		usleep(1000);
+	return argument;
+}
+
+TEST(the_child_of_a_fork_has_the_slots_of_the_other_threads) {
+	pthread_t thread;
+	atomic_store(&thread_id, 0);
+	atomic_store(&may_end, false);
+	assert_int_equal(pthread_create(&thread, NULL, leave_slots_and_wait, NULL), 0);
+	while (!atomic_load(&thread_id))
+		usleep(1000);
+	int status = status_of(use_in_child, NULL);
+	atomic_store(&may_end, true);
+	pthread_join(thread, NULL);
+	assert_true(exited_well(status));
+	check(LEFT_CLASS, 0);
+}
+
+/* ---- bypass ---- */
+
+static void take_in_bypass(void *unused) {
+	(void)unused;
+	cache_bypass();
+	struct cache *bypass = thread_cache;
+	for (int i = 0; i < 100; i++) {
+		void *slot = cache_take(3);
+		if (!slot || cache_pop(thread_cache, 3) || cache_push(thread_cache, 3, slot))
+			_exit(1); /* the fast path never serves */
+		if (cache_put(3, slot).slot)
+			_exit(2);
+	}
+	if (thread_cache != bypass)
+		_exit(3);
+}
+
+TEST(a_bypassed_cache_takes_every_call_the_slow_way) {
+	assert_true(exited_well(status_of(take_in_bypass, NULL)));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, flushed, flushed)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(the_first_cache_is_empty_and_full_at_once),
+	        CASE(class_0_is_empty_and_full_in_every_cache),
+	        CASE(the_slot_freed_last_is_taken_first),
+	        CASE(fresh_slots_come_in_address_order),
+	        CASE(every_class_is_conserved),
+	        CASE(what_a_thread_keeps_is_bounded),
+	        CASE(random_use_keeps_every_slot_apart),
+	        CASE(a_span_freed_is_the_next_of_its_length),
+	        CASE(the_newest_retired_spans_are_kept),
+	        CASE(retired_pages_are_bounded),
+	        CASE(the_slot_freed_last_is_known),
+	        CASE(a_double_free_is_named_when_the_cache_is_flushed),
+	        CASE(a_flush_finds_the_slots_of_a_thread_that_ended),
+	        CASE(a_new_thread_takes_over_the_cache_of_one_that_ended),
+	        CASE(many_threads_need_few_caches),
+	        CASE(another_thread_frees_what_this_one_took),
+	        CASE(the_child_of_a_fork_has_the_slots_of_the_other_threads),
+	        CASE(a_bypassed_cache_takes_every_call_the_slow_way),
+	};
+	return RUN(tests);
+}

@@ -1,0 +1,427 @@
+/* chunk.c: spans of pages: where they lie, what they contain, how they grow, and what goes back to the
+ * kernel. Linked with --wrap=os_milliseconds: the clock is the test's. */
+#include "unit.h"
+
+#include "../../src/chunk.h"
+#include "../../src/config.h"
+
+static uint64_t now, per_look = 2000; /* milliseconds; two seconds at every look: nothing is ever regretted */
+
+uint64_t __wrap_os_milliseconds(void);
+uint64_t __wrap_os_milliseconds(void) { return now += per_look; }
+
+/* Every test starts and ends without a chunk. */
+static int no_chunk(void **state) {
+	(void)state;
+	per_look = 2000;
+	config.hold = 6;
+	chunk_trim();
+	return chunk_count().chunks == 0 && chunk_count().used_pages == 0 && chunk_count().dirty_pages == 0
+	               ? 0
+	               : -1;
+}
+
+static void check(void) {
+	lock_take(&chunk_lock);
+	int broken = chunk_check();
+	lock_release(&chunk_lock);
+	assert_int_equal(broken, 0);
+}
+
+static struct span take(unsigned npages, unsigned align_order) {
+	struct span span = chunk_take(npages, align_order);
+	assert_non_null(span.base);
+	assert_int_equal((uintptr_t)span.base % (PAGE_SIZE << align_order), 0);
+	assert_ptr_equal(registry_owner(span.base), &span.chunk->owner);
+	assert_in_range((uintptr_t)span.base, (uintptr_t)span.chunk->base,
+	                (uintptr_t)span.chunk->base + CHUNK_SIZE - npages * PAGE_SIZE);
+	assert_int_equal(chunk_span_at(span.chunk, span.base), npages);
+	return span;
+}
+
+/* Gives a span back of which every page may hold data. */
+static void put(struct span span, unsigned npages) { chunk_put(span.chunk, span.base, npages, UINT16_MAX); }
+
+/* ---- taking ---- */
+
+TEST(a_span_of_every_length) {
+	for (unsigned npages = 1; npages <= CHUNK_PAGES; npages++) {
+		size_t before = chunk_count().used_pages;
+		struct span span = take(npages, 0);
+		memset(span.base, 1, npages * PAGE_SIZE);
+		assert_int_equal(chunk_count().used_pages, before + npages); /* no page more */
+		check();
+		put(span, npages);
+		check();
+	}
+}
+
+TEST(spans_are_aligned_on_request) {
+	struct span spans[3 * (CHUNK_ORDER + 1)];
+	for (unsigned i = 0; i < 3 * (CHUNK_ORDER + 1); i++) {
+		spans[i] = take(1 + i % 3, i / 3);
+		check();
+	}
+	for (unsigned i = 0; i < 3 * (CHUNK_ORDER + 1); i++)
+		put(spans[i], 1 + i % 3);
+	check();
+}
+
+TEST(live_spans_are_apart) {
+	enum { N = 300 };
+	static struct span spans[N];
+	static unsigned npages[N];
+	uint64_t seed = 21;
+	for (int i = 0; i < N; i++) {
+		npages[i] = 1 + next_random(&seed) % (i % 10 ? 12 : 200);
+		spans[i] = take(npages[i], 0);
+		memset(spans[i].base, i, npages[i] * PAGE_SIZE);
+	}
+	check();
+	for (int i = 0; i < N; i++)
+		assert_true(is_filled(spans[i].base, i, npages[i] * PAGE_SIZE));
+	for (int i = 0; i < N; i++)
+		put(spans[i], npages[i]);
+	check();
+}
+
+TEST(the_fuller_chunk_serves) {
+	struct span fuller[8], sparse[8], probe;
+	for (int i = 0; i < 8; i++)
+		fuller[i] = take(64, 6);
+	for (int i = 0; i < 8; i++)
+		sparse[i] = take(64, 6);
+	assert_ptr_not_equal(fuller[0].chunk, sparse[0].chunk);
+	put(fuller[3], 64);
+	for (int i = 0; i < 7; i++)
+		put(sparse[i], 64);
+	probe = take(64, 6);
+	assert_ptr_equal(probe.base, fuller[3].base);
+	put(probe, 64);
+	probe = take(3, 0); /* also when the sparse chunk has the same order free */
+	assert_ptr_equal(probe.chunk, fuller[0].chunk);
+	put(probe, 3);
+	for (int i = 0; i < 8; i++)
+		if (i != 3)
+			put(fuller[i], 64);
+	put(sparse[7], 64);
+	check();
+}
+
+TEST(the_peak_is_kept) {
+	size_t before = chunk_count().peak_pages;
+	struct span spans[8];
+	for (int i = 0; i < 8; i++)
+		spans[i] = take(512, 0);
+	size_t peak = chunk_count().peak_pages;
+	assert_true(peak >= 8 * 512 && peak >= before);
+	for (int i = 0; i < 8; i++)
+		put(spans[i], 512);
+	assert_int_equal(chunk_count().peak_pages, peak);
+}
+
+/* ---- fresh and touched ---- */
+
+TEST(fresh_means_zero_and_used_is_not_fresh) {
+	struct span span = take(20, 0);
+	assert_true(span.fresh);
+	assert_int_equal(span.touched, 0);
+	assert_true(is_zero(span.base, 20 * PAGE_SIZE));
+	memset(span.base, 1, 20 * PAGE_SIZE);
+	put(span, 20);
+	struct span again = take(20, 0);
+	assert_ptr_equal(again.base, span.base);
+	assert_false(again.fresh);
+	assert_int_equal(again.touched, UINT16_MAX);
+	put(again, 20);
+}
+
+TEST(pages_never_written_stay_fresh) {
+	struct span span = take(16, 0);
+	memset(span.base + 3 * PAGE_SIZE, 1, 2 * PAGE_SIZE);
+	chunk_put(span.chunk, span.base, 16, 3 << 3);
+	assert_int_equal(chunk_count().dirty_pages, 2);
+	check();
+	struct span again = take(16, 0);
+	assert_ptr_equal(again.base, span.base);
+	assert_false(again.fresh);
+	assert_int_equal(again.touched, 3 << 3);
+	chunk_put(again.chunk, again.base, 16, again.touched);
+	struct span front = take(2, 0);
+	assert_ptr_equal(front.base, span.base);
+	assert_true(front.fresh);
+	assert_true(is_zero(front.base, 2 * PAGE_SIZE));
+	chunk_put(front.chunk, front.base, 2, 0);
+}
+
+/* The 16 bits of `touched` are right at every page, also where they straddle two words of the chunk's own
+ * bits. */
+TEST(touched_is_right_at_every_page) {
+	struct span all = take(CHUNK_PAGES, 0), pages[CHUNK_PAGES];
+	chunk_put(all.chunk, all.base, CHUNK_PAGES, UINT16_MAX);
+	chunk_trim();
+	for (unsigned i = 0; i < CHUNK_PAGES; i++)
+		pages[i] = take(1, 0);
+	for (unsigned i = 0; i < CHUNK_PAGES; i++)
+		chunk_put(pages[i].chunk, pages[i].base, 1, i % 3 == 0);
+	assert_int_equal(chunk_count().dirty_pages, (CHUNK_PAGES + 2) / 3);
+	check();
+	for (unsigned i = 0; i < CHUNK_PAGES; i++) {
+		struct span span = take(1, 0);
+		unsigned page = chunk_page(span.base);
+		for (unsigned k = 0; k < 16 && page + k < CHUNK_PAGES; k++)
+			assert_int_equal(span.touched >> k & 1, (page + k) % 3 == 0);
+		assert_int_equal(span.fresh, page % 3 != 0);
+		pages[i] = span;
+	}
+	for (unsigned i = 0; i < CHUNK_PAGES; i++)
+		put(pages[i], 1);
+	check();
+}
+
+TEST(every_fresh_span_is_zero_at_random) {
+	enum { N = 60 };
+	static struct span spans[N];
+	static unsigned npages[N];
+	uint64_t seed = 33;
+	unsigned fresh = 0;
+	for (int i = 0; i < 3000; i++) {
+		unsigned at = next_random(&seed) % N;
+		if (spans[at].base)
+			put(spans[at], npages[at]);
+		npages[at] = 1 + next_random(&seed) % 40;
+		spans[at] = take(npages[at], next_random(&seed) % 8 == 0 ? 3 : 0);
+		fresh += spans[at].fresh;
+		assert_true(!spans[at].fresh || is_zero(spans[at].base, npages[at] * PAGE_SIZE));
+		for (unsigned page = 0; page < 16 && page < npages[at]; page++)
+			assert_true(spans[at].touched >> page & 1 ||
+			            is_zero(spans[at].base + page * PAGE_SIZE, PAGE_SIZE));
+		memset(spans[at].base, 0xee, npages[at] * PAGE_SIZE);
+		if (i % 250 == 0) {
+			chunk_trim();
+			check();
+		}
+	}
+	assert_true(fresh > 60);
+	for (int i = 0; i < N; i++) {
+		put(spans[i], npages[i]);
+		spans[i].base = NULL;
+	}
+}
+
+/* ---- by address ---- */
+
+TEST(only_the_start_of_a_live_span_is_one) {
+	struct span span = take(5, 0), other = take(2, 0);
+	unsigned npages;
+	assert_int_equal(chunk_retire(span.chunk, span.base + 1), 0);
+	assert_int_equal(chunk_retire(span.chunk, span.base + PAGE_SIZE), 0);
+	assert_int_equal(chunk_span_at(span.chunk, span.base + 16), 0);
+	assert_int_equal(chunk_span_at(span.chunk, span.base + PAGE_SIZE), 0);
+	assert_ptr_equal(chunk_span_around(span.chunk, span.base + 5 * PAGE_SIZE - 1, &npages), span.base);
+	assert_int_equal(npages, 5);
+	assert_null(
+	        chunk_span_around(span.chunk, span.base + 5 * PAGE_SIZE, &npages)); /* trimmed off, free */
+	put(span, 5);
+	assert_int_equal(chunk_retire(span.chunk, span.base), 0);
+	assert_int_equal(chunk_span_at(span.chunk, span.base), 0);
+	assert_null(chunk_span_around(span.chunk, span.base, &npages));
+	check();
+	put(other, 2);
+}
+
+TEST(a_retired_span_is_free_but_in_one_piece) {
+	struct span span = take(7, 0), other;
+	unsigned npages;
+	assert_int_equal(chunk_retire(span.chunk, span.base), 7);
+	assert_int_equal(chunk_retire(span.chunk, span.base), 0); /* once */
+	assert_int_equal(chunk_span_at(span.chunk, span.base), 0);
+	assert_null(chunk_span_around(span.chunk, span.base + PAGE_SIZE, &npages));
+	assert_int_equal(chunk_count().used_pages, 7);
+	check();
+	other = take(7, 0);
+	assert_ptr_not_equal(other.base, span.base);
+	chunk_revive(span.base, 7);
+	assert_int_equal(chunk_span_at(span.chunk, span.base), 7);
+	chunk_put_retired(span.base); /* it is live: left alone */
+	assert_int_equal(chunk_count().used_pages, 14);
+	assert_int_equal(chunk_retire(span.chunk, span.base), 7);
+	chunk_put_retired(span.base);
+	chunk_put_retired(span.base); /* once */
+	chunk_put_retired(&span);
+	assert_int_equal(chunk_count().used_pages, 7);
+	check();
+	put(other, 7);
+}
+
+/* ---- growing and shrinking ---- */
+
+TEST(a_span_grows_and_shrinks_in_place) {
+	struct span span = take(1, 0);
+	uint64_t seed = 4;
+	unsigned npages = 1;
+	for (int i = 0; i < 500; i++) {
+		unsigned wanted = 1 + next_random(&seed) % CHUNK_PAGES,
+		         kept = wanted < npages ? wanted : npages;
+		memset(span.base, i, npages * PAGE_SIZE);
+		assert_true(chunk_resize(span.chunk, span.base, wanted));
+		assert_true(is_filled(span.base, i, kept * PAGE_SIZE));
+		assert_int_equal(chunk_span_at(span.chunk, span.base), wanted);
+		assert_int_equal(chunk_count().used_pages, wanted);
+		check();
+		npages = wanted;
+	}
+	put(span, npages);
+}
+
+TEST(a_span_does_not_grow_over_its_neighbour_or_the_end) {
+	struct span span = take(4, 0), neighbour = take(4, 0);
+	assert_ptr_equal(neighbour.base, span.base + 4 * PAGE_SIZE);
+	assert_false(chunk_resize(span.chunk, span.base, 5));
+	assert_int_equal(chunk_span_at(span.chunk, span.base), 4);
+	assert_true(chunk_resize(span.chunk, span.base, 2));
+	assert_true(chunk_resize(span.chunk, span.base, 4));
+	assert_false(chunk_resize(neighbour.chunk, neighbour.base, CHUNK_PAGES - 3)); /* one past the end */
+	assert_true(chunk_resize(neighbour.chunk, neighbour.base, CHUNK_PAGES - 4));
+	assert_true(chunk_resize(neighbour.chunk, neighbour.base, 3));
+	check();
+	put(span, 4);
+	put(neighbour, 3);
+	check();
+}
+
+/* ---- giving back ---- */
+
+TEST(a_trim_takes_free_pages_and_leaves_the_others_alone) {
+	enum { N = 200, PAGES = 5 };
+	static struct span spans[N];
+	for (int i = 0; i < N; i++) {
+		spans[i] = take(PAGES, 0);
+		memset(spans[i].base, i, PAGES * PAGE_SIZE);
+	}
+	config.hold = 1000; /* nothing goes back by itself */
+	for (int i = 0; i < N; i += 2)
+		put(spans[i], PAGES);
+	assert_true(chunk_count().dirty_pages > 0);
+	assert_true(chunk_trim());
+	assert_int_equal(chunk_count().dirty_pages, 0);
+	check();
+	for (int i = 1; i < N; i += 2)
+		assert_true(is_filled(spans[i].base, i, PAGES * PAGE_SIZE));
+	for (int i = 0; i < N; i += 2) /* the pages lie between live ones: still mapped, but not in memory */
+		assert_int_equal(resident_pages(spans[i].base, PAGES * PAGE_SIZE), 0);
+	assert_false(chunk_trim());
+	for (int i = 0; i < N; i += 2) {
+		spans[i] = take(PAGES, 0);
+		assert_true(spans[i].fresh && is_zero(spans[i].base, PAGES * PAGE_SIZE));
+	}
+	for (int i = 0; i < N; i++)
+		put(spans[i], PAGES);
+}
+
+TEST(dirty_pages_stay_within_the_bound) {
+	enum { N = 4000 };
+	static struct span spans[N];
+	uint64_t seed = 8;
+	for (int i = 0; i < N; i++) {
+		spans[i] = take(4, 0);
+		memset(spans[i].base, 1, PAGE_SIZE);
+	}
+	for (int i = 0; i < N; i++) {
+		int other = (int)(next_random(&seed) % N);
+		struct span swapped = spans[i];
+		spans[i] = spans[other];
+		spans[other] = swapped;
+	}
+	for (int i = 0; i < N; i++) {
+		put(spans[i], 4);
+		struct chunk_totals totals = chunk_count();
+		assert_true(totals.dirty_pages <= 512 + totals.used_pages * 6 / 100);
+	}
+	check();
+}
+
+/* Frees and asks again for the same memory in phases; the pages that had to come from the kernel in the last
+ * phase. */
+static size_t fresh_after_phases(int phases) {
+	enum { N = 1000 };
+	static struct span spans[N];
+	size_t fresh = 0;
+	for (int phase = 0; phase < phases; phase++) {
+		fresh = 0;
+		for (int i = 0; i < N; i++) {
+			spans[i] = take(4, 0);
+			fresh += spans[i].fresh;
+			memset(spans[i].base, 1, 4 * PAGE_SIZE);
+		}
+		for (int i = 0; i < N; i++)
+			put(spans[i], 4);
+	}
+	return fresh;
+}
+
+TEST(phases_within_a_second_come_to_pay_nothing) {
+	now += 2000; /* what the tests before gave back is past regretting */
+	per_look = 0;
+	assert_int_not_equal(fresh_after_phases(2), 0);
+	assert_int_equal(fresh_after_phases(6), 0);
+	per_look = 2000;
+	fresh_after_phases(12); /* every look is a quiet second: the growth is forgotten */
+	assert_int_not_equal(fresh_after_phases(1), 0);
+	check();
+}
+
+TEST(empty_chunks_are_unmapped) {
+	enum { N = 40 };
+	struct span spans[N];
+	for (int i = 0; i < N; i++)
+		spans[i] = take(CHUNK_PAGES, 0);
+	assert_int_equal(chunk_count().chunks, N);
+	for (int i = 0; i < N; i++)
+		chunk_put(spans[i].chunk, spans[i].base, CHUNK_PAGES, 0);
+	assert_in_range(chunk_count().chunks, 0, 2); /* a spare one, and what the last bound allowed */
+	chunk_trim();
+	assert_int_equal(chunk_count().chunks, 0);
+	for (int i = 0; i < N; i++) {
+		assert_null(registry_owner(spans[i].base));
+		assert_false(is_mapped(spans[i].base, CHUNK_SIZE));
+	}
+}
+
+TEST(one_empty_chunk_is_kept_for_the_next) {
+	struct span span = take(1, 0);
+	char *base = span.base;
+	for (int i = 0; i < 10; i++) {
+		put(span, 1);
+		assert_int_equal(chunk_count().chunks, 1);
+		span = take(1, 0);
+		assert_ptr_equal(span.base, base);
+	}
+	put(span, 1);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, no_chunk, no_chunk)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	        CASE(a_span_of_every_length),
+	        CASE(spans_are_aligned_on_request),
+	        CASE(live_spans_are_apart),
+	        CASE(the_fuller_chunk_serves),
+	        CASE(the_peak_is_kept),
+	        CASE(fresh_means_zero_and_used_is_not_fresh),
+	        CASE(pages_never_written_stay_fresh),
+	        CASE(touched_is_right_at_every_page),
+	        CASE(every_fresh_span_is_zero_at_random),
+	        CASE(only_the_start_of_a_live_span_is_one),
+	        CASE(a_retired_span_is_free_but_in_one_piece),
+	        CASE(a_span_grows_and_shrinks_in_place),
+	        CASE(a_span_does_not_grow_over_its_neighbour_or_the_end),
+	        CASE(a_trim_takes_free_pages_and_leaves_the_others_alone),
+	        CASE(dirty_pages_stay_within_the_bound),
+	        CASE(phases_within_a_second_come_to_pay_nothing),
+	        CASE(empty_chunks_are_unmapped),
+	        CASE(one_empty_chunk_is_kept_for_the_next),
+	};
+	return RUN(tests);
+}

@@ -1,0 +1,355 @@
+/* heap.c: refill and flush, what is wrong, transfer between threads, and the sweep of empty pages.
+ * Linked with --wrap for os_milliseconds, the clock being the test's, and chunk_take. */
+#include "unit.h"
+
+#include "../../src/chunk.h"
+#include "../../src/config.h"
+#include "../../src/heap.h"
+#include "../../src/registry.h"
+#include "../../src/slab.h"
+
+static uint64_t now;
+
+uint64_t __wrap_os_milliseconds(void);
+uint64_t __wrap_os_milliseconds(void) { return now += 2000; }
+
+/* What another thread does while this one, without a lock, makes a slab. */
+static void (*meanwhile)(void);
+
+struct span __real_chunk_take(unsigned npages, unsigned align_order);
+struct span __wrap_chunk_take(unsigned npages, unsigned align_order);
+struct span __wrap_chunk_take(unsigned npages, unsigned align_order) {
+	void (*act)(void) = meanwhile;
+	meanwhile = NULL;
+	if (act)
+		act();
+	return __real_chunk_take(npages, align_order);
+}
+
+/* The words of the equation: every slot is with the caller, free in its slab, or on the transfer stack. */
+static void check(unsigned class, size_t taken) {
+	struct heap_totals totals = heap_count(class);
+	assert_true(heap_check(class));
+	assert_int_equal(totals.slots, taken + totals.free_slots + totals.transfer_slots);
+	assert_true(totals.untouched_pages <= totals.slab_pages);
+}
+
+/* Every test starts and ends without a slab. */
+static int no_slab(void **state) {
+	(void)state;
+	struct wrong wrong;
+	config.hold = 6;
+	heap_set_transfer(false);
+	heap_trim(&wrong);
+	chunk_trim();
+	for (unsigned class = 1; class < CLASSES; class ++)
+		if (heap_count(class).slabs || !heap_check(class))
+			return -1;
+	return chunk_count().chunks == 0 ? 0 : -1;
+}
+
+/* Takes n slots of a class in batches. */
+static void take(unsigned class, void **slots, size_t n) {
+	for (size_t taken = 0; taken < n;) {
+		unsigned got = heap_refill(class, slots + taken, (unsigned)min_size(n - taken, BATCH_MAX));
+		assert_int_not_equal(got, 0);
+		taken += got;
+	}
+}
+
+static void put(unsigned class, void **slots, size_t n) {
+	for (size_t at = 0; at < n; at += BATCH_MAX)
+		assert_null(heap_flush(class, slots + at, (unsigned)min_size(n - at, BATCH_MAX)).slot);
+}
+
+TEST(slots_of_every_class) {
+	enum { N = 300 };
+	static void *slots[N];
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		size_t n = min_size(N, 8 * 65536 / class_size(class));
+		take(class, slots, n);
+		check(class, n);
+		for (size_t i = 0; i < n; i++) {
+			assert_int_equal((uintptr_t)slots[i] % QUANTUM, 0);
+			assert_int_equal(registry_class(slots[i]), class);
+			assert_ptr_equal(heap_slab_of(slots[i]),
+			                 heap_slab_of((char *)slots[i] + class_size(class) - 1));
+			memset(slots[i], (int)i, class_size(class));
+		}
+		for (size_t i = 0; i < n; i++)
+			assert_true(is_filled(slots[i], (int)i, class_size(class)));
+		put(class, slots, n);
+		check(class, 0);
+		assert_int_equal(heap_count(class).slabs, 0); /* a wholly free slab goes back at once */
+	}
+}
+
+TEST(a_batch_rises_in_address_within_a_slab) {
+	void *slots[BATCH_MAX];
+	for (unsigned class = 1; class < CLASSES; class += 5) {
+		unsigned n = heap_refill(class, slots, BATCH_MAX);
+		assert_int_not_equal(n, 0);
+		for (unsigned i = 1; i < n; i++)
+			assert_ptr_equal(slots[i], (char *)slots[i - 1] + class_size(class));
+		put(class, slots, n);
+	}
+}
+
+TEST(the_lowest_freed_slots_come_back_first) {
+	enum { CLASS = 4, N = 60 }; /* 64 bytes: one page has 64 */
+	void *slots[N], *again[3];
+	take(CLASS, slots, N);
+	void *freed[] = {slots[40], slots[7], slots[23]};
+	put(CLASS, freed, 3);
+	assert_int_equal(heap_refill(CLASS, again, 3), 3);
+	assert_ptr_equal(again[0], slots[7]);
+	assert_ptr_equal(again[1], slots[23]);
+	assert_ptr_equal(again[2], slots[40]);
+	put(CLASS, slots, N);
+}
+
+TEST(slabs_grow_with_their_class) {
+	enum { CLASS = 8, N = 40000 };
+	static void *slots[N];
+	void *first;
+	take(CLASS, &first, 1);
+	assert_int_equal(heap_count(CLASS).slab_pages, 1);
+	take(CLASS, slots, N);
+	struct heap_totals totals = heap_count(CLASS);
+	assert_true(totals.slab_pages / totals.slabs > 8);
+	check(CLASS, N + 1);
+	put(CLASS, slots, N);
+	put(CLASS, &first, 1);
+}
+
+/* Of two slabs the one with fewer free slots serves, so that the other may drain. */
+TEST(the_fuller_slab_serves) {
+	enum { CLASS = 8, PER_PAGE = 32 };
+	void *slots[2 * PER_PAGE], *again;
+	take(CLASS, slots, 2 * PER_PAGE);
+	assert_ptr_not_equal(heap_slab_of(slots[0]), heap_slab_of(slots[PER_PAGE]));
+	put(CLASS, slots, PER_PAGE - 2); /* nearly empty */
+	put(CLASS, slots + PER_PAGE, 4); /* nearly full */
+	take(CLASS, &again, 1);
+	assert_ptr_equal(again, slots[PER_PAGE]);
+	put(CLASS, &again, 1);
+	put(CLASS, slots + PER_PAGE - 2, 2);
+	put(CLASS, slots + PER_PAGE + 4, PER_PAGE - 4);
+}
+
+TEST(slabs_move_between_the_lists_as_they_fill_and_drain) {
+	enum { N = 3000 };
+	static void *slots[N];
+	uint64_t seed = 14;
+	for (unsigned class = 2; class < CLASSES; class += 10) {
+		size_t n = min_size(N, 3000000 / class_size(class)), live = n;
+		take(class, slots, n);
+		while (live) {
+			size_t pick = next_random(&seed) % live;
+			put(class, &slots[pick], 1);
+			slots[pick] = slots[--live];
+			if (live % 97 == 0)
+				check(class, live);
+			if (next_random(&seed) % 4 == 0)
+				take(class, &slots[live++], 1);
+		}
+		check(class, 0);
+	}
+}
+
+enum { RACED_CLASS = 8, RACED = 32 }; /* one slab */
+static void *raced[RACED];
+
+static void flush_some(void) { put(RACED_CLASS, raced, 10); }
+
+TEST(a_flush_while_a_slab_is_made_leaves_none_unused) {
+	void *slots[10];
+	take(RACED_CLASS, raced, RACED);
+	meanwhile = flush_some;
+	unsigned n = heap_refill(RACED_CLASS, slots, 10);
+	assert_in_range(n, 1, 10);
+	check(RACED_CLASS, RACED - 10 + n);
+	put(RACED_CLASS, slots, n);
+	put(RACED_CLASS, raced + 10, RACED - 10);
+	check(RACED_CLASS, 0);
+	assert_int_equal(heap_count(RACED_CLASS).slabs, 0);
+}
+
+/* ---- what is wrong ---- */
+
+static void assert_wrong(unsigned class, void *slot, size_t taken) {
+	struct wrong wrong = heap_flush(class, &slot, 1);
+	assert_ptr_equal(wrong.slot, slot);
+	assert_int_equal(wrong.class, class);
+	check(class, taken);
+}
+
+TEST(a_slot_that_is_none_is_named_and_changes_nothing) {
+	enum { CLASS = 20 };
+	void *slots[10], *other;
+	int foreign;
+	take(CLASS, slots, 10);
+	take(CLASS + 1, &other, 1);
+	put(CLASS, &slots[3], 1);
+	assert_wrong(CLASS, slots[3], 9);              /* twice */
+	assert_wrong(CLASS, (char *)slots[4] + 16, 9); /* inside */
+	assert_wrong(CLASS, other, 9);                 /* of another class */
+	assert_wrong(CLASS, &foreign, 9);              /* of the stack */
+	assert_wrong(CLASS, NULL, 9);
+	assert_wrong(CLASS, (void *)UINTPTR_MAX, 9);
+	assert_null(heap_slab_of(&foreign));
+	assert_null(heap_slab_of(NULL));
+	slots[3] = slots[9];
+	put(CLASS, slots, 9);
+	assert_wrong(CLASS, slots[0], 0); /* its slab is gone */
+	put(CLASS + 1, &other, 1);
+}
+
+TEST(the_first_wrong_one_is_named_and_the_others_are_freed) {
+	enum { CLASS = 12 };
+	void *slots[6];
+	int foreign;
+	take(CLASS, slots, 6);
+	void *batch[] = {slots[0], slots[1], slots[1], &foreign, slots[2], slots[0]};
+	struct wrong wrong = heap_flush(CLASS, batch, 6);
+	assert_ptr_equal(wrong.slot, slots[1]);
+	check(CLASS, 3);
+	put(CLASS, slots + 3, 3);
+	check(CLASS, 0);
+}
+
+/* ---- transfer ---- */
+
+TEST(batches_travel_without_touching_their_slabs) {
+	enum { CLASS = 6, N = 64 };
+	void *slots[N], *again[N];
+	heap_set_transfer(true);
+	take(CLASS, slots, N);
+	size_t free_slots = heap_count(CLASS).free_slots;
+	put(CLASS, slots, N);
+	assert_int_equal(heap_count(CLASS).transfer_slots, N);
+	assert_int_equal(heap_count(CLASS).free_slots, free_slots);
+	check(CLASS, 0);
+	assert_int_equal(heap_refill(CLASS, again, N), N);
+	assert_memory_equal(again, slots, sizeof slots);
+	check(CLASS, N);
+	put(CLASS, slots, N);
+}
+
+TEST(the_transfer_stack_is_bounded) {
+	enum { N = 4096 };
+	static void *slots[N];
+	heap_set_transfer(true);
+	for (unsigned class = 1; class < CLASSES; class += 7) {
+		size_t n = min_size(N, (8 << 20) / class_size(class));
+		take(class, slots, n);
+		for (size_t i = 0; i < n; i += 2) /* in batches small enough for any capacity */
+			put(class, slots + i, min_size(2, n - i));
+		size_t kept = heap_count(class).transfer_slots;
+		assert_in_range(kept, 2, 512);
+		assert_true(kept * class_size(class) <= 512 * 1024);
+		check(class, 0);
+	}
+}
+
+TEST(a_double_free_on_the_transfer_stack_is_found_when_it_is_emptied) {
+	enum { CLASS = 9 };
+	void *slots[8];
+	struct wrong wrong;
+	heap_set_transfer(true);
+	take(CLASS, slots, 8);
+	void *batch[] = {slots[0], slots[1], slots[2], slots[1]};
+	assert_null(heap_flush(CLASS, batch, 4).slot);
+	heap_trim(&wrong);
+	assert_ptr_equal(wrong.slot, slots[1]);
+	assert_int_equal(wrong.class, CLASS);
+	check(CLASS, 5);
+	heap_set_transfer(false);
+	put(CLASS, slots + 3, 5);
+	heap_trim(&wrong);
+	assert_null(wrong.slot);
+}
+
+/* ---- sweeping ---- */
+
+/* Keeps every n-th of many slots; the slots kept are left at the front. */
+static size_t keep_every(unsigned class, void **slots, size_t n, size_t every) {
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++)
+		memset(slots[i], 0x5a, class_size(class));
+	for (size_t i = 0; i < n; i++) {
+		if (i % every == 0)
+			slots[kept++] = slots[i];
+		else
+			put(class, &slots[i], 1);
+	}
+	return kept;
+}
+
+TEST(a_trim_purges_empty_pages_between_live_slots) {
+	enum { N = 20000 };
+	static void *slots[N];
+	static const unsigned classes[] = {2, 8, 13, 24, 40};
+	struct wrong wrong;
+	config.hold = 1000; /* nothing is swept before the trim */
+	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+		unsigned class = classes[i];
+		size_t size = class_size(class), n = min_size(N, (4 << 20) / size);
+		take(class, slots, n);
+		size_t kept = keep_every(class, slots, n, 40000 / size + 1);
+		heap_trim(&wrong); /* what the frees did not sweep themselves */
+		assert_null(wrong.slot);
+		check(class, kept);
+		struct heap_totals totals = heap_count(class);
+		assert_true(totals.untouched_pages * 2 > totals.slab_pages);
+		for (size_t k = 0; k < kept; k++) {
+			const struct slab *slab = heap_slab_of(slots[k]);
+			assert_true(is_filled(slots[k], 0x5a, size));
+			for (unsigned page = 0; page < slab->npages; page++)
+				assert_true(slab->touched >> page & 1 ||
+				            is_zero(slab->base + page * PAGE_SIZE, PAGE_SIZE));
+		}
+		assert_false(heap_trim(&wrong));     /* nothing is purged twice */
+		take(class, slots + kept, n - kept); /* and all of it is usable again */
+		for (size_t k = kept; k < n; k++)
+			memset(slots[k], 1, size);
+		for (size_t k = 0; k < kept; k++)
+			assert_true(is_filled(slots[k], 0x5a, size));
+		check(class, n);
+		put(class, slots, n);
+	}
+}
+
+TEST(frees_alone_sweep_when_much_is_free) {
+	enum { CLASS = 8, N = 100000 }; /* 12.8 MB of 128-byte slots */
+	static void *slots[N];
+	take(CLASS, slots, N);
+	size_t kept = keep_every(CLASS, slots, N, 320); /* each tenth page has one live slot */
+	struct heap_totals totals = heap_count(CLASS);
+	check(CLASS, kept);
+	assert_true(totals.slab_pages > 300);
+	assert_true(totals.slab_pages - totals.untouched_pages < totals.slab_pages / 2);
+	put(CLASS, slots, kept);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, no_slab, no_slab)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	        CASE(slots_of_every_class),
+	        CASE(a_batch_rises_in_address_within_a_slab),
+	        CASE(the_lowest_freed_slots_come_back_first),
+	        CASE(slabs_grow_with_their_class),
+	        CASE(the_fuller_slab_serves),
+	        CASE(slabs_move_between_the_lists_as_they_fill_and_drain),
+	        CASE(a_flush_while_a_slab_is_made_leaves_none_unused),
+	        CASE(a_slot_that_is_none_is_named_and_changes_nothing),
+	        CASE(the_first_wrong_one_is_named_and_the_others_are_freed),
+	        CASE(batches_travel_without_touching_their_slabs),
+	        CASE(the_transfer_stack_is_bounded),
+	        CASE(a_double_free_on_the_transfer_stack_is_found_when_it_is_emptied),
+	        CASE(a_trim_purges_empty_pages_between_live_slots),
+	        CASE(frees_alone_sweep_when_much_is_free),
+	};
+	return RUN(tests);
+}

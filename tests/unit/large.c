@@ -1,0 +1,275 @@
+/* large.c: blocks with a mapping of their own: taken, held, reused, resized, registered.
+ * Linked with --wrap=os_milliseconds: the clock is the test's. */
+#include "unit.h"
+
+#include "../../src/config.h"
+#include "../../src/large.h"
+
+#define MB ((size_t)1 << 20)
+
+static uint64_t now;
+
+/* Two seconds at every look: nothing is ever regretted. */
+uint64_t __wrap_os_milliseconds(void);
+uint64_t __wrap_os_milliseconds(void) { return now += 2000; }
+
+/* Every test starts and ends with nothing live and nothing held. */
+static int nothing(void **state) {
+	(void)state;
+	large_trim();
+	struct large_totals totals = large_count();
+	return totals.live == 0 && totals.live_bytes == 0 && totals.held_bytes == 0 ? 0 : -1;
+}
+
+static char *take(size_t size, size_t align, bool expect_fresh) {
+	bool fresh;
+	char *block = large_take(size, align, &fresh);
+	assert_non_null(block);
+	assert_int_equal((uintptr_t)block % align, 0);
+	assert_int_equal((uintptr_t)block % CHUNK_SIZE, 0);
+	assert_int_equal(fresh, expect_fresh);
+	return block;
+}
+
+static struct large *record_of(const void *block) {
+	struct owner *owner = registry_owner(block);
+	assert_non_null(owner);
+	assert_int_equal(owner->kind, OWNER_LARGE);
+	return (struct large *)owner;
+}
+
+static void put(char *block) { assert_true(large_put(record_of(block), block)); }
+
+/* Every chunk that the block covers is registered for it, and the next one is not. */
+static void assert_registered(char *block, size_t size) {
+	struct large *large = record_of(block);
+	assert_ptr_equal(large->base, block);
+	assert_true(large->size >= size);
+	assert_true(is_mapped(block, size));
+	for (size_t offset = 0; offset < size; offset += CHUNK_SIZE)
+		assert_ptr_equal(registry_owner(block + offset), &large->owner);
+	assert_ptr_not_equal(registry_owner(block + align_up(size, CHUNK_SIZE)), &large->owner);
+	assert_int_equal(registry_class(block), 0);
+}
+
+static void assert_gone(char *block, size_t size) {
+	for (size_t offset = 0; offset < size; offset += CHUNK_SIZE)
+		assert_null(registry_owner(block + offset));
+}
+
+TEST(blocks_are_page_exact_registered_and_zero) {
+	static const size_t sizes[] = {1,      4096,           MB,     MB + 1, 2 * MB, 2 * MB + 1,
+	                               3 * MB, 7 * MB + 12345, 20 * MB};
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		char *block = take(sizes[i], 16, true);
+		assert_registered(block, sizes[i]);
+		assert_int_equal(record_of(block)->size, align_up(sizes[i], PAGE_SIZE));
+		assert_int_equal(large_count().live, 1);
+		assert_int_equal(large_count().live_bytes, align_up(sizes[i], PAGE_SIZE));
+		assert_true(is_zero(block, sizes[i]));
+		memset(block, 1, sizes[i]);
+		put(block);
+		large_trim();
+		assert_gone(block, sizes[i]);
+		assert_false(is_mapped(block, sizes[i]));
+	}
+}
+
+TEST(alignment_up_to_a_gigabyte) {
+	for (size_t align = 16; align <= 1024 * MB; align *= 4) {
+		char *block = take(3 * MB, align, true);
+		assert_registered(block, 3 * MB);
+		put(block);
+		large_trim();
+	}
+}
+
+TEST(only_the_start_of_a_live_block_is_freed) {
+	char *block = take(5 * MB, 16, true);
+	struct large *large = record_of(block);
+	assert_false(large_put(large, block + 1));
+	assert_false(large_put(large, block + PAGE_SIZE));
+	assert_false(large_put(large, block + CHUNK_SIZE));
+	put(block);
+	assert_false(large_put(large, block)); /* held, not live */
+}
+
+/* ---- held runs ---- */
+
+TEST(a_freed_run_serves_again_and_is_not_fresh) {
+	char *block = take(2 * MB, 16, true);
+	memset(block, 3, 2 * MB);
+	put(block);
+	assert_int_equal(large_count().held_bytes, 2 * MB);
+	assert_int_equal(large_count().live, 0);
+	assert_ptr_equal(take(2 * MB, 16, false), block);
+	assert_int_equal(large_count().held_bytes, 0);
+	assert_registered(block, 2 * MB);
+	put(block);
+}
+
+TEST(a_held_run_is_fitted_to_a_near_size) {
+	char *block = take(2 * MB - PAGE_SIZE, 16, true);
+	put(block);
+	assert_ptr_equal(take(2 * MB - 20 * PAGE_SIZE, 16, false), block);
+	assert_int_equal(record_of(block)->size, 2 * MB - 20 * PAGE_SIZE);
+	put(block);
+	large_trim();
+	block = take(2 * MB - PAGE_SIZE, 16, true);
+	put(block);
+	char *other = take(MB / 2, 16, true); /* too far in size */
+	assert_ptr_not_equal(other, block);
+	put(other);
+}
+
+TEST(the_nearest_held_run_serves) {
+	char *small = take(MB + 100 * PAGE_SIZE, 16, true), *fit = take(MB + 50 * PAGE_SIZE, 16, true);
+	char *tight = take(MB + 4 * PAGE_SIZE, 16, true);
+	config.hold = 1000;
+	char *live = take(8 * MB, 16, true);
+	put(small);
+	put(fit);
+	put(tight);
+	assert_ptr_equal(take(MB + 52 * PAGE_SIZE, 16, false), fit);
+	put(fit);
+	put(live);
+	config.hold = 6;
+}
+
+TEST(a_held_run_must_have_the_alignment) {
+	char *one = take(2 * MB, 16, true),
+	     *two = take(2 * MB, 16, true); /* at most one of them at a multiple of 1 GB */
+	char *held = (uintptr_t)one % (1024 * MB) ? one : two;
+	put(held);
+	char *aligned = take(2 * MB, 1024 * MB, true);
+	assert_ptr_not_equal(aligned, held);
+	put(aligned);
+	put(held == one ? two : one);
+}
+
+TEST(what_is_held_is_bounded) {
+	enum { N = 40 };
+	char *blocks[N];
+	for (int i = 0; i < N; i++)
+		blocks[i] = take(2 * MB, 16, true);
+	for (int i = 0; i < N; i++) {
+		put(blocks[i]);
+		struct large_totals totals = large_count();
+		assert_true(totals.held_bytes <= 2 * MB + totals.live_bytes * 6 / 100);
+	}
+	assert_true(large_count().held_bytes > 0);
+	assert_true(large_trim());
+	assert_false(large_trim());
+	for (int i = 0; i < N; i++)
+		assert_gone(blocks[i], 2 * MB);
+}
+
+TEST(the_peak_is_kept) {
+	char *one = take(32 * MB, 16, true), *two = take(32 * MB, 16, true);
+	size_t peak = large_count().peak_bytes;
+	assert_true(peak >= 64 * MB);
+	put(one);
+	put(two);
+	assert_int_equal(large_count().peak_bytes, peak);
+}
+
+/* ---- resizing ---- */
+
+static void fill(char *block, size_t size) {
+	for (size_t i = 0; i < size; i += PAGE_SIZE)
+		memcpy(block + i, &i, sizeof i);
+}
+
+static void assert_content(const char *block, size_t size) {
+	for (size_t i = 0; i < size; i += PAGE_SIZE)
+		assert_memory_equal(block + i, &i, sizeof i);
+}
+
+static char *resize(char *block, size_t size) {
+	size_t old = record_of(block)->size;
+	char *resized = large_resize(record_of(block), size);
+	assert_non_null(resized);
+	assert_registered(resized, size);
+	assert_int_equal(record_of(resized)->size, align_up(size, PAGE_SIZE));
+	assert_content(resized, old < size ? old : size);
+	assert_int_equal(large_count().live, 1);
+	assert_int_equal(large_count().live_bytes, align_up(size, PAGE_SIZE));
+	if (resized != block)
+		assert_gone(block, old);
+	fill(resized, size);
+	return resized;
+}
+
+TEST(a_block_grows_and_shrinks_with_its_content) {
+	uint64_t seed = 6;
+	size_t size = 3 * MB;
+	char *block = take(size, 16, true);
+	fill(block, size);
+	for (int i = 0; i < 60; i++) {
+		size = MB + next_random(&seed) % (12 * MB);
+		block = resize(block, size);
+	}
+	put(block);
+}
+
+TEST(shrinking_gives_memory_back_where_it_lies) {
+	char *block = take(9 * MB, 16, true);
+	fill(block, 9 * MB);
+	assert_ptr_equal(resize(block, 3 * MB), block);
+	assert_false(is_mapped(block + 3 * MB, PAGE_SIZE));
+	assert_gone(block + 4 * MB, 5 * MB);
+	put(block);
+}
+
+TEST(growing_moves_a_block_whose_way_is_blocked) {
+	char *block = take(3 * MB, 16, true);
+	char *way = block + 3 * MB;
+	char *wall =
+	        mmap(way, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	fill(block, 3 * MB);
+	char *moved = resize(block, 30 * MB);
+	assert_ptr_not_equal(moved, block);
+	assert_false(is_mapped(block, 3 * MB));
+	if (wall != MAP_FAILED)
+		munmap(wall, PAGE_SIZE);
+	put(moved);
+}
+
+TEST(what_cannot_grow_is_as_it_was) {
+	char *block = take(3 * MB, 16, true);
+	fill(block, 3 * MB);
+	assert_null(large_resize(record_of(block), (size_t)1 << 46));
+	assert_registered(block, 3 * MB);
+	assert_int_equal(record_of(block)->size, 3 * MB);
+	assert_content(block, 3 * MB);
+	put(block);
+}
+
+TEST(no_memory_is_an_answer) {
+	bool fresh;
+	assert_null(large_take((size_t)1 << 60, 16, &fresh));
+	assert_null(large_take(PAGE_SIZE, (size_t)1 << 63, &fresh));
+	assert_int_equal(large_count().live, 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, nothing, nothing)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	        CASE(blocks_are_page_exact_registered_and_zero),
+	        CASE(alignment_up_to_a_gigabyte),
+	        CASE(only_the_start_of_a_live_block_is_freed),
+	        CASE(a_freed_run_serves_again_and_is_not_fresh),
+	        CASE(a_held_run_is_fitted_to_a_near_size),
+	        CASE(the_nearest_held_run_serves),
+	        CASE(a_held_run_must_have_the_alignment),
+	        CASE(what_is_held_is_bounded),
+	        CASE(the_peak_is_kept),
+	        CASE(a_block_grows_and_shrinks_with_its_content),
+	        CASE(shrinking_gives_memory_back_where_it_lies),
+	        CASE(growing_moves_a_block_whose_way_is_blocked),
+	        CASE(what_cannot_grow_is_as_it_was),
+	        CASE(no_memory_is_an_answer),
+	};
+	return RUN(tests);
+}

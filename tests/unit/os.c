@@ -1,0 +1,152 @@
+/* os.c: the kernel's memory calls as the engine sees them. */
+#include "unit.h"
+
+#include "../../src/os.h"
+
+#define TOO_MUCH ((size_t)1 << 60)
+
+static int setup(void **state) {
+	(void)state;
+	errno = EXDEV; /* every function here keeps it */
+	return 0;
+}
+
+static int errno_was_kept(void **state) {
+	(void)state;
+	return errno == EXDEV ? 0 : -1;
+}
+
+TEST(the_page_size) { assert_int_equal(os_page_size(), sysconf(_SC_PAGESIZE)); }
+
+TEST(mapped_memory_is_zero_and_writable) {
+	size_t size = 8 * os_page_size();
+	char *memory = os_map(size);
+	assert_non_null(memory);
+	assert_true(is_zero(memory, size));
+	memset(memory, 1, size);
+	assert_true(os_unmap(memory, size));
+	assert_false(is_mapped(memory, size));
+}
+
+TEST(aligned_to_any_power_of_two) {
+	for (size_t align = os_page_size(); align <= (size_t)1 << 30; align *= 2) {
+		size_t size = 3 * os_page_size();
+		char *some[3];
+		for (int i = 0; i < 3; i++) {
+			some[i] = os_map_aligned(size, align);
+			assert_non_null(some[i]);
+			assert_int_equal((uintptr_t)some[i] % align, 0);
+			memset(some[i], i + 1, size);
+		}
+		for (int i = 0; i < 3; i++) {
+			assert_true(is_filled(some[i], i + 1, size));
+			assert_true(os_unmap(some[i], size));
+			assert_false(is_mapped(some[i], size));
+		}
+	}
+}
+
+TEST(nothing_is_left_mapped_around_an_aligned_mapping) {
+	size_t page = os_page_size();
+	virtual_pages(); /* stdio has its buffer now */
+	for (size_t align = page; align <= (size_t)1 << 30; align *= 8) {
+		size_t before = virtual_pages();
+		char *memory = os_map_aligned(3 * page, align);
+		assert_int_equal(virtual_pages(), before + 3);
+		os_unmap(memory, 3 * page);
+		assert_int_equal(virtual_pages(), before);
+	}
+}
+
+TEST(no_memory_is_an_answer) {
+	assert_null(os_map(TOO_MUCH));
+	assert_null(os_map_aligned(TOO_MUCH, CHUNK_SIZE));
+	assert_null(os_map_aligned(SIZE_MAX / 2, (size_t)1 << 63));
+	assert_null(os_map_aligned(PAGE_SIZE, (size_t)1 << 63));
+	assert_null(os_reserve_aligned(TOO_MUCH, CHUNK_SIZE));
+}
+
+TEST(a_purge_zeroes_whole_pages_and_no_others) {
+	size_t page = os_page_size(), size = 6 * page;
+	char *memory = os_map(size);
+	memset(memory, 7, size);
+	assert_true(os_purge(memory + page, 2 * page));
+	assert_true(is_filled(memory, 7, page));
+	assert_true(is_zero(memory + page, 2 * page));
+	assert_true(is_filled(memory + 3 * page, 7, 3 * page));
+	assert_false(os_purge(memory + 3 * page + 1, 2 * page)); /* not all of it: part of a page stays */
+	assert_true(is_filled(memory + 3 * page, 7, page));
+	assert_true(is_zero(memory + 4 * page, page));
+	assert_true(is_filled(memory + 5 * page, 7, page));
+	assert_false(os_purge(memory + 1, page - 2)); /* within a page: nothing */
+	assert_true(is_filled(memory, 7, page));
+	os_unmap(memory, size);
+}
+
+TEST(a_purge_of_what_is_not_mapped_fails) {
+	char *memory = os_map(os_page_size());
+	os_unmap(memory, os_page_size());
+	assert_false(os_purge(memory, os_page_size()));
+}
+
+TEST(a_mapping_grows_in_place_where_there_is_room) {
+	size_t page = os_page_size();
+	char *memory = os_map(8 * page);
+	memset(memory, 9, 8 * page);
+	assert_false(os_grow(memory, 2 * page, 4 * page)); /* its own pages are in the way */
+	assert_true(os_unmap(memory + 2 * page, 6 * page));
+	assert_true(os_grow(memory, 2 * page, 6 * page));
+	assert_true(is_filled(memory, 9, 2 * page));
+	assert_true(is_zero(memory + 2 * page, 4 * page));
+	os_unmap(memory, 6 * page);
+}
+
+TEST(a_mapping_moves_to_reserved_addresses) {
+	size_t page = os_page_size();
+	char *memory = os_map(2 * page), *target = os_reserve_aligned(5 * page, CHUNK_SIZE);
+	assert_non_null(target);
+	assert_int_equal((uintptr_t)target % CHUNK_SIZE, 0);
+	memset(memory, 5, 2 * page);
+	assert_true(os_move(memory, 2 * page, target, 5 * page));
+	assert_true(is_filled(target, 5, 2 * page));
+	assert_true(is_zero(target + 2 * page, 3 * page));
+	memset(target, 6, 5 * page); /* the reserve had no access; what moved there has */
+	assert_false(is_mapped(memory, 2 * page));
+	os_unmap(target, 5 * page);
+}
+
+TEST(huge_pages_are_advice) {
+	char *memory = os_map_aligned(CHUNK_SIZE, CHUNK_SIZE);
+	os_huge_pages(memory, CHUNK_SIZE, true);
+	memory[0] = 1;
+	os_huge_pages(memory, CHUNK_SIZE, false);
+	memory[CHUNK_SIZE - 1] = 1;
+	os_unmap(memory, CHUNK_SIZE);
+}
+
+TEST(the_clock_does_not_run_back) {
+	uint64_t before = os_milliseconds();
+	usleep(30000);
+	uint64_t after = os_milliseconds();
+	assert_true(after > before);
+	assert_true(after - before < 60000);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, errno_was_kept)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	        CASE(the_page_size),
+	        CASE(mapped_memory_is_zero_and_writable),
+	        CASE(aligned_to_any_power_of_two),
+	        CASE(nothing_is_left_mapped_around_an_aligned_mapping),
+	        CASE(no_memory_is_an_answer),
+	        CASE(a_purge_zeroes_whole_pages_and_no_others),
+	        CASE(a_purge_of_what_is_not_mapped_fails),
+	        CASE(a_mapping_grows_in_place_where_there_is_room),
+	        CASE(a_mapping_moves_to_reserved_addresses),
+	        CASE(huge_pages_are_advice),
+	        CASE(the_clock_does_not_run_back),
+	};
+	return RUN(tests);
+}
