@@ -3,7 +3,7 @@
 usage: compare.py OLD.json NEW.json
 
 A workload changed on an allocator if the medians differ by at least LEAST and the ranges of the runs do not meet: with
-five runs on either side chance alone does that once in 126 times. Allocators of the same version in both results, but
+five runs on either side chance alone does that once in 126 times, with three once in 10; with fewer nothing is said. Allocators of the same version in both results, but
 ours, are the control: what they changed, the machine did.
 """
 import argparse
@@ -13,6 +13,7 @@ from math import comb
 import results
 
 LEAST = 0.02
+DOUBT = 0.1  # what chance alone does more often than this is not called a change
 MEASURES = (("time", "time"), ("peak_kb", "peak memory"), ("final_kb", "memory kept"))
 
 
@@ -26,34 +27,37 @@ def apart(old, new):
 
 
 class Change:
-    def __init__(self, key, allocator, old, new):
-        self.key, self.allocator, self.old, self.new = key, allocator, old, new
+    def __init__(self, key, allocator, old, new, unit):
+        self.key, self.allocator, self.old, self.new, self.unit = key, allocator, old, new, unit
         self.ratio = new.median / old.median
-        self.real = apart(old, new) and abs(self.ratio - 1) >= LEAST
+        self.moved = apart(old, new) and abs(self.ratio - 1) >= LEAST
+        self.real = self.moved and chance(old, new) <= DOUBT
 
-    def line(self, unit):
+    def line(self):
         spread = max((stat.high - stat.low) / stat.median for stat in (self.old, self.new))
-        return (
-            f"  {self.key:18} {self.allocator:10} {shown(self.old.median, unit):>10} -> {shown(self.new.median, unit):>10}"
-            f"  {self.ratio - 1:+7.1%}   range {spread:5.1%}, by chance {chance(self.old, self.new):.1%}"
-        )
+        old, new = (f"{SHOWN[self.unit](stat.median):>12}" for stat in (self.old, self.new))
+        odds = f"ranges {spread:.1%}, by chance {chance(self.old, self.new):.1%}"
+        return f"  {self.key:18} {self.allocator:10} {old} -> {new}  {self.ratio - 1:+7.1%}   {odds}"
 
 
-def shown(value, unit):
-    if unit != "time":
-        return f"{value / 1024:.1f} MB"
-    return f"{value:.3f} s" if value < 1000 and unit == "time" else f"{value:.0f}"
+SHOWN = {"ns": "{:.1f} ns".format, "s": "{:.3f} s".format, "kb": lambda kb: f"{kb / 1024:.1f} MB"}
+
+
+def unit_of(summary, key, allocator, measure):
+    """Time is per operation where a workload counts them."""
+    counts = any(run.get("operations") for run in summary.runs[key, allocator])
+    return "kb" if measure != "time" else "ns" if counts else "s"
 
 
 def changes(old, new, allocators, measure):
     found = []
     for key in old.workloads:
         for allocator in allocators:
-            if key not in new.workloads or measure not in ("final_kb", *new.workloads[key].get("counts", ())):
+            if key not in new.workloads or measure not in ("final_kb", *new.workloads[key]["counts"]):
                 continue
             before, after = old.stat(key, allocator, measure), new.stat(key, allocator, measure)
             if before and after:
-                found.append(Change(key, allocator, before, after))
+                found.append(Change(key, allocator, before, after, unit_of(new, key, allocator, measure)))
     return found
 
 
@@ -74,9 +78,14 @@ def print_measure(old, new, measure, title, subjects, control):
     if not found:
         return
     real = sorted((one for one in found if one.real), key=lambda one: one.ratio)
+    unsure = sorted((one for one in found if one.moved and not one.real), key=lambda one: one.ratio)
     print(f"\n{title}: {len(real)} of {len(found)} changed")
     for one in real:
-        print(one.line(measure))
+        print(one.line())
+    if unsure:
+        print("  too few runs to tell:")
+    for one in unsure:
+        print(one.line())
     for name in subjects:
         mean = results.geometric_mean(one.ratio for one in found if one.allocator == name)
         if mean:

@@ -29,7 +29,7 @@ SCALES = {
     None: (60, 8, 1),
     "barnes": (240, 40, 2),
     "server": (25, 2, 0.1),
-    "phases": (60, 10, 1),
+    "phases": (100, 10, 1),
     "survivors": (100, 10, 1),
     "idle_threads": (100, 100, 100),
 }

@@ -17,7 +17,8 @@ numbers are in the tables below, or under the pointer.""",
     "workloads": (
         "Known workloads, on one thread",
         """What the literature and other allocators' authors measure, to be read like the programs above. Each shows one habit of
-programs, often its extreme: they tell why an allocator does well or badly, the programs tell how much it matters.""",
+programs, often its extreme: they tell why an allocator does well or badly, the programs tell how much it matters. Sizes in the
+descriptions are the full ones.""",
     ),
     "curves": (
         "Memory over time",

@@ -181,20 +181,23 @@ static size_t live_pages(const struct heap *heap) {
 }
 
 /* Lock held. */
+static unsigned take_from(struct heap *heap, struct slab *slab, void **slots, unsigned n) {
+	size_t untouched = untouched_pages(slab);
+	unsigned taken = slab_take(slab, slots, n);
+	untouched -= untouched_pages(slab);
+	heap->untouched -= untouched;
+	heap->nfree -= taken;
+	hold_note_wanted(&heap->hold, untouched, live_pages(heap));
+	update_quarter(heap, slab);
+	return taken;
+}
+
+/* Lock held. */
 static unsigned take_from_slabs(struct heap *heap, void **slots, unsigned n) {
 	unsigned taken = 0;
-	size_t wanted = 0;
 	struct slab *slab;
-	while (taken < n && (slab = fullest(heap))) {
-		size_t untouched = untouched_pages(slab);
-		taken += slab_take(slab, slots + taken, n - taken);
-		untouched -= untouched_pages(slab);
-		heap->untouched -= untouched;
-		wanted += untouched;
-		update_quarter(heap, slab);
-	}
-	heap->nfree -= taken;
-	hold_note_wanted(&heap->hold, wanted, live_pages(heap));
+	while (taken < n && (slab = fullest(heap)))
+		taken += take_from(heap, slab, slots + taken, n - taken);
 	return taken;
 }
 
@@ -221,7 +224,7 @@ unsigned heap_refill(unsigned class, void **slots, unsigned n) {
 		return 0;
 	lock_take(&heap->lock);
 	attach(heap, slab);
-	taken = take_from_slabs(heap, slots, n);
+	taken = take_from(heap, slab, slots, n); /* from this one, lest it stay on a list unused */
 	lock_release(&heap->lock);
 	return taken;
 }

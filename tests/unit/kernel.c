@@ -219,7 +219,7 @@ TEST(a_move_without_memory_for_a_leaf_fails_alone) {
 	fill(block, 3 * MB);
 	char *wall = mmap(block + 3 * MB, PAGE_SIZE, PROT_NONE,
 	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	next_target = (char *)0x230000000000;
+	next_target = (char *)0x7e9000000000;
 	assert_null(registry_leaf(next_target));
 	refuse(3, 3); /* after os_grow and os_reserve_aligned */
 	char *moved = reallocate(block, 40 * MB);
