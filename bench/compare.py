@@ -2,9 +2,9 @@
 
 usage: compare.py OLD.json NEW.json
 
-A workload changed on an allocator if the medians differ by at least LEAST and the ranges of the runs do not meet: with
-five runs on either side chance alone does that once in 126 times, with three once in 10; with fewer nothing is said. Allocators of the same version in both results, but
-ours, are the control: what they changed, the machine did.
+A workload changed on an allocator if the medians differ by at least LEAST and the ranges of the runs do not meet: with five
+runs on either side chance alone does that once in 126 times, with three once in 10; with fewer nothing is said.
+Allocators of the same version in both results, but ours, are the control: what they changed, the machine did.
 """
 import argparse
 import sys

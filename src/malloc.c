@@ -1,4 +1,4 @@
-/* malloc.c (rank 8): see malloc.h. */
+/* malloc.c (rank 9): see malloc.h. */
 #include "malloc.h"
 
 #include "account.h"

@@ -1,4 +1,4 @@
-/* malloc.h (rank 8): what malloc and its family mean: sizes, zero, overflow, alignment, realloc, errors.
+/* malloc.h (rank 9): what malloc and its family mean: sizes, zero, overflow, alignment, realloc, errors.
  *
  * All sizes are bytes; all functions may be called from any thread, at any time of a process's life, and set
  * errno to ENOMEM when they return NULL for want of memory. `call` names the libc function for the sentence

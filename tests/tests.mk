@@ -108,7 +108,11 @@ check-fuzz:
 	@echo "$@: skipped: no libFuzzer (libclang-rt-14-dev)"
 else
 check-fuzz: $(fuzz_names:%=$(engine)/fuzz/model/%) ## the models fed by libFuzzer, for some seconds each
-	@for model in $^; do $$model -seed=1 -runs=3000 -max_len=4000 -len_control=0 -verbosity=0 || exit 1; done
+	@for model in $^; do \
+		$$model -seed=1 -runs=3000 -max_len=4000 -len_control=0 -artifact_prefix=$(engine)/fuzz/ >$$model.log 2>&1 || \
+			{ tail -40 $$model.log; echo "replay with: $(engine)/asan/model/$$(basename $$model) --input FILE"; exit 1; }; \
+		echo "$$model: $$(sed -n 's/^Done \(.*\)/\1/p' $$model.log)"; \
+	done
 endif
 endif
 

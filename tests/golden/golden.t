@@ -16,10 +16,10 @@ none() { # NAME: offenders on stdin, one a line; there must be none
 
 # ---- layers ----
 
-rank() { # FILE: the N of "(rank N)" in its first line
+rank() { # FILE: the N of "(rank N)" in its first line, or 99
 	local file=$1
 	if [ "$file" = include/buddy.h ]; then file=src/buddy.c; fi # public: its rank is that of its source
-	sed -n '1s/.*(rank \([0-9]*\)).*/\1/p' "$file"
+	sed -n '1s/.*(rank \([0-9]*\)).*/\1/p' "$file" | grep . || echo 99
 }
 
 included() { # FILE: the files of ours that it includes, as paths from the root
@@ -36,7 +36,7 @@ own() { # FILE HEADER: whether it is the file's own header
 without_rank() {
 	local file
 	for file in src/*.[ch]; do
-		[ -n "$(rank "$file")" ] || echo "$file"
+		[ "$(rank "$file")" != 99 ] || echo "$file"
 		[ ! -e "${file%.c}.h" ] || [ "$(rank "$file")" = "$(rank "${file%.c}.h")" ] || echo "$file and its header differ"
 	done
 }
@@ -91,9 +91,9 @@ long_functions() { # clang-format puts a function's first line and its closing b
 none "no function is longer than 60 lines" < <(long_functions)
 [ "$(awk '/^[^ \t#\/}].*\) \{$/' src/*.c | wc -l)" -gt 150 ]
 ok $? "which were found: $(awk '/^[^ \t#\/}].*\) \{$/' src/*.[ch] preload/*.[ch] | wc -l) functions"
-lines=$(cat src/* preload/* | wc -l)
+lines=$(cat src/* preload/* | grep -vcE '^[[:space:]]*(/\*|\*( |/|$)|$)')
 [ "$lines" -le 3200 ]
-ok $? "src and preload read in an evening: $lines lines, at most 3200"
+ok $? "src and preload read in an evening: $lines lines besides comments and blank ones, at most 3200"
 
 # ---- the version ----
 
@@ -149,18 +149,14 @@ fast_path() { # SIZE
 	local name="malloc and free of $1 bytes" golden few many number
 	golden=$(awk -v c="$(compiler)" -v m="$(uname -m)" -v s="$1" '$1 == c && $2 == m && $3 == s { print $4 }' "$here/fastpath.txt")
 	few=$(instructions "$1" 1000) many=$(instructions "$1" 11000)
-	if [ -z "$few" ] || [ -z "$many" ]; then
-		ok 1 "$name: callgrind counts"
-		sed 's/^/#   /' "$scratch/valgrind"
-		return
-	fi
 	number=$(((many - few + 5000) / 10000))
 	if [ -z "$golden" ]; then
 		skip "$name: $number instructions" "no golden number for $(compiler) on $(uname -m)"
 		return
 	fi
-	[ "$number" -le "$golden" ]
+	[ "$number" -gt 0 ] && [ "$number" -le "$golden" ]
 	ok $? "$name: $number instructions, golden $golden"
+	[ "$number" -gt 0 ] || sed 's/^/#   /' "$scratch/valgrind"
 	if [ "$number" -lt "$golden" ]; then echo "#   fewer: write $number into tests/golden/fastpath.txt"; fi
 }
 
