@@ -236,10 +236,10 @@ static struct wrong flush_idle_bins(struct cache *cache) {
 	return wrong;
 }
 
-/* Now and then: gives back what is not wanted any more, and the cache of a thread that has ended. */
-static struct wrong tick(struct cache *cache) {
+struct wrong cache_tick(void) {
 	struct wrong wrong = {.slot = NULL};
-	if (likely(++cache->ticks % TICKS_PER_LOOK))
+	struct cache *cache = own_cache;
+	if (likely(!cache || ++cache->ticks % TICKS_PER_LOOK))
 		return wrong;
 	chunk_tidy();
 	large_tidy();
@@ -282,7 +282,7 @@ struct wrong cache_put(unsigned class, void *slot) {
 		return (struct wrong){.slot = NULL};
 	if (cache_freed_last(class, slot))
 		return (struct wrong){slot, class};
-	struct wrong wrong = tick(cache);
+	struct wrong wrong = cache_tick();
 	if (cache_push(cache, class, slot))
 		return wrong; /* the tick has emptied the bin */
 	if (!grow(cache, class)) {

@@ -73,6 +73,10 @@ static inline bool cache_push(struct cache *cache, unsigned class, void *slot) {
 /* A slot of a class from this thread's cache, refilled as needed. NULL: no memory. */
 void *cache_take(unsigned class);
 
+/* To be called at slow calls: now and then it gives back what is not wanted any more, and empties the cache
+ * of a thread that has ended. */
+struct wrong cache_tick(void);
+
 /* Frees a slot of a class, flushing as needed. The answer names a pointer that was wrong: this one, or one
  * that was freed before and found wrong now. */
 struct wrong cache_put(unsigned class, void *slot);

@@ -114,12 +114,14 @@ static void add_used(struct chunk *chunk, int npages) {
 	chunks.empty += chunk->nused == 0;
 	chunks.used_pages += (size_t)npages;
 	chunks.peak_pages = max_size(chunks.peak_pages, chunks.used_pages);
+	hold_publish(HOLD_CHUNKS, chunks.used_pages, chunks.dirty_pages);
 }
 
 static void add_dirty(struct chunk *chunk, int npages) {
 	bool was = chunk->ndirty > 0;
 	chunk->ndirty += (unsigned)npages;
 	chunks.dirty_pages += (size_t)npages;
+	hold_publish(HOLD_CHUNKS, chunks.used_pages, chunks.dirty_pages);
 	if (!was && chunk->ndirty)
 		list_append(&chunks.dirty, &chunk->dirty_link);
 	else if (was && !chunk->ndirty)
@@ -190,7 +192,7 @@ struct batch {
 	unsigned n;
 };
 
-static size_t dirty_limit(void) { return hold_limit(&chunks.hold, HOLD_BASE, chunks.used_pages); }
+static size_t dirty_limit(void) { return hold_limit(&chunks.hold, HOLD_BASE, hold_live_beside(HOLD_CHUNKS)); }
 static size_t allowed_empty(void) { return 1 + dirty_limit() / CHUNK_PAGES; }
 static bool holds_too_much(void) {
 	return chunks.dirty_pages > dirty_limit() || chunks.empty > allowed_empty();
@@ -290,7 +292,7 @@ static bool give_back(size_t keep, size_t keep_empty) {
 
 static COLD void give_back_excess(void) {
 	lock_take(&chunk_lock);
-	hold_decay(&chunks.hold, chunks.used_pages);
+	hold_decay(&chunks.hold, hold_live());
 	size_t limit = dirty_limit(), empty = allowed_empty();
 	bool too_dirty = chunks.dirty_pages > limit;
 	lock_release(&chunk_lock);
@@ -299,9 +301,10 @@ static COLD void give_back_excess(void) {
 
 void chunk_tidy(void) {
 	lock_take(&chunk_lock);
-	bool decayed = hold_decay(&chunks.hold, chunks.used_pages) && holds_too_much();
+	hold_decay(&chunks.hold, hold_live());
+	bool too_much = holds_too_much();
 	lock_release(&chunk_lock);
-	if (decayed)
+	if (too_much)
 		give_back_excess();
 }
 
@@ -325,7 +328,7 @@ static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
 	unsigned dirty = count_touched(chunk, page, npages);
 	add_used(chunk, (int)npages);
 	add_dirty(chunk, -(int)dirty);
-	hold_note_wanted(&chunks.hold, npages - dirty, chunks.used_pages);
+	hold_note_wanted(&chunks.hold, npages - dirty, hold_live());
 	update_place(chunk);
 }
 

@@ -73,7 +73,8 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages);
 /* The live span around an address: its base (NULL: the page is free) and pages. Only for messages. */
 char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npages);
 
-/* Gives back what has not been wanted for a while; to be called now and then. */
+/* Gives back what is beyond the bound by now, as time has passed or the other part has grown; to be called
+ * now and then. */
 void chunk_tidy(void);
 
 /* Gives every free page back to the kernel; true when there was one. */

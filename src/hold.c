@@ -4,7 +4,25 @@
 #include "config.h"
 #include "os.h"
 
+#include <stdatomic.h>
+
 enum { REGRET_MS = 1000 };
+
+static struct { _Atomic size_t live, held; } parts[HOLD_PARTS];
+
+void hold_publish(enum hold_part part, size_t live, size_t held) {
+	atomic_store_explicit(&parts[part].live, live, memory_order_relaxed);
+	atomic_store_explicit(&parts[part].held, held, memory_order_relaxed);
+}
+
+size_t hold_live(void) {
+	return atomic_load_explicit(&parts[HOLD_CHUNKS].live, memory_order_relaxed) +
+	       atomic_load_explicit(&parts[HOLD_LARGE].live, memory_order_relaxed);
+}
+
+size_t hold_live_beside(enum hold_part part) {
+	return hold_live() + atomic_load_explicit(&parts[!part].held, memory_order_relaxed);
+}
 
 size_t hold_limit(const struct hold *hold, size_t base, size_t live) {
 	size_t most = hold->peak + hold->peak / 4, below_peak = most > live ? most - live : 0;
@@ -31,15 +49,14 @@ void hold_note_wanted(struct hold *hold, size_t npages, size_t live) {
 	hold->regretted_at = now;
 }
 
-bool hold_decay(struct hold *hold, size_t live) {
+void hold_decay(struct hold *hold, size_t live) {
 	if (!hold->regretted)
-		return false;
+		return;
 	uint64_t now = os_milliseconds();
 	if (now - hold->regretted_at <= REGRET_MS)
-		return false;
+		return;
 	hold->regretted /= 2;
 	if (hold->peak > live)
 		hold->peak = (hold->peak + live) / 2;
 	hold->regretted_at = now;
-	return true;
 }

@@ -19,6 +19,16 @@ struct hold {
 	uint64_t returned_at, regretted_at; /* milliseconds */
 };
 
+/* The two parts of memory that hold free pages beside each other: what one holds counts against the other. */
+enum hold_part { HOLD_CHUNKS, HOLD_LARGE, HOLD_PARTS };
+
+/* Says what a part has, in use and free; each part calls it under its own lock. */
+void hold_publish(enum hold_part part, size_t live, size_t held);
+
+/* The pages in use by all parts; and those with what the other part than `part` holds. */
+size_t hold_live(void);
+size_t hold_live_beside(enum hold_part part);
+
 /* The bound, for `live` pages in use. */
 size_t hold_limit(const struct hold *hold, size_t base, size_t live);
 
@@ -28,7 +38,7 @@ void hold_note_returned(struct hold *hold, size_t npages);
 /* Says that `npages` are fetched from the kernel, and that `live` are in use then. */
 void hold_note_wanted(struct hold *hold, size_t npages, size_t live);
 
-/* Forgets old regrets; to be called before giving back. True: the bound has fallen. */
-bool hold_decay(struct hold *hold, size_t live);
+/* Forgets old regrets; to be called before giving back. */
+void hold_decay(struct hold *hold, size_t live);
 
 #endif

@@ -25,6 +25,10 @@ static void init_lists(void) {
 	larges.ready = true;
 }
 
+static void publish(void) {
+	hold_publish(HOLD_LARGE, larges.live_bytes >> PAGE_SHIFT, larges.held_bytes >> PAGE_SHIFT);
+}
+
 /* What is registered: whole chunks. */
 static size_t covered(size_t size) { return align_up(size, CHUNK_SIZE); }
 
@@ -34,12 +38,14 @@ static void add_live(struct large *large) {
 	larges.nlive++;
 	larges.live_bytes += large->size;
 	larges.peak_bytes = max_size(larges.peak_bytes, larges.live_bytes);
+	publish();
 }
 
 static void remove_live(struct large *large) {
 	list_delete(&large->link);
 	larges.nlive--;
 	larges.live_bytes -= large->size;
+	publish();
 }
 
 static void add_held(struct large *large) {
@@ -47,12 +53,14 @@ static void add_held(struct large *large) {
 	list_push(&larges.held, &large->link);
 	larges.nheld++;
 	larges.held_bytes += large->size;
+	publish();
 }
 
 static void remove_held(struct large *large) {
 	list_delete(&large->link);
 	larges.nheld--;
 	larges.held_bytes -= large->size;
+	publish();
 }
 
 static struct large *map_large(size_t size, size_t align) {
@@ -135,8 +143,7 @@ void *large_take(size_t size, size_t align, bool *fresh) {
 	if (unlikely(!larges.ready))
 		init_lists();
 	struct large *large = take_held(size, align);
-	hold_note_wanted(&larges.hold, large ? 0 : size >> PAGE_SHIFT,
-	                 (larges.live_bytes + size) >> PAGE_SHIFT);
+	hold_note_wanted(&larges.hold, large ? 0 : size >> PAGE_SHIFT, hold_live() + (size >> PAGE_SHIFT));
 	lock_release(&large_lock);
 	*fresh = !large;
 	if (large && !fit(large, size)) {
@@ -156,6 +163,8 @@ void *large_take(size_t size, size_t align, bool *fresh) {
 	return base;
 }
 
+static size_t held_limit(void) { return hold_limit(&larges.hold, HOLD_BASE, hold_live_beside(HOLD_LARGE)); }
+
 /* The oldest held run while too much is held; off the list. Lock held. */
 static struct large *pop_excess(size_t limit_pages) {
 	if (larges.held_bytes >> PAGE_SHIFT <= limit_pages && larges.nheld <= HELD_RUNS_MAX)
@@ -171,7 +180,7 @@ static void drop_excess(void) {
 	struct large *excess;
 	do {
 		lock_take(&large_lock);
-		excess = pop_excess(hold_limit(&larges.hold, HOLD_BASE, larges.live_bytes >> PAGE_SHIFT));
+		excess = pop_excess(held_limit());
 		lock_release(&large_lock);
 		if (excess)
 			unmap_large(excess);
@@ -183,7 +192,7 @@ bool large_put(struct large *large, const void *address) {
 	bool live = large->owner.kind == OWNER_LARGE && !large->held && large->base == address;
 	if (live) {
 		remove_live(large);
-		hold_decay(&larges.hold, larges.live_bytes >> PAGE_SHIFT);
+		hold_decay(&larges.hold, hold_live());
 		add_held(large);
 	}
 	lock_release(&large_lock);
@@ -193,9 +202,10 @@ bool large_put(struct large *large, const void *address) {
 
 void large_tidy(void) {
 	lock_take(&large_lock);
-	bool decayed = hold_decay(&larges.hold, larges.live_bytes >> PAGE_SHIFT);
+	hold_decay(&larges.hold, hold_live());
+	bool too_much = larges.held_bytes >> PAGE_SHIFT > held_limit();
 	lock_release(&large_lock);
-	if (decayed)
+	if (too_much)
 		drop_excess();
 }
 

@@ -35,7 +35,8 @@ bool large_put(struct large *large, const void *address);
  */
 void *large_resize(struct large *large, size_t size);
 
-/* Gives back what has not been wanted for a while; to be called now and then. */
+/* Gives back what is beyond the bound by now, as time has passed or the other part has grown; to be called
+ * now and then. */
 void large_tidy(void);
 
 /* Unmaps every held run; true when there was one. */

@@ -34,8 +34,11 @@ static void stop_if_wrong(struct wrong wrong) {
 /* A block over SMALL_MAX, or one whose alignment no slot has. */
 static void *take_pages(size_t size, size_t align, bool *fresh) {
 	size_t npages = max_size(bytes_to_pages(size), 1);
-	if (size > MEDIUM_MAX || align > MEDIUM_MAX)
-		return large_take(size, align, fresh);
+	if (size > MEDIUM_MAX || align > MEDIUM_MAX) {
+		void *block = large_take(size, align, fresh);
+		chunk_tidy(); /* free pages held in chunks may be too much beside it */
+		return block;
+	}
 	void *retired = align <= PAGE_SIZE ? cache_take_span((unsigned)npages) : NULL;
 	*fresh = false;
 	if (retired)
@@ -49,6 +52,8 @@ static void *take_once(size_t size, size_t align, bool *fresh) {
 	unsigned class =
 	        align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
 	*fresh = false;
+	if (class)
+		stop_if_wrong(cache_tick());
 	void *slot = class ? cache_take(class) : NULL;
 	return slot ? slot : take_pages(size, align, fresh);
 }

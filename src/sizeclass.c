@@ -11,8 +11,7 @@
 #define EIGHT(m, c) m((c)) m((c) + 1) m((c) + 2) m((c) + 3) m((c) + 4) m((c) + 5) m((c) + 6) m((c) + 7)
 #define EVERY(m)                                                                                             \
 	EIGHT(m, 1)                                                                                          \
-	EIGHT(m, 9) EIGHT(m, 17) EIGHT(m, 25) EIGHT(m, 33) EIGHT(m, 41) EIGHT(m, 49) EIGHT(m, 57)            \
-	        EIGHT(m, 65)
+	EIGHT(m, 9) EIGHT(m, 17) EIGHT(m, 25) EIGHT(m, 33) EIGHT(m, 41) EIGHT(m, 49) EIGHT(m, 57) EIGHT(m, 65)
 _Static_assert(CLASSES == 1 + 9 * 8, "EVERY names every class");
 
 #define SIZE_ENTRY(c)  [c] = SIZE(c),

@@ -19,7 +19,8 @@ static unsigned calls;            /* since the last start */
 static unsigned refuse_from = 1;  /* calls from this on are refused … */
 static unsigned refuse_until;     /* … up to this one */
 static unsigned registered_given; /* chunks that went back while they were registered */
-static char *next_target;         /* what os_reserve_aligned is to answer, once */
+static char *next_target;         /* what os_map_aligned or os_reserve_aligned is to answer, once */
+static bool full;                 /* nothing is mapped until something was unmapped */
 
 static bool refused(void) {
 	calls++;
@@ -39,21 +40,26 @@ static void watch(char *address, size_t size) {
 	type __wrap_##name parameters
 
 WRAPPED(void *, os_map, (size_t size)) { return refused() ? NULL : __real_os_map(size); }
+/* A mapping at next_target, if there is one. */
+static char *map_at_target(size_t size, int protection) {
+	char *target = mmap(next_target, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	next_target = NULL;
+	return target == MAP_FAILED ? NULL : target;
+}
+
 WRAPPED(void *, os_map_aligned, (size_t size, size_t align)) {
-	return refused() ? NULL : __real_os_map_aligned(size, align);
+	if (refused() || full)
+		return NULL;
+	return next_target ? map_at_target(size, PROT_READ | PROT_WRITE) : __real_os_map_aligned(size, align);
 }
 WRAPPED(void *, os_reserve_aligned, (size_t size, size_t align)) {
-	char *target = next_target;
-	next_target = NULL;
 	if (refused())
 		return NULL;
-	if (!target)
-		return __real_os_reserve_aligned(size, align);
-	target = mmap(target, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	return target == MAP_FAILED ? NULL : target;
+	return next_target ? map_at_target(size, PROT_NONE) : __real_os_reserve_aligned(size, align);
 }
 WRAPPED(bool, os_unmap, (void *address, size_t size)) {
 	watch(address, size);
+	full = false;
 	return !refused() && __real_os_unmap(address, size);
 }
 WRAPPED(bool, os_purge, (void *address, size_t size)) { return !refused() && __real_os_purge(address, size); }
@@ -231,6 +237,35 @@ TEST(a_move_without_memory_for_a_leaf_fails_alone) {
 	check();
 }
 
+/* The same for a new mapping: what cannot be registered goes back to the kernel, and the second attempt, after a
+ * trim, lies elsewhere. */
+TEST(a_mapping_that_cannot_be_registered_is_given_back) {
+	static const size_t sizes[] = {100, 100000, 3 * MB};
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		char *target = next_target = (char *)0x7ea000000000 + i * ((size_t)1 << LEAF_SHIFT);
+		assert_null(registry_leaf(target));
+		release(allocate(5 * MB + 1)); /* something a trim can give back, or there is no second attempt */
+		refuse(2, 2);		       /* os_map_aligned, then the leaf */
+		char *block = allocate(sizes[i]);
+		refuse_nothing();
+		assert_null(next_target);
+		assert_false(is_mapped(target, PAGE_SIZE));
+		assert_null(registry_owner(target));
+		release(block);
+		assert_int_equal(nothing(NULL), 0);
+	}
+}
+
+TEST(what_is_held_makes_room) {
+	char *held = allocate(2 * MB);
+	release(held);
+	full = true;
+	char *block = allocate(20 * MB);
+	assert_non_null(block);
+	assert_false(full);
+	release(block);
+}
+
 /* ---- giving back ---- */
 
 TEST(a_chunk_that_cannot_be_unmapped_is_kept_and_used) {
@@ -332,6 +367,8 @@ int main(void) {
 	        CASE(nothing_is_lost_by_refusals),
 	        CASE(a_block_that_cannot_be_resized_is_as_it_was),
 	        CASE(a_move_without_memory_for_a_leaf_fails_alone),
+	        CASE(a_mapping_that_cannot_be_registered_is_given_back),
+	        CASE(what_is_held_makes_room),
 	        CASE(a_chunk_that_cannot_be_unmapped_is_kept_and_used),
 	        CASE(pages_that_cannot_be_purged_stay_dirty),
 	        CASE(empty_pages_of_slabs_that_cannot_be_purged_stay_in_use),

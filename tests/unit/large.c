@@ -85,13 +85,15 @@ TEST(alignment_up_to_a_gigabyte) {
 }
 
 TEST(only_the_start_of_a_live_block_is_freed) {
-	char *block = take(5 * MB, 16, true);
+	char *block = take(2 * MB, 16, true);
 	struct large *large = record_of(block);
 	assert_false(large_put(large, block + 1));
 	assert_false(large_put(large, block + PAGE_SIZE));
 	assert_false(large_put(large, block + CHUNK_SIZE));
 	put(block);
+	assert_int_equal(large_count().held_bytes, 2 * MB);
 	assert_false(large_put(large, block)); /* held, not live */
+	assert_int_equal(large_count().held_bytes, 2 * MB);
 }
 
 /* ---- held runs ---- */
@@ -162,6 +164,19 @@ TEST(what_is_held_is_bounded) {
 	assert_false(large_trim());
 	for (int i = 0; i < N; i++)
 		assert_gone(blocks[i], 2 * MB);
+}
+
+TEST(held_runs_are_few_whatever_their_size) {
+	enum { N = 100, MOST = 64 };
+	char *blocks[N], *live = take(256 * MB, 16, true);
+	config.hold = 1000;
+	for (int i = 0; i < N; i++)
+		blocks[i] = take(MB + PAGE_SIZE, 16, true);
+	for (int i = 0; i < N; i++)
+		put(blocks[i]);
+	assert_int_equal(large_count().held_bytes, MOST * (MB + PAGE_SIZE));
+	config.hold = 6;
+	put(live);
 }
 
 TEST(the_peak_is_kept) {
@@ -264,6 +279,7 @@ int main(void) {
 	        CASE(the_nearest_held_run_serves),
 	        CASE(a_held_run_must_have_the_alignment),
 	        CASE(what_is_held_is_bounded),
+	        CASE(held_runs_are_few_whatever_their_size),
 	        CASE(the_peak_is_kept),
 	        CASE(a_block_grows_and_shrinks_with_its_content),
 	        CASE(shrinking_gives_memory_back_where_it_lies),

@@ -95,6 +95,15 @@ TEST(ranges_cross_the_borders_of_leaves) {
 	}
 }
 
+TEST(a_range_that_ends_at_a_border_makes_no_leaf_beyond) {
+	uintptr_t border = 77 * bit(LEAF_SHIFT);
+	assert_true(registry_set_owner(at(border - CHUNK_SIZE), CHUNK_SIZE, &owners[1]));
+	assert_non_null(registry_leaf(at(border - 1)));
+	assert_null(registry_leaf(at(border)));
+	assert_null(registry_leaf(at(border - bit(LEAF_SHIFT) - 1)));
+	registry_clear_owner(at(border - CHUNK_SIZE), CHUNK_SIZE);
+}
+
 /* ---- threads that make the same leaf ---- */
 
 enum { THREADS = 4, LEAVES = 24 };
@@ -137,6 +146,7 @@ int main(void) {
 	        cmocka_unit_test(addresses_no_program_has_are_a_miss),
 	        cmocka_unit_test(a_range_beyond_the_last_address_is_refused_whole),
 	        cmocka_unit_test(ranges_cross_the_borders_of_leaves),
+	        cmocka_unit_test(a_range_that_ends_at_a_border_makes_no_leaf_beyond),
 	        cmocka_unit_test(threads_that_make_one_leaf_agree_on_it),
 	};
 	return RUN(tests);
