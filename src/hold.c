@@ -49,14 +49,15 @@ void hold_note_wanted(struct hold *hold, size_t npages, size_t live) {
 	hold->regretted_at = now;
 }
 
-void hold_decay(struct hold *hold, size_t live) {
+bool hold_decay(struct hold *hold, size_t live) {
 	if (!hold->regretted)
-		return;
+		return false;
 	uint64_t now = os_milliseconds();
 	if (now - hold->regretted_at <= REGRET_MS)
-		return;
+		return false;
 	hold->regretted /= 2;
 	if (hold->peak > live)
 		hold->peak = (hold->peak + live) / 2;
 	hold->regretted_at = now;
+	return true;
 }

@@ -38,7 +38,7 @@ void hold_note_returned(struct hold *hold, size_t npages);
 /* Says that `npages` are fetched from the kernel, and that `live` are in use then. */
 void hold_note_wanted(struct hold *hold, size_t npages, size_t live);
 
-/* Forgets old regrets; to be called before giving back. */
-void hold_decay(struct hold *hold, size_t live);
+/* Forgets old regrets; to be called before giving back. True: the bound has fallen. */
+bool hold_decay(struct hold *hold, size_t live);
 
 #endif

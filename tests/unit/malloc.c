@@ -267,7 +267,8 @@ TEST(trim_gives_back_what_is_free_and_says_so) {
 		assert_true(is_filled(blocks[i], (int)i, 3000));
 		release(blocks[i]);
 	}
-	static const size_t alone[] = {100000, 3 * MB}; /* in a chunk, or with a mapping of its own, and nothing else */
+	static const size_t alone[] = {
+	        100000, 3 * MB}; /* in a chunk, or with a mapping of its own, and nothing else */
 	for (size_t i = 0; i < COUNT(alone); i++) {
 		release(allocate(alone[i]));
 		assert_true(trim());
