@@ -92,8 +92,8 @@ none "no function is longer than 60 lines" < <(long_functions)
 [ "$(awk '/^[^ \t#\/}].*\) \{$/' src/*.c | wc -l)" -gt 150 ]
 ok $? "which were found: $(awk '/^[^ \t#\/}].*\) \{$/' src/*.[ch] preload/*.[ch] | wc -l) functions"
 lines=$(cat src/* preload/* | grep -vcE '^[[:space:]]*(/\*|\*( |/|$)|$)')
-[ "$lines" -le 3200 ]
-ok $? "src and preload read in an evening: $lines lines besides comments and blank ones, at most 3200"
+[ "$lines" -le 3300 ]
+ok $? "src and preload read in an evening: $lines lines besides comments and blank ones, at most 3300"
 
 # ---- the version ----
 
@@ -104,7 +104,7 @@ texts() {
 written_again() {
 	local version file
 	version=$(sed 's/\./\\./g' VERSION)
-	texts | sed 's|^\./||' | grep -v '^VERSION$' | while read -r file; do
+	texts | sed 's|^\./||' | grep -vE '^(VERSION|build/.*)$' | while read -r file; do
 		[ ! -f "$file" ] || grep -IHnE "(^|[^0-9.])$version([^0-9.]|\$)" "$file"
 	done
 }

@@ -13,6 +13,7 @@
 
 #include "../../include/buddy.h"
 #include "../../src/chunk.h"
+#include "../../src/heap.h"
 #include "../../src/sizeclass.h"
 #include "../../src/slab.h"
 
@@ -189,6 +190,55 @@ static void test_slab(void) {
 	report(&of_counts);
 }
 
+/* ---- heap ---- */
+
+static void flip_bytes(struct tally *tally, void *field, size_t size, unsigned class) {
+	for (size_t bit = 0; bit < size * 8; bit++) {
+		((unsigned char *)field)[bit / 8] ^= (unsigned char)(1u << (bit % 8));
+		note(tally, !heap_check(class));
+		((unsigned char *)field)[bit / 8] ^= (unsigned char)(1u << (bit % 8));
+	}
+}
+
+/* Two slabs of a class, one nearly full and one nearly empty, as their heap sees them. */
+static void test_heap(void) {
+	enum { CLASS = 20, N = 100 };
+	static void *slots[N];
+	struct tally of_slabs = {.name = "heap: its slabs' fields"},
+	             of_maps = {.name = "heap: the ways to its slabs"};
+	unsigned n = 0;
+	while (n < N)
+		n += heap_refill(CLASS, slots + n, N - n > BATCH_MAX ? BATCH_MAX : N - n);
+	struct slab *first = heap_slab_of(slots[0]), *other = first;
+	for (unsigned i = 0; i < N && other == first; i++)
+		other = heap_slab_of(slots[i]);
+	for (unsigned i = 0; i < N; i++)
+		if (heap_slab_of(slots[i]) == first ? i % 5 == 1 : i % 5 != 1)
+			heap_flush(CLASS, &slots[i], 1);
+	bool good = heap_check(CLASS) && first != other;
+	struct slab *both[] = {first, other};
+	for (unsigned i = 0; i < 2; i++) {
+		struct slab *one = both[i];
+		struct chunk *chunk = (struct chunk *)registry_owner(one->base);
+		flip_bytes(&of_slabs, &one->nfree, sizeof one->nfree, CLASS);
+		flip_bytes(&of_slabs, &one->class, sizeof one->class, CLASS);
+		flip_bytes(&of_slabs, &one->bucket, sizeof one->bucket, CLASS);
+		flip_bytes(&of_slabs, one->bits, (one->nslots + 7) / 8, CLASS);
+		flip_bytes(&of_maps, &chunk->slab_of_page[chunk_page(one->base)], sizeof(struct slab *),
+		           CLASS);
+		for (unsigned class = 0; class < CLASSES; class ++) {
+			registry_set_class(one->base, 1, class);
+			if (class != CLASS)
+				note(&of_maps, !heap_check(CLASS));
+		}
+		registry_set_class(one->base, 1, CLASS);
+	}
+	good &= heap_check(CLASS);
+	ok(good, "heap: what was altered is restored, and right");
+	report(&of_slabs);
+	report(&of_maps);
+}
+
 /* ---- chunk ---- */
 
 static bool chunk_holds(void) {
@@ -256,6 +306,7 @@ static void test_chunk(void) {
 int main(void) {
 	test_buddy();
 	test_slab();
+	test_heap();
 	test_chunk();
 	return done();
 }

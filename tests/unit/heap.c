@@ -202,6 +202,7 @@ TEST(a_slot_that_is_none_is_named_and_changes_nothing) {
 	slots[3] = slots[9];
 	put(CLASS, slots, 9);
 	assert_wrong(CLASS, slots[0], 0); /* its slab is gone */
+	assert_null(heap_slab_of(slots[0]));
 	put(CLASS + 1, &other, 1);
 }
 

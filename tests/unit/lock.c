@@ -59,8 +59,11 @@ TEST(one_thread_at_a_time) {
 static atomic_uint arrived, passed;
 
 static void *pass(void *argument) {
+	errno = EXDEV;
 	atomic_fetch_add(&arrived, 1);
 	lock_take(argument);
+	if (errno != EXDEV)
+		return NULL;
 	atomic_fetch_add(&passed, 1);
 	lock_release(argument);
 	return NULL;
@@ -73,8 +76,12 @@ static void start_waiters(pthread_t *threads) {
 		assert_int_equal(pthread_create(&threads[i], NULL, pass, &first), 0);
 	while (atomic_load(&arrived) < THREADS)
 		nap();
-	nap();
-	assert_int_equal(atomic_load(&passed), 0); /* the lock holds them, now asleep */
+	nap(); /* they have spun enough */
+	clock_t before = clock();
+	for (int i = 0; i < 5; i++)
+		nap();
+	assert_true(clock() - before < CLOCKS_PER_SEC / 20); /* half of the time that passed: they sleep */
+	assert_int_equal(atomic_load(&passed), 0);
 }
 
 static void await_waiters(pthread_t *threads) {
