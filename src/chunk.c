@@ -141,7 +141,7 @@ static struct chunk *make_chunk(bool huge) {
 		return NULL;
 	}
 	os_huge_pages(base, CHUNK_SIZE, huge);
-	*chunk = (struct chunk){.owner = {OWNER_CHUNK}, .base = base, .place = PLACE_NONE};
+	*chunk = (struct chunk){.owner = {OWNER_CHUNK}, .base = base, .place = PLACE_NONE, .huge = huge};
 	buddy_init(&chunk->buddy, CHUNK_PAGES, chunk->bits, chunk->links, sizeof chunk->links[0]);
 	return chunk;
 }
@@ -242,11 +242,17 @@ static void withdraw(struct batch *batch, size_t keep) {
 		withdraw_from(find_dirty(), batch);
 }
 
+void chunk_refuse_huge(struct chunk *chunk) {
+	if (atomic_exchange_explicit(&chunk->huge, false, memory_order_relaxed))
+		os_huge_pages(chunk->base, CHUNK_SIZE, false);
+}
+
 /* Purges the batch, without the lock; then puts its runs back, with it. False: nothing could be purged. */
 static bool purge(struct batch *batch) {
 	bool purged[BATCH], any = false;
 	for (unsigned i = 0; i < batch->n; i++) {
 		struct run *run = &batch->runs[i];
+		chunk_refuse_huge(run->chunk);
 		purged[i] = os_purge(run->chunk->base + run->page * PAGE_SIZE, run->npages * PAGE_SIZE);
 		any |= purged[i];
 	}

@@ -22,9 +22,10 @@ enum { SPAN_RETIRED = 0x8000 };
 
 struct chunk {
 	struct owner owner;
-	unsigned nused;  /* pages in live spans */
-	unsigned ndirty; /* free pages that may hold data */
-	unsigned place;  /* which list, or PLACE_NONE */
+	unsigned nused;    /* pages in live spans */
+	unsigned ndirty;   /* free pages that may hold data */
+	unsigned place;    /* which list, or PLACE_NONE */
+	_Atomic bool huge; /* huge pages are asked for */
 	char *base;
 	struct list link;       /* the list of its place */
 	struct list all_link;   /* every chunk */
@@ -72,6 +73,10 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages);
 
 /* The live span around an address: its base (NULL: the page is free) and pages. Only for messages. */
 char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npages);
+
+/* Asks for no huge pages any more, before pages of the chunk are purged: the kernel's collector of huge pages
+ * would fill them again, behind an idle program's back. */
+void chunk_refuse_huge(struct chunk *chunk);
 
 /* Gives back what is beyond the bound by now, as time has passed or the other part has grown; to be called
  * now and then. */

@@ -338,6 +338,7 @@ static struct list *withdraw(struct heap *heap) {
 /* Purges the withdrawn pages of a slab, run by run; which of them are zero now. */
 static uint16_t purge_withdrawn(const struct slab *slab) {
 	unsigned pages = slab->withdrawn, purged = 0;
+	chunk_refuse_huge((struct chunk *)registry_owner(slab->base));
 	while (pages) {
 		unsigned first = (unsigned)__builtin_ctz(pages);
 		unsigned n = (unsigned)__builtin_ctz(~(pages >> first));

@@ -41,6 +41,12 @@ TEST(every_option) {
 	assert_config(0, true, 0);
 	assert_string_equal(read_text("hold:1000"), "");
 	assert_config(0, true, 1000);
+	assert_string_equal(read_text("hold:0987"), "");
+	assert_config(0, true, 987);
+	assert_string_equal(read_text("hold:654"), "");
+	assert_config(0, true, 654);
+	assert_string_equal(read_text("hold:321"), "");
+	assert_config(0, true, 321);
 	assert_string_equal(read_text("hold:50,stats:1,huge_pages:0"), "");
 	assert_config(1, false, 50);
 	assert_string_equal(read_text(",hold:7,,hold:8,"), "");

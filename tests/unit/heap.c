@@ -321,6 +321,24 @@ TEST(a_trim_purges_empty_pages_between_live_slots) {
 	}
 }
 
+TEST(a_few_free_pages_are_left_alone) {
+	enum { CLASS = 8, N = 12 * 32 }; /* 12 pages, in slabs of up to 4 */
+	static void *slots[N];
+	size_t kept = 0;
+	take(CLASS, slots, N);
+	for (size_t i = 0; i < N; i++) {
+		memset(slots[i], 1, class_size(CLASS));
+		if (kept && heap_slab_of(slots[i]) == heap_slab_of(slots[kept - 1]))
+			put(CLASS, &slots[i], 1);
+		else
+			slots[kept++] = slots[i]; /* the first of each slab stays */
+	}
+	assert_true(kept < 9);
+	assert_int_equal(heap_count(CLASS).untouched_pages, 0);
+	check(CLASS, kept);
+	put(CLASS, slots, kept);
+}
+
 TEST(frees_alone_sweep_when_much_is_free) {
 	enum { CLASS = 8, N = 100000 }; /* 12.8 MB of 128-byte slots */
 	static void *slots[N];
@@ -350,6 +368,7 @@ int main(void) {
 	        CASE(the_transfer_stack_is_bounded),
 	        CASE(a_double_free_on_the_transfer_stack_is_found_when_it_is_emptied),
 	        CASE(a_trim_purges_empty_pages_between_live_slots),
+	        CASE(a_few_free_pages_are_left_alone),
 	        CASE(frees_alone_sweep_when_much_is_free),
 	};
 	return RUN(tests);

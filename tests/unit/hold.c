@@ -102,6 +102,19 @@ TEST(a_quiet_second_halves_the_growth) {
 	assert_false(hold_decay(&hold, 0)); /* nothing left to forget */
 }
 
+TEST(a_quiet_second_brings_the_peak_half_of_the_way_down) {
+	struct hold hold = {0};
+	hold_note_returned(&hold, 100000);
+	wanted(&hold, 100000);
+	assert_int_equal(growth(&hold), PEAK + PEAK / 4);
+	now += 1001;
+	assert_true(hold_decay(&hold, 200));
+	assert_int_equal(growth(&hold), 600 + 150);
+	now += 1001;
+	assert_true(hold_decay(&hold, 2000)); /* never up */
+	assert_int_equal(growth(&hold), 600 + 150);
+}
+
 TEST(a_regret_keeps_the_growth) {
 	struct hold hold = {0};
 	for (int phase = 0; phase < 20; phase++) {
@@ -131,6 +144,7 @@ int main(void) {
 	        CASE(after_a_second_nothing_is_regretted),
 	        CASE(live_and_regretted_together_stay_near_the_peak),
 	        CASE(a_quiet_second_halves_the_growth),
+	        CASE(a_quiet_second_brings_the_peak_half_of_the_way_down),
 	        CASE(a_regret_keeps_the_growth),
 	        CASE(the_clock_is_read_only_when_it_matters),
 	};

@@ -46,10 +46,11 @@ TEST(aligned_to_any_power_of_two) {
 	}
 }
 
+/* The first aligned mapping of the process has no likely place and is cut out of a larger one. */
 TEST(nothing_is_left_mapped_around_an_aligned_mapping) {
 	size_t page = os_page_size();
 	virtual_pages(); /* stdio has its buffer now */
-	for (size_t align = page; align <= (size_t)1 << 30; align *= 8) {
+	for (size_t align = (size_t)1 << 30; align >= page; align /= 8) {
 		size_t before = virtual_pages();
 		char *memory = os_map_aligned(3 * page, align);
 		assert_int_equal(virtual_pages(), before + 3);
@@ -112,7 +113,18 @@ TEST(a_mapping_moves_to_reserved_addresses) {
 	assert_true(is_zero(target + 2 * page, 3 * page));
 	memset(target, 6, 5 * page); /* the reserve had no access; what moved there has */
 	assert_false(is_mapped(memory, 2 * page));
+	assert_false(os_move(target, 5 * page, target + 1, 5 * page)); /* not a page's address */
 	os_unmap(target, 5 * page);
+}
+
+TEST(mapping_and_unmapping_does_not_wander) {
+	char *first = os_map_aligned(CHUNK_SIZE, CHUNK_SIZE);
+	os_unmap(first, CHUNK_SIZE);
+	for (int i = 0; i < 20; i++) {
+		char *memory = os_map_aligned(CHUNK_SIZE, CHUNK_SIZE);
+		assert_ptr_equal(memory, first);
+		os_unmap(memory, CHUNK_SIZE);
+	}
 }
 
 TEST(huge_pages_are_advice) {
@@ -122,6 +134,7 @@ TEST(huge_pages_are_advice) {
 	os_huge_pages(memory, CHUNK_SIZE, false);
 	memory[CHUNK_SIZE - 1] = 1;
 	os_unmap(memory, CHUNK_SIZE);
+	os_huge_pages(memory, CHUNK_SIZE, true); /* no memory there: nothing happens, errno least of all */
 }
 
 TEST(the_clock_does_not_run_back) {
@@ -136,15 +149,16 @@ TEST(the_clock_does_not_run_back) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
+	        CASE(nothing_is_left_mapped_around_an_aligned_mapping),
 	        CASE(the_page_size),
 	        CASE(mapped_memory_is_zero_and_writable),
 	        CASE(aligned_to_any_power_of_two),
-	        CASE(nothing_is_left_mapped_around_an_aligned_mapping),
 	        CASE(no_memory_is_an_answer),
 	        CASE(a_purge_zeroes_whole_pages_and_no_others),
 	        CASE(a_purge_of_what_is_not_mapped_fails),
 	        CASE(a_mapping_grows_in_place_where_there_is_room),
 	        CASE(a_mapping_moves_to_reserved_addresses),
+	        CASE(mapping_and_unmapping_does_not_wander),
 	        CASE(huge_pages_are_advice),
 	        CASE(the_clock_does_not_run_back),
 	};
