@@ -10,7 +10,8 @@
 enum {
 	BIN_BYTES = 256 * 1024,         /* of slots in one bin at most … */
 	BIN_SLOTS = 255,                /* … and in number; with the NULL a power of two */
-	BIN_FIRST = 7,                  /* slots in a bin's first array */
+	BIN_FIRST = 7,                  /* slots in a bin's first array, … */
+	BIN_FIRST_BYTES = 32 * 1024,    /* … or fewer: of these bytes together */
 	ALL_CACHES_BYTES = 4096 * 1024, /* shared out among the threads, but to each … */
 	CACHE_BYTES_MIN = 64 * 1024,    /* … at least this */
 	CACHE_BYTES_MAX = 1024 * 1024,  /* … and at most this */
@@ -55,6 +56,10 @@ static unsigned capacity_max(unsigned class) {
 	return (unsigned)max_size(min_size(slots, BIN_SLOTS), 2);
 }
 
+static unsigned capacity_first(unsigned class) {
+	return (unsigned)min_size(BIN_FIRST, BIN_FIRST_BYTES / class_size(class));
+}
+
 static size_t share_of_thread(void) {
 	size_t owned = atomic_load_explicit(&caches.owned, memory_order_relaxed);
 	size_t share = ALL_CACHES_BYTES / max_size(owned, 1);
@@ -64,7 +69,8 @@ static size_t share_of_thread(void) {
 /* Doubles a bin, within the thread's share. False: it stays as it is. */
 static bool grow(struct cache *cache, unsigned class) {
 	unsigned old = cache->capacity[class];
-	unsigned capacity = (unsigned)min_size(old ? 2 * old + 1 : BIN_FIRST, capacity_max(class));
+	unsigned capacity =
+	        (unsigned)min_size(old ? 2 * old + 1 : capacity_first(class), capacity_max(class));
 	if (capacity == old)
 		return false;
 	size_t bytes = (capacity - old) * class_size(class);
@@ -223,14 +229,29 @@ static struct wrong flush_next_ended(void) {
 	return wrong;
 }
 
+/* Makes an empty bin as if it had never been made, so that its share is there for others. */
+static void drop_bin(struct cache *cache, unsigned class) {
+	unsigned capacity = cache->capacity[class];
+	if (!capacity)
+		return;
+	void **base = bin_base(cache, class);
+	__atomic_store_n(&cache->capacity[class], 0, __ATOMIC_RELAXED);
+	cache_set_top(cache, class, empty_cache.top[class]);
+	set_full(cache, class, empty_cache.full[class]);
+	cache->bytes -= capacity * class_size(class);
+	meta_put(base, array_size(capacity));
+}
+
 /* Flushes those of the next few bins that have not moved since the last look: a few slots can pin many slabs.
  */
 static struct wrong flush_idle_bins(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
 	for (unsigned i = 0; i < BINS_PER_LOOK; i++) {
 		unsigned class = cache->next_look = (cache->next_look + 1) % CLASSES;
-		if (cache->seen[class] == cache->top[class])
+		if (cache->seen[class] == cache->top[class]) {
 			wrong = first_wrong(wrong, flush_bin(cache, class));
+			drop_bin(cache, class);
+		}
 		cache->seen[class] = cache->top[class];
 	}
 	return wrong;
@@ -368,6 +389,16 @@ size_t cache_count_pages(void) {
 	return total;
 }
 
+/* Makes all bins of a flushed cache as if they had never been made. Its thread may have been in the middle of
+ * changing one, so which array is whose cannot be told: the arrays, some KB, are lost to this child. */
+static void forget_bins(struct cache *cache) {
+	memcpy(cache->top, empty_cache.top, sizeof cache->top);
+	memcpy(cache->full, empty_cache.full, sizeof cache->full);
+	memset(cache->capacity, 0, sizeof cache->capacity);
+	cache->bytes = 0;
+	cache->nretired = cache->retired_pages = 0;
+}
+
 void cache_after_fork(void) {
 	heap_set_transfer(false);
 	for (struct list *at = caches.all.next; at != &caches.all; at = at->next) {
@@ -377,7 +408,7 @@ void cache_after_fork(void) {
 			pthread_mutex_trylock(&cache->owner);
 		} else {
 			flush_cache(cache); /* what it calls wrong was in flight when the fork came */
-			cache->retired_pages = 0;
+			forget_bins(cache);
 		}
 	}
 	caches.owned = own_cache != NULL;

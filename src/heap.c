@@ -12,11 +12,11 @@
 enum {
 	QUARTERS = 4,
 	BUCKET_NONE = QUARTERS,
-	BUCKET_SWEPT,               /* chained by a sweep: its links are not a list's */
-	TRANSFER_BYTES = 64 * 1024, /* of slots in one transfer stack */
-	TRANSFER_SLOTS = 512,       /* in one transfer stack */
-	SWEEP_BASE = 16,            /* pages of free slots that are never swept: 64 KB per class */
-	SWEEP_SLABS = 4096,         /* looked at in one sweep */
+	BUCKET_SWEPT,                /* chained by a sweep: its links are not a list's */
+	TRANSFER_BYTES = 256 * 1024, /* of slots in one transfer stack: two batches of the largest */
+	TRANSFER_SLOTS = 512,        /* in one transfer stack */
+	SWEEP_BASE = 16,             /* pages of free slots that are never swept: 64 KB per class */
+	SWEEP_SLABS = 4096,          /* looked at in one sweep */
 };
 
 struct heap {

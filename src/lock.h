@@ -26,6 +26,11 @@ struct lock {
 
 /* The kernel orders all that a thread did before its robust mutexes change hands. ThreadSanitizer is not told
  * by the kernel, so it is told by these; in other builds they are nothing. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1 /* as gcc has it */
+#endif
+#endif
 #ifdef __SANITIZE_THREAD__
 void __tsan_acquire(void *object);
 void __tsan_release(void *object);

@@ -187,7 +187,11 @@ void *reallocate(void *block, size_t size) {
 	if (size > SIZE_MAX_REQUEST)
 		return no_memory();
 	void *resized = resize_in_place(block, old, size);
+	int saved = errno;
 	if (!resized)
 		resized = move(block, old, size);
-	return resized || size > old ? resized : block; /* a block that cannot shrink still serves */
+	if (resized || size > old)
+		return resized;
+	errno = saved; /* a block that cannot shrink still serves */
+	return block;
 }

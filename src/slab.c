@@ -55,6 +55,10 @@ unsigned slab_take(struct slab *slab, void **slots, unsigned n) {
 	return taken;
 }
 
+bool slab_is_withdrawn(const struct slab *slab, unsigned slot) {
+	return slab->withdrawn & pages_under(slab, slot, slot);
+}
+
 uint16_t slab_empty_pages(const struct slab *slab) {
 	uint16_t occupied = 0;
 	for (unsigned w = 0; w < words(slab); w++) {

@@ -53,6 +53,9 @@ static inline void slab_set_word(struct slab *slab, unsigned w, uint64_t bits) {
 	__atomic_store_n(&slab->bits[w], bits, __ATOMIC_RELAXED);
 }
 
+/* Whether a slot lies on a page that is withdrawn: it is free then, though its bit is clear. */
+bool slab_is_withdrawn(const struct slab *slab, unsigned slot);
+
 /* Whether a pointer into the slab is a taken slot, and if not, what it is. */
 static inline enum slab_answer slab_judge(const struct slab *slab, const void *slot) {
 	size_t offset = (size_t)((const char *)slot - slab->base);
@@ -70,6 +73,8 @@ static inline enum slab_answer slab_put(struct slab *slab, const void *slot) {
 	if (unlikely(answer != SLAB_OK))
 		return answer;
 	unsigned index = slab_index(slab, (size_t)((const char *)slot - slab->base));
+	if (unlikely(slab->withdrawn) && slab_is_withdrawn(slab, index))
+		return SLAB_ALREADY_FREE;
 	slab_set_word(slab, index / 64, slab_word(slab, index / 64) | (uint64_t)1 << (index % 64));
 	slab->nfree++;
 	if (index / 64 < slab->first)

@@ -290,6 +290,21 @@ static void run_random(unsigned class, unsigned want, uint64_t *seed) {
 	}
 }
 
+/* A slot on a withdrawn page is free, though its bit is clear. */
+TEST(a_slot_put_twice_is_named_also_while_its_page_is_withdrawn) {
+	struct fixture fixture;
+	struct slab *slab = make(&fixture, 8, 4, 0);
+	slab_take(slab, fixture.slots, slab->nslots);
+	for (unsigned i = 32; i < 64; i++)
+		assert_int_equal(slab_put(slab, fixture.slots[i]), SLAB_OK);
+	slab_withdraw(slab, slab_empty_pages(slab));
+	assert_int_equal(slab_put(slab, fixture.slots[40]), SLAB_ALREADY_FREE);
+	assert_int_equal(slab_put(slab, fixture.slots[10]), SLAB_OK);
+	slab_restore(slab, 2);
+	assert_int_equal(slab->nfree, 33);
+	assert_true(slab_check(slab));
+}
+
 TEST(random_takes_and_puts_match_a_byte_per_slot) {
 	uint64_t seed = 11;
 	for (unsigned class = 1; class < CLASSES; class += 3)
@@ -310,6 +325,7 @@ int main(void) {
 	        cmocka_unit_test(empty_pages_are_those_without_a_taken_slot),
 	        cmocka_unit_test(a_sweep_withdraws_and_restores_exactly_the_empty_pages),
 	        cmocka_unit_test(slots_may_be_put_while_pages_are_withdrawn),
+	        cmocka_unit_test(a_slot_put_twice_is_named_also_while_its_page_is_withdrawn),
 	        cmocka_unit_test(random_takes_and_puts_match_a_byte_per_slot),
 	};
 	return RUN(tests);
