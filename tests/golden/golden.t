@@ -104,7 +104,8 @@ texts() {
 written_again() {
 	local version file
 	version=$(sed 's/\./\\./g' VERSION)
-	texts | sed 's|^\./||' | grep -vE '^(VERSION|build/.*)$' | while read -r file; do
+	# What was measured names the version it was measured on.
+	texts | sed 's|^\./||' | grep -v '^VERSION$\|^bench/results/\|^bench/report.html$' | while read -r file; do
 		[ ! -f "$file" ] || grep -IHnE "(^|[^0-9.])$version([^0-9.]|\$)" "$file"
 	done
 }
