@@ -105,7 +105,7 @@ written_again() {
 	local version file
 	version=$(sed 's/\./\\./g' VERSION)
 	# What was measured names the version it was measured on.
-	texts | sed 's|^\./||' | grep -v '^VERSION$\|^bench/results/\|^bench/report.html$' | while read -r file; do
+	texts | sed 's|^\./||' | grep -v '^VERSION$\|^build/\|^bench/results/\|^bench/report.html$' | while read -r file; do
 		[ ! -f "$file" ] || grep -IHnE "(^|[^0-9.])$version([^0-9.]|\$)" "$file"
 	done
 }
