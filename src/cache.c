@@ -308,7 +308,7 @@ struct wrong cache_put(unsigned class, void *slot) {
 		return wrong; /* the tick has emptied the bin */
 	if (!grow(cache, class)) {
 		if (!cache->capacity[class])
-			return heap_flush(class, &slot, 1);
+			return first_wrong(wrong, heap_flush(class, &slot, 1));
 		wrong = first_wrong(wrong, flush_half(cache, class));
 	}
 	cache_push(cache, class, slot);

@@ -1,15 +1,19 @@
 /* cache.h (rank 7): a thread's stacks of free slots, one bin per size class, as arrays of pointers.
  *
- * T1. top[c] points at the newest slot of bin c; under the oldest lies a NULL. So "empty" is read off the
- * slot that would be popped, and a bin that was never made is empty and full at once: no branch asks whether
- * it was. T2. full[c] is top[c]'s last place; bin c holds at most capacity[c] = full[c] - (place of the NULL)
- * slots. T3. A thread starts with empty_cache, which is shared and never written to. T4. A cache belongs to
- * the thread that holds its robust mutex. A thread that ends leaves it locked; the kernel then marks the
- * mutex, and whoever meets it next (a new thread, or a busy one in passing) takes the cache over with what is
- * in it. So thread exit needs no hook, and frees that come after every hook are ordinary frees. T5. Retired
- * spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs no split and no merge.
- * T6. A slot is stored before the top that covers it, so that a fork at any instant leaves the child bins
- * that name only free slots, some perhaps twice.
+ * T1. top[c] points at the newest slot of bin c; under the oldest lies a NULL. So "empty" is read off
+ *     the slot that would be popped, and a bin that was never made is empty and full at once: no branch
+ *     asks whether it was.
+ * T2. full[c] is top[c]'s last place; bin c holds at most capacity[c] = full[c] - (place of the NULL)
+ *     slots.
+ * T3. A thread starts with empty_cache, which is shared and never written to.
+ * T4. A cache belongs to the thread that holds its robust mutex. A thread that ends leaves it locked;
+ *     the kernel then marks the mutex, and whoever meets it next (a new thread, or a busy one in
+ *     passing) takes the cache over with what is in it. So thread exit needs no hook, and frees that
+ *     come after every hook are ordinary frees.
+ * T5. Retired spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs no
+ *     split and no merge.
+ * T6. A slot is stored before the top that covers it, so that a fork at any instant leaves the child
+ *     bins that name only free slots, some perhaps twice.
  */
 #ifndef CACHE_H
 #define CACHE_H

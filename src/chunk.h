@@ -1,12 +1,15 @@
 /* chunk.h (rank 4): 2 MB chunks of 512 pages, and the search across them. Hands out spans of pages.
  *
- * C1. Everything here is guarded by chunk_lock, but for slab_of_page, which the heap of the slab guards.
- * C2. A chunk is on the list of its place: (largest free order, how full). A chunk without a free page is on
- * none. C3. npages_at[p] is the length of the span that starts at page p, else 0; with SPAN_RETIRED added,
- * the span is free, but still in one piece in some thread's cache. The step between live and retired is
- * atomic and takes no lock. C4. Bit p of `touched` is meaningful for free pages: set means that it may hold
- * data (it is "dirty"), clear that it reads as zero. ndirty counts the free pages that are set. C5. The
- * records lie outside the chunk; a purge or a stray write cannot reach them.
+ * C1. Everything here is guarded by chunk_lock, but for slab_of_page, which the heap of the slab
+ *     guards, and the steps of C3.
+ * C2. A chunk is on the list of its place: how many of its pages the kernel has given, then the largest
+ *     free order. A chunk without a free page is on none.
+ * C3. npages_at[p] is the length of the span that starts at page p, else 0; with SPAN_RETIRED added,
+ *     the span is free, but still in one piece in some thread's cache. The step between live and
+ *     retired is atomic and takes no lock.
+ * C4. Bit p of `touched` is meaningful for free pages: set means that it may hold data (it is "dirty"),
+ *     clear that it reads as zero. ndirty counts the free pages that are set.
+ * C5. The records lie outside the chunk; a purge or a stray write cannot reach them.
  */
 #ifndef CHUNK_H
 #define CHUNK_H

@@ -1,10 +1,11 @@
 /* heap.h (rank 5): one heap per size class: a lock, its slabs by fullness, and a transfer stack of free slots
  * on their way from one thread's cache to another's.
  *
- * H1. A heap's lock guards its slabs, its lists, its transfer stack, and slab_of_page of its slabs' pages.
- * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab without taken
- * slots is given back at once; a slab being swept is on no list until it is restored. H3. untouched is the
- * number of its slabs' pages that are fresh from the kernel.
+ * H1. A heap's lock guards its slabs, its lists, its transfer stack, and slab_of_page of its slabs'
+ *     pages.
+ * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab without
+ *     taken slots is given back at once; a slab being swept is on no list until it is restored.
+ * H3. untouched is the number of its slabs' pages that are fresh from the kernel.
  */
 #ifndef HEAP_H
 #define HEAP_H
