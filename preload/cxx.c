@@ -95,15 +95,18 @@ NEW_NOTHROW(_ZnamRKSt9nothrow_t)
 NEW_ALIGNED_NOTHROW(_ZnwmSt11align_val_tRKSt9nothrow_t)
 NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t)
 
-/* delete: sizes, alignments and tags say nothing that the block does not. */
+/* delete: alignments and tags say nothing that the block does not; a size alone gives the class. */
+#define DELETE_SIZED(name)                                                                                   \
+	EXPORT void name(void *block, size_t size);                                                          \
+	EXPORT void name(void *block, size_t size) { release_sized(block, size); }
 #define DELETE(name, ...)                                                                                    \
 	EXPORT void name(void *block, ##__VA_ARGS__);                                                        \
 	EXPORT void name(void *block, ##__VA_ARGS__) { release(block); }
 
 DELETE(_ZdlPv)
 DELETE(_ZdaPv)
-DELETE(_ZdlPvm, size_t size __attribute__((unused)))
-DELETE(_ZdaPvm, size_t size __attribute__((unused)))
+DELETE_SIZED(_ZdlPvm)
+DELETE_SIZED(_ZdaPvm)
 DELETE(_ZdlPvRKSt9nothrow_t, const nothrow *tag __attribute__((unused)))
 DELETE(_ZdaPvRKSt9nothrow_t, const nothrow *tag __attribute__((unused)))
 DELETE(_ZdlPvSt11align_val_t, size_t align __attribute__((unused)))

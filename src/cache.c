@@ -1,6 +1,7 @@
 /* cache.c (rank 7): see cache.h. */
 #include "cache.h"
 
+#include "hold.h"
 #include "large.h"
 #include "meta.h"
 
@@ -12,7 +13,8 @@ enum {
 	BIN_SLOTS = 255,                /* … and in number; with the NULL a power of two */
 	BIN_FIRST = 7,                  /* slots in a bin's first array, … */
 	BIN_FIRST_BYTES = 32 * 1024,    /* … or fewer: of these bytes together */
-	ALL_CACHES_BYTES = 4096 * 1024, /* shared out among the threads, but to each … */
+	ALL_CACHES_BYTES = 4096 * 1024, /* at most, and … */
+	ALL_CACHES_SHARE = 8,           /* … an eighth of the live memory, is shared out; but to each thread … */
 	CACHE_BYTES_MIN = 64 * 1024,    /* … at least this */
 	CACHE_BYTES_MAX = 1024 * 1024,  /* … and at most this */
 	ADOPT_TRIES = 16,
@@ -62,7 +64,8 @@ static unsigned capacity_first(unsigned class) {
 
 static size_t share_of_thread(void) {
 	size_t owned = atomic_load_explicit(&caches.owned, memory_order_relaxed);
-	size_t share = ALL_CACHES_BYTES / max_size(owned, 1);
+	size_t all = min_size((hold_live() << PAGE_SHIFT) / ALL_CACHES_SHARE, ALL_CACHES_BYTES);
+	size_t share = all / max_size(owned, 1);
 	return max_size(min_size(share, CACHE_BYTES_MAX), CACHE_BYTES_MIN);
 }
 

@@ -13,9 +13,9 @@ enum {
 	FULLNESS = 6, /* sixths */
 	PLACES = ORDERS * FULLNESS,
 	PLACE_NONE = PLACES,
-	HOLD_BASE = 512, /* dirty pages always kept: 2 MB */
 	HUGE_AFTER = 20, /* chunks; one huge page more is then at most 5 % of the heap */
 	BATCH = 32,      /* runs purged in one go */
+	CHUNK_LOOKS = 8, /* at chunks whose longest run may be too short */
 };
 
 static struct {
@@ -24,12 +24,11 @@ static struct {
 	struct list all, dirty;
 	size_t count, empty; /* chunks, and those without a live span */
 	size_t used_pages, dirty_pages, peak_pages;
-	struct hold hold;
 	bool ready;
 } chunks;
 struct lock chunk_lock = LOCK_INITIAL(RANK_CHUNKS);
 
-/* ---- bits of `touched` ---- */
+/* ---- bits of `free` and `touched` ---- */
 
 /* The bits [from, from + n) that lie in word w, n > 0. */
 static uint64_t word_mask(unsigned w, unsigned from, unsigned n) {
@@ -38,20 +37,52 @@ static uint64_t word_mask(unsigned w, unsigned from, unsigned n) {
 	return ~(uint64_t)0 >> (64 - (high - low)) << low;
 }
 
-static unsigned count_touched(const struct chunk *chunk, unsigned page, unsigned n) {
+static unsigned count_bits(const uint64_t *words, unsigned page, unsigned n) {
 	unsigned count = 0;
 	for (unsigned w = page / 64; w * 64 < page + n; w++)
-		count += (unsigned)__builtin_popcountl(chunk->touched[w] & word_mask(w, page, n));
+		count += (unsigned)__builtin_popcountl(words[w] & word_mask(w, page, n));
 	return count;
 }
 
-static void set_touched(struct chunk *chunk, unsigned page, unsigned n, bool touched) {
+static unsigned count_touched(const struct chunk *chunk, unsigned page, unsigned n) {
+	return count_bits(chunk->touched, page, n);
+}
+
+static void set_bits(uint64_t *words, unsigned page, unsigned n, bool set) {
 	for (unsigned w = page / 64; w * 64 < page + n; w++) {
-		if (touched)
-			chunk->touched[w] |= word_mask(w, page, n);
+		if (set)
+			words[w] |= word_mask(w, page, n);
 		else
-			chunk->touched[w] &= ~word_mask(w, page, n);
+			words[w] &= ~word_mask(w, page, n);
 	}
+}
+
+static void set_touched(struct chunk *chunk, unsigned page, unsigned n, bool touched) {
+	set_bits(chunk->touched, page, n, touched);
+}
+
+/* The first page from `page` on that is free, or else is not; or CHUNK_PAGES. */
+static unsigned next_page(const struct chunk *chunk, unsigned page, bool free) {
+	for (unsigned w = page / 64; w < CHUNK_PAGES / 64; w++) {
+		uint64_t bits = free ? chunk->free[w] : ~chunk->free[w];
+		bits &= w == page / 64 ? ~(uint64_t)0 << page % 64 : ~(uint64_t)0;
+		if (bits)
+			return w * 64 + (unsigned)__builtin_ctzl(bits);
+	}
+	return CHUNK_PAGES;
+}
+
+/* Walks the runs of free pages: [page, end). */
+#define EACH_RUN(chunk, page, end)                                                                           \
+	(unsigned page = next_page(chunk, 0, true), end;                                                     \
+	 page < CHUNK_PAGES && (end = next_page(chunk, page, false));                                        \
+	 page = next_page(chunk, end, true))
+
+static unsigned longest_run(const struct chunk *chunk) {
+	unsigned longest = 0;
+	for EACH_RUN (chunk, page, end)
+		longest = longest > end - page ? longest : end - page;
+	return longest;
 }
 
 static uint16_t first_touched(const struct chunk *chunk, unsigned page) {
@@ -72,15 +103,16 @@ static void init_lists(void) {
 	chunks.ready = true;
 }
 
+static unsigned floor_log2(unsigned value) { return 31 - (unsigned)__builtin_clz(value); }
+
 /* Chunks come in the order of how many of their pages the kernel has given: so the sparse ones drain, and
- * free memory that is there already is used before fresh. Within a sixth, the smaller largest block comes
+ * free memory that is there already is used before fresh. Within a sixth, the smaller longest run comes
  * first. */
 static unsigned place_of(const struct chunk *chunk) {
-	int order = buddy_largest(&chunk->buddy);
-	if (order < 0)
+	if (!chunk->longest)
 		return PLACE_NONE;
 	unsigned empty = CHUNK_PAGES - chunk->nused - chunk->ndirty;
-	return empty * FULLNESS / (CHUNK_PAGES + 1) * ORDERS + (unsigned)order;
+	return empty * FULLNESS / (CHUNK_PAGES + 1) * ORDERS + floor_log2(chunk->longest);
 }
 
 static void unlink_place(struct chunk *chunk) {
@@ -93,6 +125,7 @@ static void unlink_place(struct chunk *chunk) {
 }
 
 static void update_place(struct chunk *chunk) {
+	chunk->longest = longest_run(chunk);
 	unsigned place = place_of(chunk);
 	if (place == chunk->place)
 		return;
@@ -105,6 +138,19 @@ static void update_place(struct chunk *chunk) {
 	else
 		list_append(&chunks.places[place], &chunk->link);
 	chunks.mask |= (uint64_t)1 << place;
+}
+
+/* Takes exactly these free pages, which start a block or follow pages that are taken. */
+static bool take_pages(struct chunk *chunk, unsigned page, unsigned npages) {
+	if (!buddy_take_at(&chunk->buddy, page, npages))
+		return false;
+	set_bits(chunk->free, page, npages, false);
+	return true;
+}
+
+static void put_pages(struct chunk *chunk, unsigned page, unsigned npages) {
+	buddy_put(&chunk->buddy, page, npages);
+	set_bits(chunk->free, page, npages, true);
 }
 
 /* Adds to the pages in use, which is negative when they are freed. */
@@ -142,6 +188,7 @@ static struct chunk *make_chunk(bool huge) {
 	}
 	os_huge_pages(base, CHUNK_SIZE, huge);
 	*chunk = (struct chunk){.owner = {OWNER_CHUNK}, .base = base, .place = PLACE_NONE, .huge = huge};
+	set_bits(chunk->free, 0, CHUNK_PAGES, true);
 	buddy_init(&chunk->buddy, CHUNK_PAGES, chunk->bits, chunk->links, sizeof chunk->links[0]);
 	return chunk;
 }
@@ -192,7 +239,10 @@ struct batch {
 	unsigned n;
 };
 
-static size_t dirty_limit(void) { return hold_limit(&chunks.hold, HOLD_BASE, hold_live_beside(HOLD_CHUNKS)); }
+static size_t dirty_limit(void) {
+	size_t live = hold_live_beside(HOLD_CHUNKS);
+	return hold_limit(hold_base(live), live, live);
+}
 static size_t allowed_empty(void) { return 1 + dirty_limit() / CHUNK_PAGES; }
 static bool holds_too_much(void) {
 	return chunks.dirty_pages > dirty_limit() || chunks.empty > allowed_empty();
@@ -207,19 +257,19 @@ static struct chunk *find_empty(void) {
 	return NULL;
 }
 
-/* Takes the dirty free blocks of one chunk, as far as the batch has room, so that nobody else uses them. */
+/* Takes the dirty runs of free pages of one chunk, as far as the batch has room, so that nobody else uses
+ * them. */
 static void withdraw_from(struct chunk *chunk, struct batch *batch) {
-	for (unsigned page = 0; page < CHUNK_PAGES && batch->n < BATCH;) {
-		struct buddy_block block = buddy_at(&chunk->buddy, page);
-		unsigned npages = 1u << block.order;
-		unsigned dirty = block.is_free == 1 ? count_touched(chunk, page, npages) : 0;
-		if (dirty) {
-			buddy_take_at(&chunk->buddy, page, npages);
-			add_used(chunk, (int)npages);
-			add_dirty(chunk, -(int)dirty);
-			batch->runs[batch->n++] = (struct run){chunk, page, npages};
-		}
-		page += npages;
+	for EACH_RUN (chunk, page, end) {
+		unsigned npages = end - page, dirty = count_touched(chunk, page, npages);
+		if (batch->n == BATCH)
+			break;
+		if (!dirty)
+			continue;
+		take_pages(chunk, page, npages);
+		add_used(chunk, (int)npages);
+		add_dirty(chunk, -(int)dirty);
+		batch->runs[batch->n++] = (struct run){chunk, page, npages};
 	}
 	update_place(chunk);
 }
@@ -260,10 +310,10 @@ static bool purge(struct batch *batch) {
 	for (unsigned i = 0; i < batch->n; i++) {
 		struct run *run = &batch->runs[i];
 		if (purged[i]) {
-			hold_note_returned(&chunks.hold, count_touched(run->chunk, run->page, run->npages));
+			hold_note_returned(count_touched(run->chunk, run->page, run->npages));
 			set_touched(run->chunk, run->page, run->npages, false);
 		}
-		buddy_put(&run->chunk->buddy, run->page, run->npages);
+		put_pages(run->chunk, run->page, run->npages);
 		add_used(run->chunk, -(int)run->npages);
 		add_dirty(run->chunk, (int)count_touched(run->chunk, run->page, run->npages));
 		update_place(run->chunk);
@@ -282,7 +332,7 @@ static bool give_back(size_t keep, size_t keep_empty) {
 		bool too_dirty = chunks.dirty_pages > keep;
 		struct chunk *empty = too_dirty || chunks.empty > keep_empty ? find_empty() : NULL;
 		if (empty) {
-			hold_note_returned(&chunks.hold, empty->ndirty);
+			hold_note_returned(empty->ndirty);
 			detach(empty);
 		} else if (too_dirty) {
 			withdraw(&batch, keep);
@@ -297,8 +347,8 @@ static bool give_back(size_t keep, size_t keep_empty) {
 }
 
 static COLD void give_back_excess(void) {
+	hold_decay();
 	lock_take(&chunk_lock);
-	hold_decay(&chunks.hold, hold_live());
 	size_t limit = dirty_limit(), empty = allowed_empty();
 	bool too_dirty = chunks.dirty_pages > limit;
 	lock_release(&chunk_lock);
@@ -306,8 +356,8 @@ static COLD void give_back_excess(void) {
 }
 
 void chunk_tidy(void) {
+	hold_decay();
 	lock_take(&chunk_lock);
-	hold_decay(&chunks.hold, hold_live());
 	bool too_much = holds_too_much();
 	lock_release(&chunk_lock);
 	if (too_much)
@@ -318,15 +368,62 @@ bool chunk_trim(void) { return give_back(0, 0); }
 
 /* ---- spans ---- */
 
-static struct chunk *find_chunk(unsigned order) {
-	for (unsigned first = 0; first < PLACES; first += ORDERS) {
-		uint64_t candidates =
-		        chunks.mask >> first & (((uint64_t)1 << ORDERS) - ((uint64_t)1 << order));
-		if (candidates)
-			return CONTAINER(chunks.places[first + (unsigned)__builtin_ctzl(candidates)].next,
-			                 struct chunk, link);
+/* A chunk at a place, where some runs may be too short; looks at a few. */
+static struct chunk *find_at(unsigned place, unsigned npages, unsigned align_order) {
+	unsigned looks = CHUNK_LOOKS;
+	const struct list *head = &chunks.places[place];
+	for (struct list *at = head->next; at != head && looks-- > 0; at = at->next) {
+		struct chunk *chunk = CONTAINER(at, struct chunk, link);
+		if (align_order ? buddy_largest(&chunk->buddy) >= (int)ceil_log2(npages) : chunk->longest >= npages)
+			return chunk;
 	}
 	return NULL;
+}
+
+/* A chunk with a run of npages, or with an aligned block of as many. */
+static struct chunk *find_chunk(unsigned npages, unsigned align_order) {
+	npages = align_order && npages < 1u << align_order ? 1u << align_order : npages;
+	unsigned order = floor_log2(npages);
+	for (unsigned first = 0; first < PLACES; first += ORDERS) {
+		uint64_t places = chunks.mask >> first & (((uint64_t)1 << ORDERS) - ((uint64_t)1 << order));
+		for (; places; places &= places - 1) {
+			struct chunk *chunk = find_at(first + (unsigned)__builtin_ctzl(places), npages, align_order);
+			if (chunk)
+				return chunk;
+		}
+	}
+	return NULL;
+}
+
+/* Where in a chunk npages are best taken: at either end of the run that has the fewest pages there that the
+ * kernel would have to give, and of these runs the shortest. */
+static unsigned find_pages(const struct chunk *chunk, unsigned npages) {
+	unsigned best = 0, least = UINT32_MAX;
+	for EACH_RUN (chunk, page, end) {
+		if (end - page < npages)
+			continue;
+		unsigned last = end - npages, first_dirty = count_touched(chunk, page, npages);
+		unsigned last_dirty = count_touched(chunk, last, npages);
+		unsigned dirty = first_dirty >= last_dirty ? first_dirty : last_dirty;
+		unsigned cost = (npages - dirty) * CHUNK_PAGES + (end - page);
+		if (cost < least) {
+			least = cost;
+			best = first_dirty >= last_dirty ? page : last;
+		}
+	}
+	return best;
+}
+
+/* Takes free pages that may begin within a free block. */
+static void take_within(struct chunk *chunk, unsigned page, unsigned npages) {
+	if (take_pages(chunk, page, npages))
+		return;
+	unsigned before = page;
+	while (before > 0 && chunk->free[(before - 1) / 64] >> (before - 1) % 64 & 1)
+		before--;
+	take_pages(chunk, before, page - before);
+	take_pages(chunk, page, npages);
+	put_pages(chunk, before, page - before);
 }
 
 /* Marks [page, page + npages) as live pages of a span; they are taken already. */
@@ -334,24 +431,31 @@ static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
 	unsigned dirty = count_touched(chunk, page, npages);
 	add_used(chunk, (int)npages);
 	add_dirty(chunk, -(int)dirty);
-	hold_note_wanted(&chunks.hold, npages - dirty, hold_live());
+	hold_note_wanted(npages - dirty);
 	update_place(chunk);
 }
 
 /* Frees pages that may hold data where `touched` has a bit (of the first 16; further pages all do). */
-static void put_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t touched) {
+static void free_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t touched) {
 	set_touched(chunk, page, npages, true);
 	for (unsigned i = 0; i < 16 && i < npages; i++)
 		if (!(touched >> i & 1))
 			set_touched(chunk, page + i, 1, false);
-	buddy_put(&chunk->buddy, page, npages);
+	put_pages(chunk, page, npages);
 	add_used(chunk, -(int)npages);
 	add_dirty(chunk, (int)count_touched(chunk, page, npages));
 	update_place(chunk);
 }
 
 static struct span take_from(struct chunk *chunk, unsigned npages, unsigned align_order) {
-	unsigned page = buddy_take(&chunk->buddy, npages, align_order);
+	unsigned page;
+	if (align_order) {
+		page = buddy_take(&chunk->buddy, npages, align_order);
+		set_bits(chunk->free, page, npages, false);
+	} else {
+		page = find_pages(chunk, npages);
+		take_within(chunk, page, npages);
+	}
 	struct span span = {
 	        .base = chunk->base + page * PAGE_SIZE,
 	        .chunk = chunk,
@@ -364,12 +468,10 @@ static struct span take_from(struct chunk *chunk, unsigned npages, unsigned alig
 }
 
 struct span chunk_take(unsigned npages, unsigned align_order) {
-	unsigned order = ceil_log2(npages);
-	order = order > align_order ? order : align_order;
 	lock_take(&chunk_lock);
 	if (unlikely(!chunks.ready))
 		init_lists();
-	struct chunk *chunk = find_chunk(order);
+	struct chunk *chunk = find_chunk(npages, align_order);
 	if (!chunk) {
 		bool dense = chunks.used_pages * 8 >= chunks.count * CHUNK_PAGES * 7;
 		bool huge = config.huge_pages && dense && chunks.count >= HUGE_AFTER;
@@ -389,7 +491,7 @@ void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t touche
 	unsigned page = chunk_page(base);
 	lock_take(&chunk_lock);
 	chunk->npages_at[page] = 0;
-	put_pages(chunk, page, npages, touched);
+	free_pages(chunk, page, npages, touched);
 	bool too_much = holds_too_much();
 	lock_release(&chunk_lock);
 	if (unlikely(too_much))
@@ -431,13 +533,13 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 	lock_take(&chunk_lock);
 	unsigned old = chunk->npages_at[page];
 	if (npages > old) {
-		resized = page + npages <= CHUNK_PAGES &&
-		          buddy_take_at(&chunk->buddy, page + old, npages - old);
+		resized = page + npages <= CHUNK_PAGES && take_pages(chunk, page + old, npages - old);
 		if (resized)
 			account_taken(chunk, page + old, npages - old);
 	} else if (npages < old) {
 		set_touched(chunk, page + npages, old - npages, true);
 		buddy_trim(&chunk->buddy, page, old, npages);
+		set_bits(chunk->free, page + npages, old - npages, true);
 		add_used(chunk, -(int)(old - npages));
 		add_dirty(chunk, (int)(old - npages));
 		update_place(chunk);
@@ -470,15 +572,16 @@ struct chunk_totals chunk_count(void) {
 
 /* ---- checking ---- */
 
-/* The free pages of a chunk, counted block by block, and how many of them are dirty. */
-static unsigned count_free(const struct chunk *chunk, unsigned *dirty) {
+/* The free pages of a chunk, counted block by block, how many of them have their bit, and how many are dirty. */
+static unsigned count_free(const struct chunk *chunk, unsigned *marked, unsigned *dirty) {
 	unsigned free_pages = 0;
-	*dirty = 0;
+	*marked = *dirty = 0;
 	for (unsigned page = 0; page < CHUNK_PAGES;) {
 		struct buddy_block block = buddy_at(&chunk->buddy, page);
 		unsigned npages = 1u << block.order;
 		if (block.is_free == 1) {
 			free_pages += npages;
+			*marked += count_bits(chunk->free, page, npages);
 			*dirty += count_touched(chunk, page, npages);
 		}
 		page += npages;
@@ -487,14 +590,17 @@ static unsigned count_free(const struct chunk *chunk, unsigned *dirty) {
 }
 
 static int check_one(const struct chunk *chunk) {
-	unsigned dirty, spans = 0;
+	unsigned marked, dirty, spans = 0;
 	int broken = buddy_check(&chunk->buddy);
 	if (broken)
 		return broken;
-	if (chunk->place != place_of(chunk))
+	if (chunk->place != place_of(chunk) || chunk->longest != longest_run(chunk))
 		return 10;
-	if (count_free(chunk, &dirty) != CHUNK_PAGES - chunk->nused)
+	unsigned free_pages = count_free(chunk, &marked, &dirty);
+	if (free_pages != CHUNK_PAGES - chunk->nused)
 		return 11;
+	if (marked != free_pages || count_bits(chunk->free, 0, CHUNK_PAGES) != free_pages)
+		return 15;
 	if (dirty != chunk->ndirty)
 		return 12;
 	for (unsigned page = 0; page < CHUNK_PAGES; page++)

@@ -17,6 +17,7 @@ enum {
 	TRANSFER_SLOTS = 512,        /* in one transfer stack */
 	SWEEP_BASE = 16,             /* pages of free slots that are never swept: 64 KB per class */
 	SWEEP_SLABS = 4096,          /* looked at in one sweep */
+	SLABS_PER_PAGE = 4,          /* of slabs that a sweep looks at, there must be a page that it may find */
 };
 
 struct heap {
@@ -27,7 +28,6 @@ struct heap {
 	struct list quarters[QUARTERS]; /* 0: up to a quarter free, … 3: more than three quarters */
 	size_t nslabs, npages, untouched, nslots, nfree;
 	size_t unsweepable; /* pages of free slots that the last sweep could not purge */
-	struct hold hold;
 };
 
 static struct heap heaps[CLASSES] = {[0 ... CLASSES - 1] = {.lock = LOCK_INITIAL(RANK_HEAP)}};
@@ -187,7 +187,7 @@ static unsigned take_from(struct heap *heap, struct slab *slab, void **slots, un
 	untouched -= untouched_pages(slab);
 	heap->untouched -= untouched;
 	heap->nfree -= taken;
-	hold_note_wanted(&heap->hold, untouched, live_pages(heap));
+	hold_note_wanted(untouched);
 	update_quarter(heap, slab);
 	return taken;
 }
@@ -241,18 +241,12 @@ static COLD void outgrow(struct heap *heap, struct slab *slab, struct list **cha
 	*chain = &slab->link;
 }
 
-/* Frees one slot into its slab; false when it is none of the class. Lock held. */
-static bool put_slot(struct heap *heap, unsigned class, const void *slot, struct list **chain) {
-	const struct leaf *leaf = registry_leaf(slot);
-	if (unlikely(!leaf || leaf_class(leaf, slot) != class))
-		return false;
-	struct slab *slab = ((struct chunk *)leaf_owner(leaf, slot))->slab_of_page[chunk_page(slot)];
-	if (unlikely(slab_put(slab, slot) != SLAB_OK))
-		return false;
-	heap->nfree++;
-	if (unlikely(slab->nfree > slab->enough))
-		outgrow(heap, slab, chain);
-	return true;
+/* The slab of a class that holds a pointer, or NULL. Lock held. */
+static struct slab *slab_of_class(const void *pointer, unsigned class) {
+	const struct leaf *leaf = registry_leaf(pointer);
+	if (unlikely(!leaf || leaf_class(leaf, pointer) != class))
+		return NULL;
+	return ((struct chunk *)leaf_owner(leaf, pointer))->slab_of_page[chunk_page(pointer)];
 }
 
 static size_t dirty_pages(const struct heap *heap, unsigned class) {
@@ -266,18 +260,29 @@ static bool wants_sweep(struct heap *heap, unsigned class) {
 	if (dirty <= SWEEP_BASE)
 		return false;
 	heap->unsweepable = min_size(heap->unsweepable, dirty);
-	return dirty - heap->unsweepable > hold_limit(&heap->hold, SWEEP_BASE, live_pages(heap));
+	return dirty - heap->unsweepable >
+	       hold_limit(SWEEP_BASE + heap->nslabs / SLABS_PER_PAGE, live_pages(heap), hold_resident());
 }
 
 static bool sweep(struct heap *heap, unsigned class);
 
-/* Frees n slots into their slabs; the answer is heap_flush's. Lock held. */
+/* Frees n slots into their slabs; the answer is heap_flush's. Neighbours in a batch mostly share a slab. Lock
+ * held. */
 static struct wrong put_slots(struct heap *heap, unsigned class, void *const *slots, unsigned n,
                               struct list **chain) {
 	struct wrong wrong = {.slot = NULL};
-	for (unsigned i = 0; i < n; i++)
-		if (unlikely(!put_slot(heap, class, slots[i], chain)) && !wrong.slot)
+	struct slab *slab = NULL;
+	for (unsigned i = 0; i < n; i++) {
+		if (!slab || !slab_spans(slab, slots[i]))
+			slab = slab_of_class(slots[i], class);
+		if (likely(slab && slab_put(slab, slots[i]) == SLAB_OK)) {
+			heap->nfree++;
+			if (unlikely(slab->nfree > slab->enough))
+				outgrow(heap, slab, chain);
+		} else if (!wrong.slot) {
 			wrong = (struct wrong){slots[i], class};
+		}
+	}
 	return wrong;
 }
 
@@ -363,7 +368,7 @@ static void restore(struct heap *heap, struct slab *slab, uint16_t purged, struc
 
 static COLD bool sweep(struct heap *heap, unsigned class) {
 	lock_take(&heap->lock);
-	hold_decay(&heap->hold, live_pages(heap));
+	hold_decay();
 	struct list *chain = withdraw(heap), *empty = NULL, *next;
 	lock_release(&heap->lock);
 	size_t purged = 0;
@@ -377,7 +382,7 @@ static COLD bool sweep(struct heap *heap, unsigned class) {
 		lock_release(&heap->lock);
 	}
 	lock_take(&heap->lock);
-	hold_note_returned(&heap->hold, purged);
+	hold_note_returned(purged);
 	heap->unsweepable = dirty_pages(heap, class);
 	lock_release(&heap->lock);
 	drop_slabs(empty);

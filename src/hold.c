@@ -6,58 +6,78 @@
 
 #include <stdatomic.h>
 
-enum { REGRET_MS = 1000 };
+enum {
+	REGRET_MS = 1000,
+	REGRET_WEIGHT = 2, /* so that few phases are paid for before the bound has grown */
+	BASE_MIN = 64, /* pages: 256 KB … */
+	BASE_MAX = 512 /* … and 2 MB */
+};
 
 static struct { _Atomic size_t live, held; } parts[HOLD_PARTS];
 
+static struct {
+	_Atomic size_t returned;                    /* pages given back lately and not wanted again yet */
+	_Atomic size_t regretted;                   /* the growth of the bound */
+	_Atomic size_t peak;                        /* the most that was live since the growth began */
+	_Atomic uint64_t returned_at, regretted_at; /* milliseconds */
+} hold;
+
+static size_t get(_Atomic size_t *count) { return atomic_load_explicit(count, memory_order_relaxed); }
+static void set(_Atomic size_t *count, size_t value) {
+	atomic_store_explicit(count, value, memory_order_relaxed);
+}
+
 void hold_publish(enum hold_part part, size_t live, size_t held) {
-	atomic_store_explicit(&parts[part].live, live, memory_order_relaxed);
-	atomic_store_explicit(&parts[part].held, held, memory_order_relaxed);
+	set(&parts[part].live, live);
+	set(&parts[part].held, held);
+	size_t all = hold_live();
+	if (all > get(&hold.peak))
+		set(&hold.peak, all);
 }
 
-size_t hold_live(void) {
-	return atomic_load_explicit(&parts[HOLD_CHUNKS].live, memory_order_relaxed) +
-	       atomic_load_explicit(&parts[HOLD_LARGE].live, memory_order_relaxed);
+size_t hold_live(void) { return get(&parts[HOLD_CHUNKS].live) + get(&parts[HOLD_LARGE].live); }
+size_t hold_live_beside(enum hold_part part) { return hold_live() + get(&parts[!part].held); }
+size_t hold_resident(void) { return hold_live_beside(HOLD_CHUNKS) + get(&parts[HOLD_CHUNKS].held); }
+
+size_t hold_base(size_t live) { return min_size(BASE_MIN + live / 4, BASE_MAX); }
+
+size_t hold_limit(size_t base, size_t live, size_t resident) {
+	size_t bound = base + live * config.hold / 100;
+	size_t peak = get(&hold.peak), most = peak + peak / 4;
+	size_t below_peak = most > resident + bound ? most - resident - bound : 0;
+	return bound + min_size(get(&hold.regretted), below_peak);
 }
 
-size_t hold_live_beside(enum hold_part part) {
-	return hold_live() + atomic_load_explicit(&parts[!part].held, memory_order_relaxed);
+void hold_note_returned(size_t npages) {
+	atomic_fetch_add_explicit(&hold.returned, npages, memory_order_relaxed);
+	atomic_store_explicit(&hold.returned_at, os_milliseconds(), memory_order_relaxed);
 }
 
-size_t hold_limit(const struct hold *hold, size_t base, size_t live) {
-	size_t most = hold->peak + hold->peak / 4, below_peak = most > live ? most - live : 0;
-	return base + live * config.hold / 100 + min_size(hold->regretted, below_peak);
-}
-
-void hold_note_returned(struct hold *hold, size_t npages) {
-	hold->returned += npages;
-	hold->returned_at = os_milliseconds();
-}
-
-void hold_note_wanted(struct hold *hold, size_t npages, size_t live) {
-	hold->peak = max_size(hold->peak, live);
-	if (!hold->returned)
+void hold_note_wanted(size_t npages) {
+	size_t returned = get(&hold.returned);
+	if (!returned || !npages)
 		return;
 	uint64_t now = os_milliseconds();
-	if (now - hold->returned_at > REGRET_MS) {
-		hold->returned = 0;
+	if (now - atomic_load_explicit(&hold.returned_at, memory_order_relaxed) > REGRET_MS) {
+		set(&hold.returned, 0);
 		return;
 	}
-	size_t regretted = min_size(npages, hold->returned);
-	hold->returned -= regretted;
-	hold->regretted += regretted;
-	hold->regretted_at = now;
+	size_t regretted = min_size(npages, returned);
+	set(&hold.returned, returned - regretted);
+	if (!atomic_fetch_add_explicit(&hold.regretted, REGRET_WEIGHT * regretted, memory_order_relaxed))
+		set(&hold.peak, hold_live());
+	atomic_store_explicit(&hold.regretted_at, now, memory_order_relaxed);
 }
 
-bool hold_decay(struct hold *hold, size_t live) {
-	if (!hold->regretted)
-		return false;
+void hold_decay(void) {
+	size_t regretted = get(&hold.regretted), peak = get(&hold.peak), live = hold_live();
+	if (!regretted)
+		return;
 	uint64_t now = os_milliseconds();
-	if (now - hold->regretted_at <= REGRET_MS)
-		return false;
-	hold->regretted /= 2;
-	if (hold->peak > live)
-		hold->peak = (hold->peak + live) / 2;
-	hold->regretted_at = now;
-	return true;
+	if (now - atomic_load_explicit(&hold.regretted_at, memory_order_relaxed) <= REGRET_MS)
+		return;
+	set(&hold.regretted, regretted / 2);
+	if (peak > live)
+		set(&hold.peak, (peak + live) / 2);
+	atomic_store_explicit(&hold.regretted_at, now, memory_order_relaxed);
 }

@@ -6,24 +6,16 @@
 #include "os.h"
 
 enum {
-	HOLD_BASE = 512,    /* pages of runs always kept: 2 MB */
 	HELD_RUNS_MAX = 64, /* so that a search stays short */
+	KEEP_MIN = 1 << 20, /* bytes of a run that are worth keeping when its end goes */
 };
 
 static struct {
 	struct list live, held;
 	size_t nheld, nlive;
 	size_t held_bytes, live_bytes, peak_bytes;
-	struct hold hold;
-	bool ready;
-} larges;
+} larges = {.live = {&larges.live, &larges.live}, .held = {&larges.held, &larges.held}};
 struct lock large_lock = LOCK_INITIAL(RANK_LARGE);
-
-static void init_lists(void) {
-	list_init(&larges.live);
-	list_init(&larges.held);
-	larges.ready = true;
-}
 
 static void publish(void) {
 	hold_publish(HOLD_LARGE, larges.live_bytes >> PAGE_SHIFT, larges.held_bytes >> PAGE_SHIFT);
@@ -63,9 +55,33 @@ static void remove_held(struct large *large) {
 	publish();
 }
 
-static struct large *map_large(size_t size, size_t align) {
+/* ---- pieces ---- */
+
+static void add_piece(struct large *large, size_t size) {
+	ASSERT(large->npieces < LARGE_PIECES);
+	large->piece[large->npieces++] = size;
+}
+
+/* Forgets the last `size` bytes of a block. */
+static void cut_end(struct large *large, size_t size) {
+	large->size -= size;
+	while (size) {
+		size_t *last = &large->piece[large->npieces - 1], part = min_size(*last, size);
+		*last -= part;
+		size -= part;
+		large->npieces -= *last == 0;
+	}
+}
+
+/* ---- mapping ---- */
+
+/* A record without pieces, and its addresses: with access (`open`), or without yet. */
+static struct large *map_large(size_t size, size_t align, bool open) {
 	struct large *large = meta_take(sizeof *large);
-	char *base = large ? os_map_aligned(size, max_size(align, CHUNK_SIZE)) : NULL;
+	align = max_size(align, CHUNK_SIZE);
+	char *base = NULL;
+	if (large)
+		base = open ? os_map_aligned(size, align) : os_reserve_aligned(size, align);
 	if (!base || !registry_set_owner(base, covered(size), &large->owner)) {
 		if (base)
 			os_unmap(base, size);
@@ -86,25 +102,6 @@ static void unmap_large(struct large *large) {
 	meta_put(large, sizeof *large);
 }
 
-/* The held run nearest in size, from 3/4 to 4/3 of it; taken off the list. */
-static struct large *take_held(size_t size, size_t align) {
-	struct large *best = NULL;
-	size_t best_distance = 0;
-	for (struct list *at = larges.held.next; at != &larges.held; at = at->next) {
-		struct large *large = CONTAINER(at, struct large, link);
-		size_t distance = large->size > size ? large->size - size : size - large->size;
-		if ((uintptr_t)large->base % align != 0 || distance > min_size(size / 3, large->size / 3))
-			continue;
-		if (!best || distance < best_distance) {
-			best = large;
-			best_distance = distance;
-		}
-	}
-	if (best)
-		remove_held(best);
-	return best;
-}
-
 /* The registry is cleared before the kernel gets the addresses back: from then on they may be another
  * thread's. */
 static bool shorten(struct large *large, size_t size) {
@@ -115,18 +112,20 @@ static bool shorten(struct large *large, size_t size) {
 		registry_set_owner(end, unused, &large->owner); /* its leaf is there: no failure */
 		return false;
 	}
-	large->size = size;
+	cut_end(large, large->size - size);
 	return true;
 }
 
 /* Makes a record that is on no list longer, in place. */
 static bool lengthen(struct large *large, size_t size) {
-	if (!os_grow(large->base, large->size, size))
+	size_t *last = &large->piece[large->npieces - 1], more = size - large->size;
+	if (!os_grow(large->base + large->size - *last, *last, *last + more))
 		return false;
 	if (!registry_set_owner(large->base, covered(size), &large->owner)) {
-		os_unmap(large->base + large->size, size - large->size);
+		os_unmap(large->base + large->size, more);
 		return false;
 	}
+	*last += more;
 	large->size = size;
 	return true;
 }
@@ -137,54 +136,163 @@ static bool fit(struct large *large, size_t size) {
 	return size == large->size || lengthen(large, size);
 }
 
-void *large_take(size_t size, size_t align, bool *fresh) {
-	size = align_up(size, os_page_size());
-	lock_take(&large_lock);
-	if (unlikely(!larges.ready))
-		init_lists();
-	struct large *large = take_held(size, align);
-	hold_note_wanted(&larges.hold, large ? 0 : size >> PAGE_SHIFT, hold_live() + (size >> PAGE_SHIFT));
-	lock_release(&large_lock);
-	*fresh = !large;
-	if (large && !fit(large, size)) {
-		unmap_large(large);
-		large = NULL;
+/* ---- reuse ---- */
+
+/* The smallest held run of at least `size` bytes, or else the largest, or NULL; taken off the list. */
+static struct large *take_held(size_t size, size_t align) {
+	struct large *best = NULL;
+	for (struct list *at = larges.held.next; at != &larges.held; at = at->next) {
+		struct large *large = CONTAINER(at, struct large, link);
+		if ((uintptr_t)large->base % align != 0)
+			continue;
+		bool enough = large->size >= size;
+		if (!best || (best->size < size ? large->size > best->size : enough && large->size < best->size))
+			best = large;
 	}
-	if (!large) {
-		*fresh = true;
-		large = map_large(size, align);
-	}
-	if (!large)
-		return NULL;
-	char *base = large->base;
-	lock_take(&large_lock);
-	add_live(large);
-	lock_release(&large_lock);
-	return base;
+	if (best)
+		remove_held(best);
+	return best;
 }
 
-static size_t held_limit(void) { return hold_limit(&larges.hold, HOLD_BASE, hold_live_beside(HOLD_LARGE)); }
+/* Moves the last piece of a run, or the end of it, to where `large` has its next; the bytes moved, or 0. */
+static size_t move_piece(struct large *run, struct large *large, size_t at) {
+	size_t size = min_size(run->piece[run->npieces - 1], large->size - at), rest = run->size - size;
+	char *vacated = run->base + covered(rest);
+	size_t unused = covered(run->size) - covered(rest);
+	registry_clear_owner(vacated, unused);
+	if (!os_move(run->base + rest, size, large->base + at, size)) {
+		registry_set_owner(vacated, unused, &run->owner);
+		return 0;
+	}
+	cut_end(run, size);
+	add_piece(large, size);
+	return size;
+}
 
-/* The oldest held run while too much is held; off the list. Lock held. */
-static struct large *pop_excess(size_t limit_pages) {
-	if (larges.held_bytes >> PAGE_SHIFT <= limit_pages && larges.nheld <= HELD_RUNS_MAX)
+/* Moves the pages of a run off the list into `large` from `at` on; returns how far it is filled then. What is
+ * left of the run is held again. */
+static size_t fill_from(struct large *run, struct large *large, size_t at) {
+	size_t moved = 1;
+	while (moved && run->size && at < large->size && large->npieces < LARGE_PIECES - 1)
+		at += moved = move_piece(run, large, at);
+	if (!run->size) {
+		meta_put(run, sizeof *run);
+	} else if (!moved) {
+		unmap_large(run);
+	} else {
+		lock_take(&large_lock);
+		add_held(run);
+		lock_release(&large_lock);
+	}
+	return at;
+}
+
+/* A block made of held runs, beginning with `run`, as far as they go, and of fresh memory. */
+static struct large *assemble(struct large *run, size_t size, size_t align, size_t *dirty) {
+	struct large *large = map_large(size, align, false);
+	size_t filled = 0;
+	if (!large) {
+		unmap_large(run);
+		return NULL;
+	}
+	while (run) {
+		filled = fill_from(run, large, filled);
+		run = NULL;
+		if (filled == size || large->npieces == LARGE_PIECES - 1)
+			break;
+		lock_take(&large_lock);
+		run = take_held(size - filled, 1);
+		lock_release(&large_lock);
+	}
+	*dirty = filled;
+	if (filled == size)
+		return large;
+	add_piece(large, size - filled);
+	if (os_open(large->base + filled, size - filled))
+		return large;
+	unmap_large(large);
+	return NULL;
+}
+
+/* Whether a held run serves as it is, without its end. */
+static bool is_near(const struct large *run, size_t size, size_t align) {
+	return run->size >= size && run->size - size <= size / 16 && (uintptr_t)run->base % align == 0;
+}
+
+/* A record on no list, made of a held run or of several, or NULL: none is held, or no memory. */
+static struct large *reuse(size_t size, size_t align, size_t *dirty) {
+	lock_take(&large_lock);
+	struct large *run = take_held(size, align);
+	if (!run)
+		run = take_held(size, 1);
+	lock_release(&large_lock);
+	if (!run)
+		return NULL;
+	*dirty = size;
+	if (is_near(run, size, align) && fit(run, size))
+		return run;
+	return assemble(run, size, align, dirty);
+}
+
+static size_t held_limit(void) {
+	size_t live = hold_live_beside(HOLD_LARGE);
+	return hold_limit(hold_base(live), live, live);
+}
+
+/* The oldest held run while too much is held, off the list, and how much of it may stay. Lock held. */
+static struct large *pop_excess(size_t *keep) {
+	size_t limit = held_limit() << PAGE_SHIFT;
+	if (larges.held_bytes <= limit && larges.nheld <= HELD_RUNS_MAX)
 		return NULL;
 	struct large *large = CONTAINER(larges.held.prev, struct large, link);
-	hold_note_returned(&larges.hold, large->size >> PAGE_SHIFT);
+	size_t excess = larges.nheld > HELD_RUNS_MAX ? large->size : larges.held_bytes - limit + limit / 8;
+	*keep = large->size > excess + KEEP_MIN ? align_up(large->size - excess, os_page_size()) : 0;
+	hold_note_returned((large->size - *keep) >> PAGE_SHIFT);
 	remove_held(large);
 	return large;
 }
 
-/* Unmaps held runs, the oldest first, until they are within the bound. */
+static struct large *next_excess(size_t *keep) {
+	lock_take(&large_lock);
+	struct large *excess = pop_excess(keep);
+	lock_release(&large_lock);
+	return excess;
+}
+
+/* Unmaps held runs, the oldest first and the last of them in part, until they are within the bound. */
 static void drop_excess(void) {
 	struct large *excess;
-	do {
-		lock_take(&large_lock);
-		excess = pop_excess(held_limit());
-		lock_release(&large_lock);
-		if (excess)
-			unmap_large(excess);
-	} while (excess);
+	size_t keep;
+	while ((excess = next_excess(&keep))) {
+		if (keep && shorten(excess, keep)) {
+			lock_take(&large_lock);
+			add_held(excess);
+			lock_release(&large_lock);
+			return;
+		}
+		unmap_large(excess);
+	}
+}
+
+void *large_take(size_t size, size_t align, size_t *dirty) {
+	size = align_up(size, os_page_size());
+	*dirty = 0;
+	struct large *large = reuse(size, align, dirty);
+	if (!large) {
+		*dirty = 0;
+		large = map_large(size, align, true);
+		if (!large)
+			return NULL;
+		add_piece(large, size);
+	}
+	hold_note_wanted((size - *dirty) >> PAGE_SHIFT);
+	char *base = large->base;
+	lock_take(&large_lock);
+	add_live(large);
+	lock_release(&large_lock);
+	if (*dirty < size)
+		drop_excess();
+	return base;
 }
 
 bool large_put(struct large *large, const void *address) {
@@ -192,21 +300,17 @@ bool large_put(struct large *large, const void *address) {
 	bool live = large->owner.kind == OWNER_LARGE && !large->held && large->base == address;
 	if (live) {
 		remove_live(large);
-		hold_decay(&larges.hold, hold_live());
 		add_held(large);
 	}
 	lock_release(&large_lock);
+	hold_decay();
 	drop_excess();
 	return live;
 }
 
 void large_tidy(void) {
-	lock_take(&large_lock);
-	hold_decay(&larges.hold, hold_live());
-	bool too_much = larges.held_bytes >> PAGE_SHIFT > held_limit();
-	lock_release(&large_lock);
-	if (too_much)
-		drop_excess();
+	hold_decay();
+	drop_excess();
 }
 
 /* Moves the mapping of a record that is on no list to a longer place; false: no memory. */
@@ -214,7 +318,7 @@ static bool relocate(struct large *large, size_t size) {
 	char *target = os_reserve_aligned(size, CHUNK_SIZE);
 	if (!target)
 		return false;
-	if (!registry_set_owner(target, covered(size), &large->owner)) {
+	if (large->npieces > 1 || !registry_set_owner(target, covered(size), &large->owner)) {
 		os_unmap(target, size);
 		return false;
 	}
@@ -226,7 +330,7 @@ static bool relocate(struct large *large, size_t size) {
 		return false;
 	}
 	large->base = target;
-	large->size = size;
+	large->size = large->piece[0] = size;
 	return true;
 }
 

@@ -31,40 +31,41 @@ static void stop_if_wrong(struct wrong wrong) {
 
 /* ---- taking ---- */
 
-/* A block over SMALL_MAX, or one whose alignment no slot has. */
-static void *take_pages(size_t size, size_t align, bool *fresh) {
+/* A block over SMALL_MAX, or one whose alignment no slot has. *dirty: how many of its first bytes may not be
+ * zero. */
+static void *take_pages(size_t size, size_t align, size_t *dirty) {
 	size_t npages = max_size(bytes_to_pages(size), 1);
 	if (size > MEDIUM_MAX || align > MEDIUM_MAX) {
-		void *block = large_take(size, align, fresh);
+		void *block = large_take(size, align, dirty);
 		chunk_tidy(); /* free pages held in chunks may be too much beside it */
 		return block;
 	}
 	void *retired = align <= PAGE_SIZE ? cache_take_span((unsigned)npages) : NULL;
-	*fresh = false;
+	*dirty = size;
 	if (retired)
 		return retired;
 	struct span span = chunk_take((unsigned)npages, align > PAGE_SIZE ? ceil_log2(align / PAGE_SIZE) : 0);
-	*fresh = span.fresh;
+	*dirty = span.fresh ? 0 : size;
 	return span.base;
 }
 
-static void *take_once(size_t size, size_t align, bool *fresh) {
+static void *take_once(size_t size, size_t align, size_t *dirty) {
 	unsigned class =
 	        align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
-	*fresh = false;
-	if (class)
-		stop_if_wrong(cache_tick());
-	void *slot = class ? cache_take(class) : NULL;
-	return slot ? slot : take_pages(size, align, fresh);
+	*dirty = size;
+	if (!class)
+		return take_pages(size, align, dirty);
+	stop_if_wrong(cache_tick());
+	return cache_take(class);
 }
 
-static COLD void *take(size_t size, size_t align, bool *fresh) {
+static COLD void *take(size_t size, size_t align, size_t *dirty) {
 	if (size > SIZE_MAX_REQUEST || align > SIZE_MAX_REQUEST - size)
 		return no_memory();
 	int saved = errno;
-	void *block = take_once(size, align, fresh);
+	void *block = take_once(size, align, dirty);
 	if (unlikely(!block) && trim()) /* what threads and stacks hold may make the room */
-		block = take_once(size, align, fresh);
+		block = take_once(size, align, dirty);
 	errno = saved;
 	if (unlikely(!block))
 		return no_memory();
@@ -74,24 +75,24 @@ static COLD void *take(size_t size, size_t align, bool *fresh) {
 }
 
 void *allocate_slow(size_t size) {
-	bool fresh;
-	return take(size, QUANTUM, &fresh);
+	size_t dirty;
+	return take(size, QUANTUM, &dirty);
 }
 
 void *allocate_aligned(size_t align, size_t size) {
-	bool fresh;
+	size_t dirty;
 	if (align <= QUANTUM)
 		return allocate(size);
-	return take(max_size(size, 1), align, &fresh);
+	return take(max_size(size, 1), align, &dirty);
 }
 
 void *allocate_zeroed(size_t n, size_t size) {
-	size_t total;
-	bool fresh = false;
+	size_t total, dirty;
 	if (__builtin_mul_overflow(n, size, &total))
 		return no_memory();
-	void *block = total <= SMALL_MAX ? allocate(total) : take(total, QUANTUM, &fresh);
-	return block && !fresh ? memset(block, 0, total) : block;
+	dirty = total;
+	void *block = total <= SMALL_MAX ? allocate(total) : take(total, QUANTUM, &dirty);
+	return block ? memset(block, 0, min_size(total, dirty)) : NULL;
 }
 
 /* ---- giving ---- */
@@ -117,6 +118,11 @@ void release_slow(void *block) {
 	else
 		release_pages(block);
 	errno = saved;
+}
+
+void release_far(void *block) {
+	if (unlikely(!cache_push(thread_cache, registry_class(block), block)))
+		release_slow(block);
 }
 
 bool trim(void) {

@@ -12,6 +12,7 @@
 /* The cold twins of allocate and release. */
 COLD void *allocate_slow(size_t size);
 COLD void release_slow(void *block);
+COLD void release_far(void *block);
 
 /* A block of at least `size` bytes, aligned to 16, its content undefined. */
 static inline void *allocate(size_t size) {
@@ -23,7 +24,16 @@ static inline void *allocate(size_t size) {
 
 /* Frees a block; NULL is nothing. errno is kept. */
 static inline void release(void *block) {
-	if (unlikely(!cache_push(thread_cache, registry_class(block), block)))
+	if (unlikely(!registry_in_window(block)))
+		release_far(block);
+	else if (unlikely(!cache_push(thread_cache, registry_window_class(block), block)))
+		release_slow(block);
+}
+
+/* The same, of a block that was asked for with this size and no alignment. The size is trusted until the slot
+ * returns to its slab; then a wrong one is found. */
+static inline void release_sized(void *block, size_t size) {
+	if (unlikely(!block || size > SMALL_MAX || !cache_push(thread_cache, class_of(size), block)))
 		release_slow(block);
 }
 

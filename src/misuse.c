@@ -51,7 +51,12 @@ void misuse(const char *call, const void *pointer) {
 }
 
 void misuse_of_slot(const void *pointer, unsigned class) {
-	if (registry_class(pointer) == class && heap_slab_of(pointer))
-		die_at_slot("free", pointer, heap_slab_of(pointer));
+	const struct slab *slab = registry_class(pointer) ? heap_slab_of(pointer) : NULL;
+	if (slab && slab->class == class)
+		die_at_slot("free", pointer, slab);
+	if (slab)
+		die("free(%p): freed as %z bytes, but it is in a slot of %z bytes: a wrong size given to operator "
+		    "delete, or freed twice",
+		    pointer, class_size(class), class_size(slab->class));
 	die("free(%p): already free: a slot of %z bytes", pointer, class_size(class));
 }

@@ -26,11 +26,11 @@ static void *map_at(void *hint, size_t size, int protection) {
 
 void *os_map(size_t size) { return map_at(NULL, size, PROT_READ | PROT_WRITE); }
 
-static bool open_access(void *address, size_t size, int protection) {
+bool os_open(void *address, size_t size) {
 	int saved = errno;
-	bool done = protection == PROT_NONE || mprotect(address, size, protection) == 0;
+	bool opened = mprotect(address, size, PROT_READ | PROT_WRITE) == 0;
 	errno = saved;
-	return done;
+	return opened;
 }
 
 /* Maps `align` bytes too many, without access, so that they count towards no limit but that of addresses,
@@ -45,7 +45,7 @@ static char *map_trimmed(size_t size, size_t align, int protection) {
 		os_unmap(raw, before);
 	if (after)
 		os_unmap(raw + before + size, after);
-	if (!open_access(raw + before, size, protection)) {
+	if (protection != PROT_NONE && !os_open(raw + before, size)) {
 		os_unmap(raw + before, size);
 		return NULL;
 	}

@@ -14,8 +14,9 @@ size_t os_page_size(void);
 /* Maps zeroed private memory; `align` is a power of two, any size of a page or more. NULL: no memory. */
 void *os_map(size_t size);
 void *os_map_aligned(size_t size, size_t align);
-/* Addresses alone, without access or commit charge, as a target for os_move. */
+/* Addresses alone, without access or commit charge, as a target for os_move and os_open. */
 void *os_reserve_aligned(size_t size, size_t align);
+bool os_open(void *address, size_t size);
 
 /* False: the kernel has no room to split a mapping (vm.max_map_count); the memory is still mapped. */
 bool os_unmap(void *address, size_t size);

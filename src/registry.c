@@ -6,6 +6,15 @@
 #include <string.h>
 
 _Atomic(struct leaf *) registry_root[ROOT_LEAVES];
+_Atomic uintptr_t registry_window_index = UINTPTR_MAX;
+struct leaf *registry_window;
+
+static _Atomic bool window_made;
+
+static void set_window(uintptr_t index, struct leaf *leaf) {
+	registry_window = leaf;
+	atomic_store_explicit(&registry_window_index, index, memory_order_release);
+}
 
 /* Two threads may both make a leaf; the second gives its own back. */
 static bool make_leaf(uintptr_t index) {
@@ -17,6 +26,8 @@ static bool make_leaf(uintptr_t index) {
 		return false;
 	if (!atomic_compare_exchange_strong(&registry_root[index], &leaf, made))
 		os_unmap(made, sizeof *made);
+	else if (!atomic_exchange(&window_made, true))
+		set_window(index, made);
 	return true;
 }
 

@@ -3,6 +3,9 @@
  *
  * A leaf has, per 2 MiB, an owner (a chunk, or the large block that covers it) and, per page, the class
  * of the slab on it (0: no slab), which is all that the common free needs to know.
+ * The first leaf is the window: a heap mostly lies within its 4 GiB, and there the class is read without the
+ * root.
+ *
  * R1. An entry is written by the holder of the lock of what it describes; a reader that holds a live pointer
  *     sees what was written before that pointer was handed out.
  */
@@ -35,6 +38,11 @@ struct leaf {
 
 extern _Atomic(struct leaf *) registry_root[ROOT_LEAVES];
 
+/* The window's index in the root (before it is made: none of any address), and itself. Written once, the leaf
+ * first. */
+extern _Atomic uintptr_t registry_window_index HIDDEN;
+extern struct leaf *registry_window HIDDEN;
+
 static inline struct leaf *registry_leaf(const void *address) {
 	uintptr_t index = (uintptr_t)address >> LEAF_SHIFT;
 	if (unlikely(index >= ROOT_LEAVES))
@@ -49,6 +57,15 @@ static inline unsigned leaf_class(const struct leaf *leaf, const void *address) 
 static inline struct owner *leaf_owner(const struct leaf *leaf, const void *address) {
 	return atomic_load_explicit(&leaf->owner[(uint32_t)(uintptr_t)address >> CHUNK_SHIFT],
 	                            memory_order_acquire);
+}
+
+/* Whether an address lies in the window; then, the class of the slab there, or 0. */
+static inline bool registry_in_window(const void *address) {
+	uintptr_t index = atomic_load_explicit(&registry_window_index, memory_order_acquire);
+	return (uintptr_t)address >> LEAF_SHIFT == index;
+}
+static inline unsigned registry_window_class(const void *address) {
+	return leaf_class(registry_window, address);
 }
 
 /* The class of the slab at an address, or 0: no slab there, or not our memory at all. */

@@ -44,6 +44,11 @@ static inline unsigned slab_index(const struct slab *slab, size_t offset) {
 	return (unsigned)((uint64_t)offset * slab->inverse >> 32);
 }
 
+/* Whether an address lies on the slab's pages. */
+static inline bool slab_spans(const struct slab *slab, const void *address) {
+	return (size_t)((const char *)address - slab->base) < slab->npages * PAGE_SIZE;
+}
+
 /* The words of the bitmap change under the heap's lock, but slab_judge may read one without it, for the bit
  * of a slot that is the caller's. */
 static inline uint64_t slab_word(const struct slab *slab, unsigned w) {

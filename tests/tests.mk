@@ -36,7 +36,7 @@ wraps_hold   := os_milliseconds
 wraps_chunk  := os_milliseconds
 wraps_large  := os_milliseconds
 wraps_heap   := os_milliseconds chunk_take
-wraps_kernel := os_map os_map_aligned os_reserve_aligned os_unmap os_purge os_grow os_move
+wraps_kernel := os_map os_map_aligned os_reserve_aligned os_open os_unmap os_purge os_grow os_move
 
 define engine_variant
 $(engine)/$(1)/%.o: %.c tests/tests.mk

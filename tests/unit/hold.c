@@ -15,122 +15,141 @@ uint64_t __wrap_os_milliseconds(void) {
 
 enum { PEAK = 1000 };
 
+static void live(size_t npages) { hold_publish(HOLD_CHUNKS, npages, 0); }
+
 /* What the bound has grown by, while nothing is live. */
-static size_t growth(const struct hold *hold) { return hold_limit(hold, 0, 0); }
+static size_t growth(void) { return hold_limit(0, 0, 0); }
 
-static void wanted(struct hold *hold, size_t npages) { hold_note_wanted(hold, npages, PEAK); }
-
+/* The policy is one for the process: each test begins with nothing regretted, nothing returned, and a peak that
+ * is above all it does. */
 static int setup(void **state) {
 	(void)state;
-	now = 1000000;
-	looks = 0;
+	now += 1000000;
 	config.hold = 6;
-	return 0;
+	hold_note_wanted(1);
+	for (int i = 0; i < 64; i++, now += 1001)
+		hold_decay();
+	hold_publish(HOLD_LARGE, 0, 0);
+	live(PEAK);
+	looks = 0;
+	return growth() ? -1 : 0;
 }
 
 TEST(the_bound_is_a_base_and_a_share_of_the_live_memory) {
-	struct hold hold = {0};
-	assert_int_equal(hold_limit(&hold, 512, 0), 512);
-	assert_int_equal(hold_limit(&hold, 512, 100000), 512 + 6000);
+	assert_int_equal(hold_limit(512, 0, 0), 512);
+	assert_int_equal(hold_limit(512, 100000, 100000), 512 + 6000);
 	config.hold = 0;
-	assert_int_equal(hold_limit(&hold, 512, 100000), 512);
+	assert_int_equal(hold_limit(512, 100000, 100000), 512);
 	config.hold = 1000;
-	assert_int_equal(hold_limit(&hold, 0, 70), 700);
+	assert_int_equal(hold_limit(0, 70, 70), 700);
 }
 
+TEST(what_the_parts_have_is_added_up) {
+	hold_publish(HOLD_CHUNKS, 10, 2);
+	hold_publish(HOLD_LARGE, 100, 30);
+	assert_int_equal(hold_live(), 110);
+	assert_int_equal(hold_live_beside(HOLD_CHUNKS), 140);
+	assert_int_equal(hold_live_beside(HOLD_LARGE), 112);
+	assert_int_equal(hold_resident(), 142);
+}
+
+/* A regret counts twice. */
 TEST(what_is_wanted_soon_after_it_went_back_is_regretted) {
-	struct hold hold = {0};
-	hold_note_returned(&hold, 100);
-	assert_int_equal(growth(&hold), 0);
+	hold_note_returned(100);
+	assert_int_equal(growth(), 0);
 	now += 1000;
-	wanted(&hold, 30);
-	assert_int_equal(growth(&hold), 30);
-	wanted(&hold, 50);
-	assert_int_equal(growth(&hold), 80);
-	assert_int_equal(hold_limit(&hold, 512, 100), 512 + 6 + 80);
+	hold_note_wanted(30);
+	assert_int_equal(growth(), 60);
+	hold_note_wanted(50);
+	assert_int_equal(growth(), 160);
+	assert_int_equal(hold_limit(512, 100, 100), 512 + 6 + 160);
 }
 
 TEST(no_more_is_regretted_than_went_back) {
-	struct hold hold = {0};
-	hold_note_returned(&hold, 40);
-	hold_note_returned(&hold, 2);
-	wanted(&hold, 1000);
-	assert_int_equal(growth(&hold), 42);
-	wanted(&hold, 1000);
-	assert_int_equal(growth(&hold), 42);
+	hold_note_returned(40);
+	hold_note_returned(2);
+	hold_note_wanted(1000);
+	assert_int_equal(growth(), 84);
+	hold_note_wanted(1000);
+	assert_int_equal(growth(), 84);
 }
 
 TEST(after_a_second_nothing_is_regretted) {
-	struct hold hold = {0};
-	hold_note_returned(&hold, 100);
+	hold_note_returned(100);
 	now += 1001;
-	wanted(&hold, 30);
-	assert_int_equal(growth(&hold), 0);
+	hold_note_wanted(30);
+	assert_int_equal(growth(), 0);
 	now -= 1001; /* it is forgotten, not only late */
-	wanted(&hold, 30);
-	assert_int_equal(growth(&hold), 0);
+	hold_note_wanted(30);
+	assert_int_equal(growth(), 0);
 }
 
-TEST(live_and_regretted_together_stay_near_the_peak) {
-	struct hold hold = {0};
-	hold_note_returned(&hold, 1000);
-	hold_note_wanted(&hold, 1000, 400);
-	assert_int_equal(growth(&hold), 500); /* 5/4 of the peak */
-	assert_int_equal(hold_limit(&hold, 0, 300), 18 + 200);
-	assert_int_equal(hold_limit(&hold, 0, 500), 30);
-	assert_int_equal(hold_limit(&hold, 0, 10000), 600);
+TEST(what_is_there_and_what_is_held_together_stay_near_the_peak) {
+	live(400);
+	hold_note_returned(1000);
+	hold_note_wanted(1000);
+	assert_int_equal(growth(), 500); /* 5/4 of the peak since the first regret */
+	assert_int_equal(hold_limit(0, 300, 300), 200);
+	assert_int_equal(hold_limit(64, 300, 300), 200); /* the base is part of it … */
+	assert_int_equal(hold_limit(512, 300, 300), 512 + 18); /* … but stays beyond the peak */
+	assert_int_equal(hold_limit(0, 100, 300), 200);
+	assert_int_equal(hold_limit(0, 500, 500), 30);
+	live(800);
+	live(100);
+	assert_int_equal(growth(), 1000); /* a later peak counts */
 }
 
 TEST(a_quiet_second_halves_the_growth) {
-	struct hold hold = {0};
-	hold_note_returned(&hold, 100);
-	wanted(&hold, 100);
+	hold_note_returned(100);
+	hold_note_wanted(100);
 	now += 1000;
-	assert_false(hold_decay(&hold, 0));
-	assert_int_equal(growth(&hold), 100);
+	hold_decay();
+	assert_int_equal(growth(), 200);
 	now += 1;
-	assert_true(hold_decay(&hold, 0));
-	assert_int_equal(growth(&hold), 50);
-	assert_false(hold_decay(&hold, 0)); /* one second, one halving */
-	assert_int_equal(growth(&hold), 50);
-	for (int i = 0; i < 6; i++) {
+	hold_decay();
+	assert_int_equal(growth(), 100);
+	hold_decay(); /* one second, one halving */
+	assert_int_equal(growth(), 100);
+	for (int i = 0; i < 7; i++) {
 		now += 1001;
-		hold_decay(&hold, 0);
+		hold_decay();
 	}
-	assert_int_equal(growth(&hold), 0);
-	now += 1001;
-	assert_false(hold_decay(&hold, 0)); /* nothing left to forget */
+	assert_int_equal(growth(), 0);
 }
 
 TEST(a_quiet_second_brings_the_peak_half_of_the_way_down) {
-	struct hold hold = {0};
-	hold_note_returned(&hold, 100000);
-	wanted(&hold, 100000);
-	assert_int_equal(growth(&hold), PEAK + PEAK / 4);
+	hold_note_returned(100000);
+	hold_note_wanted(100000);
+	assert_int_equal(growth(), PEAK + PEAK / 4);
+	live(200);
 	now += 1001;
-	assert_true(hold_decay(&hold, 200));
-	assert_int_equal(growth(&hold), 600 + 150);
+	hold_decay();
+	assert_int_equal(growth(), 600 + 150);
 	now += 1001;
-	assert_true(hold_decay(&hold, 2000)); /* never up */
-	assert_int_equal(growth(&hold), 600 + 150);
+	hold_decay();
+	assert_int_equal(growth(), 400 + 100);
 }
 
 TEST(a_regret_keeps_the_growth) {
-	struct hold hold = {0};
 	for (int phase = 0; phase < 20; phase++) {
-		hold_note_returned(&hold, 10);
+		hold_note_returned(10);
 		now += 900;
-		wanted(&hold, 10);
-		assert_false(hold_decay(&hold, 0));
-		assert_int_equal(growth(&hold), 10 * (phase + 1));
+		hold_note_wanted(10);
+		hold_decay();
+		assert_int_equal(growth(), 20 * (phase + 1));
 	}
 }
 
+TEST(the_base_is_less_beside_a_small_heap) {
+	assert_int_equal(hold_base(0), 64);
+	assert_int_equal(hold_base(1000), 64 + 250);
+	assert_int_equal(hold_base(100000), 512);
+}
+
 TEST(the_clock_is_read_only_when_it_matters) {
-	struct hold hold = {0};
-	wanted(&hold, 5);
-	assert_false(hold_decay(&hold, 5));
-	hold_limit(&hold, 5, 5);
+	hold_note_wanted(5);
+	hold_decay();
+	hold_limit(5, 5, 5);
 	assert_int_equal(looks, 0);
 }
 
@@ -139,13 +158,15 @@ TEST(the_clock_is_read_only_when_it_matters) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	        CASE(the_bound_is_a_base_and_a_share_of_the_live_memory),
+	        CASE(what_the_parts_have_is_added_up),
 	        CASE(what_is_wanted_soon_after_it_went_back_is_regretted),
 	        CASE(no_more_is_regretted_than_went_back),
 	        CASE(after_a_second_nothing_is_regretted),
-	        CASE(live_and_regretted_together_stay_near_the_peak),
+	        CASE(what_is_there_and_what_is_held_together_stay_near_the_peak),
 	        CASE(a_quiet_second_halves_the_growth),
 	        CASE(a_quiet_second_brings_the_peak_half_of_the_way_down),
 	        CASE(a_regret_keeps_the_growth),
+	        CASE(the_base_is_less_beside_a_small_heap),
 	        CASE(the_clock_is_read_only_when_it_matters),
 	};
 	return RUN(tests);

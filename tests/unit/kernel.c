@@ -62,10 +62,11 @@ WRAPPED(void *, os_map_aligned, (size_t size, size_t align)) {
 	return next_target ? map_at_target(size, PROT_READ | PROT_WRITE) : __real_os_map_aligned(size, align);
 }
 WRAPPED(void *, os_reserve_aligned, (size_t size, size_t align)) {
-	if (refused())
+	if (refused() || full)
 		return NULL;
 	return next_target ? map_at_target(size, PROT_NONE) : __real_os_reserve_aligned(size, align);
 }
+WRAPPED(bool, os_open, (void *address, size_t size)) { return !refused() && __real_os_open(address, size); }
 WRAPPED(bool, os_unmap, (void *address, size_t size)) {
 	watch(address, size);
 	full = false;
@@ -121,6 +122,11 @@ struct operation {
 
 static void *run_allocate(size_t size) { return allocate(size); }
 static void *run_zeroed(size_t size) { return allocate_zeroed(1, size); }
+static void *run_over_held(size_t size) {
+	release(allocate(2 * MB));
+	errno = 0;
+	return allocate(size);
+}
 static void *run_aligned(size_t align) { return allocate_aligned(align, 100); }
 
 static const struct operation operations[] = {
@@ -129,6 +135,8 @@ static const struct operation operations[] = {
         {"a span", run_allocate, 100000},
         {"a span of a chunk's half", run_allocate, MB},
         {"a large block", run_allocate, 5 * MB},
+        {"a large block that begins with pages of a freed one", run_over_held, 5 * MB},
+        {"a part of a freed large block", run_over_held, MB + MB / 2},
         {"a zeroed slot", run_zeroed, 1000},
         {"a zeroed large block", run_zeroed, 3 * MB},
         {"an aligned span", run_aligned, 65536},
