@@ -103,16 +103,15 @@ static void init_lists(void) {
 	chunks.ready = true;
 }
 
-static unsigned floor_log2(unsigned value) { return 31 - (unsigned)__builtin_clz(value); }
-
 /* Chunks come in the order of how many of their pages the kernel has given: so the sparse ones drain, and
- * free memory that is there already is used before fresh. Within a sixth, the smaller longest run comes
+ * free memory that is there already is used before fresh. Within a sixth, the smaller largest block comes
  * first. */
 static unsigned place_of(const struct chunk *chunk) {
-	if (!chunk->longest)
+	int order = buddy_largest(&chunk->buddy);
+	if (order < 0)
 		return PLACE_NONE;
 	unsigned empty = CHUNK_PAGES - chunk->nused - chunk->ndirty;
-	return empty * FULLNESS / (CHUNK_PAGES + 1) * ORDERS + floor_log2(chunk->longest);
+	return empty * FULLNESS / (CHUNK_PAGES + 1) * ORDERS + (unsigned)order;
 }
 
 static void unlink_place(struct chunk *chunk) {
@@ -125,7 +124,7 @@ static void unlink_place(struct chunk *chunk) {
 }
 
 static void update_place(struct chunk *chunk) {
-	chunk->longest = longest_run(chunk);
+	chunk->longest = 0;
 	unsigned place = place_of(chunk);
 	if (place == chunk->place)
 		return;
@@ -368,26 +367,31 @@ bool chunk_trim(void) { return give_back(0, 0); }
 
 /* ---- spans ---- */
 
-/* A chunk at a place, where some runs may be too short; looks at a few. */
-static struct chunk *find_at(unsigned place, unsigned npages, unsigned align_order) {
+/* A chunk at a place that has a run of npages, though no block of as many; looks at a few. */
+static struct chunk *find_run(unsigned place, unsigned npages) {
 	unsigned looks = CHUNK_LOOKS;
 	const struct list *head = &chunks.places[place];
 	for (struct list *at = head->next; at != head && looks-- > 0; at = at->next) {
 		struct chunk *chunk = CONTAINER(at, struct chunk, link);
-		if (align_order ? buddy_largest(&chunk->buddy) >= (int)ceil_log2(npages) : chunk->longest >= npages)
+		if (!chunk->longest)
+			chunk->longest = longest_run(chunk);
+		if (chunk->longest >= npages)
 			return chunk;
 	}
 	return NULL;
 }
 
-/* A chunk with a run of npages, or with an aligned block of as many. */
-static struct chunk *find_chunk(unsigned npages, unsigned align_order) {
-	npages = align_order && npages < 1u << align_order ? 1u << align_order : npages;
-	unsigned order = floor_log2(npages);
+/* A chunk with a run of npages, which `order` is enough for, or, aligned, with a block of that order. A run whose
+ * largest block has order k has at most 2^(k+2) - 2 pages: for 5 … 8 pages, order 1 can be enough. */
+static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned) {
+	unsigned least = aligned || order < 2 ? order : order - 2;
 	for (unsigned first = 0; first < PLACES; first += ORDERS) {
-		uint64_t places = chunks.mask >> first & (((uint64_t)1 << ORDERS) - ((uint64_t)1 << order));
+		uint64_t places = chunks.mask >> first & (((uint64_t)1 << ORDERS) - ((uint64_t)1 << least));
 		for (; places; places &= places - 1) {
-			struct chunk *chunk = find_at(first + (unsigned)__builtin_ctzl(places), npages, align_order);
+			unsigned at = (unsigned)__builtin_ctzl(places);
+			if (at >= order)
+				return CONTAINER(chunks.places[first + at].next, struct chunk, link);
+			struct chunk *chunk = find_run(first + at, npages);
 			if (chunk)
 				return chunk;
 		}
@@ -399,11 +403,12 @@ static struct chunk *find_chunk(unsigned npages, unsigned align_order) {
  * kernel would have to give, and of these runs the shortest. */
 static unsigned find_pages(const struct chunk *chunk, unsigned npages) {
 	unsigned best = 0, least = UINT32_MAX;
+	bool mixed = chunk->ndirty && chunk->ndirty != CHUNK_PAGES - chunk->nused;
 	for EACH_RUN (chunk, page, end) {
 		if (end - page < npages)
 			continue;
-		unsigned last = end - npages, first_dirty = count_touched(chunk, page, npages);
-		unsigned last_dirty = count_touched(chunk, last, npages);
+		unsigned last = end - npages, first_dirty = mixed ? count_touched(chunk, page, npages) : 0;
+		unsigned last_dirty = mixed ? count_touched(chunk, last, npages) : 0;
 		unsigned dirty = first_dirty >= last_dirty ? first_dirty : last_dirty;
 		unsigned cost = (npages - dirty) * CHUNK_PAGES + (end - page);
 		if (cost < least) {
@@ -471,7 +476,8 @@ struct span chunk_take(unsigned npages, unsigned align_order) {
 	lock_take(&chunk_lock);
 	if (unlikely(!chunks.ready))
 		init_lists();
-	struct chunk *chunk = find_chunk(npages, align_order);
+	unsigned order = ceil_log2(npages) > align_order ? ceil_log2(npages) : align_order;
+	struct chunk *chunk = find_chunk(npages, order, align_order > 0);
 	if (!chunk) {
 		bool dense = chunks.used_pages * 8 >= chunks.count * CHUNK_PAGES * 7;
 		bool huge = config.huge_pages && dense && chunks.count >= HUGE_AFTER;
@@ -594,7 +600,7 @@ static int check_one(const struct chunk *chunk) {
 	int broken = buddy_check(&chunk->buddy);
 	if (broken)
 		return broken;
-	if (chunk->place != place_of(chunk) || chunk->longest != longest_run(chunk))
+	if (chunk->place != place_of(chunk) || (chunk->longest && chunk->longest != longest_run(chunk)))
 		return 10;
 	unsigned free_pages = count_free(chunk, &marked, &dirty);
 	if (free_pages != CHUNK_PAGES - chunk->nused)

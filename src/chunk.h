@@ -2,8 +2,8 @@
  *
  * C1. Everything here is guarded by chunk_lock, but for slab_of_page, which the heap of the slab
  *     guards, and the steps of C3.
- * C2. A chunk is on the list of its place: how many of its pages the kernel has given, then the order of
- *     `longest`, its longest run of free pages. A chunk without a free page is on none.
+ * C2. A chunk is on the list of its place: how many of its pages the kernel has given, then the largest
+ *     free order. A chunk without a free page is on none.
  * C3. npages_at[p] is the length of the span that starts at page p, else 0; with SPAN_RETIRED added,
  *     the span is free, but still in one piece in some thread's cache. The step between live and
  *     retired is atomic and takes no lock.
@@ -27,7 +27,7 @@ struct chunk {
 	struct owner owner;
 	unsigned nused;    /* pages in live spans */
 	unsigned ndirty;   /* free pages that may hold data */
-	unsigned longest;  /* run of free pages */
+	unsigned longest;  /* run of free pages; 0: not known since the last change */
 	unsigned place;    /* which list, or PLACE_NONE */
 	_Atomic bool huge; /* huge pages are asked for */
 	char *base;

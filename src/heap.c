@@ -17,6 +17,8 @@ enum {
 	TRANSFER_SLOTS = 512,        /* in one transfer stack */
 	SWEEP_BASE = 16,             /* pages of free slots that are never swept: 64 KB per class */
 	SWEEP_SLABS = 4096,          /* looked at in one sweep */
+	EMPTY_BASE = 8,              /* pages of free slots beside which a slab without taken slots stays, … */
+	EMPTY_SHARE = 4,             /* … and a fourth of the pages of its class */
 	SLABS_PER_PAGE = 4,          /* of slabs that a sweep looks at, there must be a page that it may find */
 };
 
@@ -100,7 +102,7 @@ static struct slab *make_slab_of(unsigned class, unsigned npages) {
 /* Small programs stay small: a slab grows with what its class has already. */
 static struct slab *make_slab(unsigned class, size_t class_pages) {
 	unsigned want = 1;
-	while (want < SLAB_MAX_PAGES && want * 4 <= class_pages)
+	while (want < SLAB_MAX_PAGES && want * 2 <= class_pages)
 		want *= 2;
 	struct slab *slab = make_slab_of(class, class_slab_pages(class, want));
 	if (!slab && class_slab_pages(class, 1) < class_slab_pages(class, want))
@@ -229,16 +231,24 @@ unsigned heap_refill(unsigned class, void **slots, unsigned n) {
 	return taken;
 }
 
-/* Moves a slab with more free slots than its list has, or chains it, detached, when all of them are. Lock
- * held. */
-static COLD void outgrow(struct heap *heap, struct slab *slab, struct list **chain) {
-	if (slab->nfree < slab->nslots) {
-		update_quarter(heap, slab);
-		return;
-	}
+static size_t free_pages(const struct heap *heap) {
+	return heap->nfree * class_size((unsigned)(heap - heaps)) >> PAGE_SHIFT;
+}
+
+static void detach_to(struct list **chain, struct heap *heap, struct slab *slab) {
 	detach(heap, slab);
 	slab->link.next = *chain;
 	*chain = &slab->link;
+}
+
+/* Moves a slab with more free slots than its list has, or chains it, detached, when all of them are and the
+ * class has enough others. Lock held. */
+static COLD void outgrow(struct heap *heap, struct slab *slab, struct list **chain) {
+	if (slab->nfree < slab->nslots || free_pages(heap) <= EMPTY_BASE + heap->npages / EMPTY_SHARE) {
+		update_quarter(heap, slab);
+		return;
+	}
+	detach_to(chain, heap, slab);
 }
 
 /* The slab of a class that holds a pointer, or NULL. Lock held. */
@@ -315,8 +325,9 @@ struct wrong heap_flush(unsigned class, void *const *slots, unsigned n) {
 
 /* ---- sweeping: purging empty pages inside slabs that are partly used ---- */
 
-/* Withdraws the empty pages of the sparser slabs and chains those slabs. Lock held. */
-static struct list *withdraw(struct heap *heap) {
+/* Withdraws the empty pages of the sparser slabs and chains those slabs; slabs without taken slots are detached to
+ * a chain of their own. Lock held. */
+static struct list *withdraw(struct heap *heap, struct list **empty_slabs) {
 	struct list *chain = NULL;
 	unsigned looked = 0;
 	for (unsigned q = QUARTERS; q-- > 0;) {
@@ -324,6 +335,10 @@ static struct list *withdraw(struct heap *heap) {
 		for (struct list *at = head->next; at != head && looked < SWEEP_SLABS; at = next, looked++) {
 			struct slab *slab = CONTAINER(at, struct slab, link);
 			next = at->next;
+			if (slab->nfree == slab->nslots) {
+				detach_to(empty_slabs, heap, slab);
+				continue;
+			}
 			uint16_t empty = slab_empty_pages(slab);
 			if (!empty)
 				continue;
@@ -363,13 +378,16 @@ static void restore(struct heap *heap, struct slab *slab, uint16_t purged, struc
 	heap->untouched += (size_t)__builtin_popcount(purged);
 	slab->bucket = BUCKET_NONE;
 	slab->enough = 0;
-	outgrow(heap, slab, empty);
+	if (slab->nfree < slab->nslots)
+		update_quarter(heap, slab);
+	else
+		detach_to(empty, heap, slab);
 }
 
 static COLD bool sweep(struct heap *heap, unsigned class) {
 	lock_take(&heap->lock);
 	hold_decay();
-	struct list *chain = withdraw(heap), *empty = NULL, *next;
+	struct list *empty = NULL, *next, *chain = withdraw(heap, &empty);
 	lock_release(&heap->lock);
 	size_t purged = 0;
 	for (struct list *at = chain; at; at = next) {
@@ -386,7 +404,7 @@ static COLD bool sweep(struct heap *heap, unsigned class) {
 	heap->unsweepable = dirty_pages(heap, class);
 	lock_release(&heap->lock);
 	drop_slabs(empty);
-	return purged != 0;
+	return purged || empty;
 }
 
 bool heap_trim(struct wrong *wrong) {
@@ -442,8 +460,7 @@ bool heap_check(unsigned class) {
 		for (struct list *at = heap->quarters[q].next; at != &heap->quarters[q]; at = at->next) {
 			const struct slab *slab = CONTAINER(at, struct slab, link);
 			good = good && slab_check(slab) && slab->bucket == q && quarter_of(slab) == q &&
-			       slab->class == class && slab->nfree < slab->nslots &&
-			       heap_slab_of(slab->base) == slab && registry_class(slab->base) == class;
+			       slab->class == class && heap_slab_of(slab->base) == slab && registry_class(slab->base) == class;
 			free_on_lists += slab->nfree;
 		}
 	}

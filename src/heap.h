@@ -3,8 +3,9 @@
  *
  * H1. A heap's lock guards its slabs, its lists, its transfer stack, and slab_of_page of its slabs'
  *     pages.
- * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab without
- *     taken slots is given back at once; a slab being swept is on no list until it is restored.
+ * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab being swept is
+ *     on no list until it is restored. A slab whose last slot comes back is dropped, unless the class has few
+ *     free slots but these.
  * H3. untouched is the number of its slabs' pages that are fresh from the kernel.
  */
 #ifndef HEAP_H
