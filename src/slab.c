@@ -81,31 +81,39 @@ uint16_t slab_empty_pages(const struct slab *slab) {
 	return slab->touched & (uint16_t)~occupied;
 }
 
-/* Moves the slots that overlap `pages` between free and taken. */
-static void flip_slots(struct slab *slab, uint16_t pages, bool make_free) {
-	unsigned slot = 0;
-	for (unsigned page = 0; page < slab->npages; page++) {
-		if (!(pages >> page & 1))
-			continue;
-		unsigned first = slab_index(slab, (size_t)page << PAGE_SHIFT);
-		unsigned end = slab_index(slab, ((size_t)(page + 1) << PAGE_SHIFT) - 1) + 1;
-		for (slot = first > slot ? first : slot; slot < end && slot < slab->nslots; slot++) {
-			slab_set_word(slab, slot / 64,
-			              slab_word(slab, slot / 64) ^ (uint64_t)1 << (slot % 64));
-			slab->nfree = (uint16_t)(slab->nfree + (make_free ? 1 : -1));
-			if (make_free && slot / 64 < slab->first)
-				slab->first = (uint16_t)(slot / 64);
-		}
+/* Flips the bits of slots [from, end); returns how many. */
+static unsigned flip_slots(struct slab *slab, unsigned from, unsigned end) {
+	for (unsigned slot = from; slot < end; slot = (slot / 64 + 1) * 64) {
+		unsigned w = slot / 64;
+		uint64_t mask = ~(uint64_t)0 << (slot % 64);
+		if (end < (w + 1) * 64)
+			mask &= ~(~(uint64_t)0 << (end % 64));
+		slab_set_word(slab, w, slab_word(slab, w) ^ mask);
 	}
+	return end > from ? end - from : 0;
+}
+
+/* Flips the bits of the slots that overlap `pages`, each once; returns how many. */
+static unsigned flip_pages(struct slab *slab, uint16_t pages) {
+	unsigned flipped = 0, end = 0;
+	for (unsigned rest = pages; rest; rest &= rest - 1) {
+		size_t offset = (size_t)__builtin_ctz(rest) << PAGE_SHIFT;
+		unsigned from = slab_index(slab, offset) > end ? slab_index(slab, offset) : end;
+		end = slab_index(slab, offset + PAGE_SIZE - 1) + 1;
+		end = end < slab->nslots ? end : slab->nslots;
+		flipped += flip_slots(slab, from, end);
+	}
+	return flipped;
 }
 
 void slab_withdraw(struct slab *slab, uint16_t pages) {
-	flip_slots(slab, pages, false);
+	slab->nfree = (uint16_t)(slab->nfree - flip_pages(slab, pages));
 	slab->withdrawn = pages;
 }
 
 void slab_restore(struct slab *slab, uint16_t purged) {
-	flip_slots(slab, slab->withdrawn, true);
+	slab->nfree = (uint16_t)(slab->nfree + flip_pages(slab, slab->withdrawn));
+	slab->first = 0;
 	slab->withdrawn = 0;
 	slab->touched &= (uint16_t)~purged;
 }

@@ -61,26 +61,34 @@ static inline void slab_set_word(struct slab *slab, unsigned w, uint64_t bits) {
 /* Whether a slot lies on a page that is withdrawn: it is free then, though its bit is clear. */
 bool slab_is_withdrawn(const struct slab *slab, unsigned slot);
 
+/* Which slot starts at a pointer into the slab; SLAB_OK when one does. */
+static inline enum slab_answer slab_find(const struct slab *slab, const void *pointer, unsigned *index) {
+	size_t offset = (size_t)((const char *)pointer - slab->base);
+	*index = slab_index(slab, offset);
+	if (unlikely(*index >= slab->nslots))
+		return SLAB_TAIL;
+	return unlikely((size_t)*index * slab->size != offset) ? SLAB_INSIDE : SLAB_OK;
+}
+
 /* Whether a pointer into the slab is a taken slot, and if not, what it is. */
 static inline enum slab_answer slab_judge(const struct slab *slab, const void *slot) {
-	size_t offset = (size_t)((const char *)slot - slab->base);
-	unsigned index = slab_index(slab, offset);
-	if (unlikely(index >= slab->nslots))
-		return SLAB_TAIL;
-	if (unlikely((size_t)index * slab->size != offset))
-		return SLAB_INSIDE;
+	unsigned index;
+	enum slab_answer answer = slab_find(slab, slot, &index);
+	if (unlikely(answer != SLAB_OK))
+		return answer;
 	return unlikely(slab_word(slab, index / 64) >> (index % 64) & 1) ? SLAB_ALREADY_FREE : SLAB_OK;
 }
 
 /* Frees a slot; anything but SLAB_OK leaves the slab as it was. */
 static inline enum slab_answer slab_put(struct slab *slab, const void *slot) {
-	enum slab_answer answer = slab_judge(slab, slot);
+	unsigned index;
+	enum slab_answer answer = slab_find(slab, slot, &index);
 	if (unlikely(answer != SLAB_OK))
 		return answer;
-	unsigned index = slab_index(slab, (size_t)((const char *)slot - slab->base));
-	if (unlikely(slab->withdrawn) && slab_is_withdrawn(slab, index))
+	uint64_t word = slab_word(slab, index / 64), bit = (uint64_t)1 << (index % 64);
+	if (unlikely(word & bit) || (unlikely(slab->withdrawn) && slab_is_withdrawn(slab, index)))
 		return SLAB_ALREADY_FREE;
-	slab_set_word(slab, index / 64, slab_word(slab, index / 64) | (uint64_t)1 << (index % 64));
+	slab_set_word(slab, index / 64, word | bit);
 	slab->nfree++;
 	if (index / 64 < slab->first)
 		slab->first = (uint16_t)(index / 64);
