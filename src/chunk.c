@@ -13,7 +13,7 @@ enum {
 	FULLNESS = 6, /* sixths */
 	PLACES = ORDERS * FULLNESS,
 	PLACE_NONE = PLACES,
-	HUGE_AFTER = 8,  /* chunks */
+	HUGE_AFTER = 20, /* chunks; one huge page more is then at most 5 % of the heap */
 	BATCH = 32,      /* runs purged in one go */
 	CHUNK_LOOKS = 8, /* at chunks whose longest run may be too short */
 };
