@@ -37,7 +37,7 @@ static _Noreturn void die_in_chunk(const char *call, const void *pointer, struct
 
 static _Noreturn void die_in_large(const char *call, const void *pointer, const struct large *large) {
 	if (large->held)
-		die("%s(%p): already free: a large block of %z bytes", call, pointer, large->size);
+		die("%s(%p): already free: a large block", call, pointer);
 	die_inside(call, pointer, "large block", large->base, large->size);
 }
 
@@ -50,13 +50,24 @@ void misuse(const char *call, const void *pointer) {
 	die("%s(%p): not a block of this heap: foreign, or freed and returned to the system", call, pointer);
 }
 
-void misuse_of_slot(const void *pointer, unsigned class) {
-	const struct slab *slab = registry_class(pointer) ? heap_slab_of(pointer) : NULL;
-	if (slab && slab->class == class)
-		die_at_slot("free", pointer, slab);
+/* The bytes of what starts at a pointer, a slot of any class or a live span; or 0. */
+static size_t size_at(const void *pointer) {
+	const struct slab *slab = heap_slab_of(pointer);
+	struct owner *owner = registry_owner(pointer);
 	if (slab)
-		die("free(%p): freed as %z bytes, but it is in a slot of %z bytes: a wrong size given to operator "
-		    "delete, or freed twice",
-		    pointer, class_size(class), class_size(slab->class));
-	die("free(%p): already free: a slot of %z bytes", pointer, class_size(class));
+		return slab_judge(slab, pointer) == SLAB_OK ? slab->size : 0;
+	return owner && owner->kind == OWNER_CHUNK
+	               ? chunk_span_at((struct chunk *)owner, pointer) * PAGE_SIZE
+	               : 0;
+}
+
+void misuse_of_slot(const void *pointer, unsigned class) {
+	size_t size = registry_class(pointer) == class ? 0 : size_at(pointer);
+	if (size)
+		die("free(%p): freed as %z bytes, but it has %z: a wrong size given to operator delete, or freed "
+		    "twice",
+		    pointer, class_size(class), size);
+	if (registry_owner(pointer) && !heap_slab_of(pointer)) /* its slab is gone */
+		die("free(%p): already free: a slot of %z bytes", pointer, class_size(class));
+	misuse("free", pointer);
 }

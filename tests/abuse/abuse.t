@@ -52,7 +52,7 @@ freed() { # SIZE: the sentences about a freed block; a large one may be held for
 	if [ "$1" = $middle ]; then
 		echo 'already free: a page of the heap'
 	else
-		printf '%s\n' 'already free: a large block of SIZE bytes' "$foreign"
+		printf '%s\n' 'already free: a large block' "$foreign"
 	fi
 }
 
@@ -82,6 +82,9 @@ for call in cfree free_sized free_aligned_sized delete 'delete[]' delete-sized; 
 	misuse free "$foreign" "$call" stack
 	misuse free "$(inside $middle)" "$call" interior $middle 16
 	misuse free "$(freed 48)" "$call" freed 48
+done
+for size in 48 1000; do
+	misuse free 'freed as OFFSET bytes, but it has SIZE: a wrong size given to operator delete, or freed twice' delete-sized wrong-size $size
 done
 misuse realloc "$foreign" reallocarray stack
 misuse realloc "$(inside 48)" reallocarray interior 48 16

@@ -195,6 +195,17 @@ static void on_freed_before_fork(char *block, int right) {
 	}
 }
 
+/* freed with the size of another block */
+static void on_wrong_size(char *block, int right) {
+	size_t true_size = size;
+	void *other = malloc(4 * size);
+	tell(block, malloc_usable_size(block), malloc_usable_size(other));
+	free(other);
+	size = right ? size : 4 * size;
+	call->run(block);
+	size = true_size;
+}
+
 static const struct place {
 	const char *name;
 	void (*run)(char *block, int right);
@@ -205,6 +216,7 @@ static const struct place {
         {"freed-by-thread", on_freed_by_thread},
         {"freed-beside", on_freed_beside},
         {"freed-before-fork", on_freed_before_fork},
+        {"wrong-size", on_wrong_size},
         {NULL, NULL},
 };
 
