@@ -28,8 +28,8 @@ enum {
 #define COLD        __attribute__((noinline, cold))
 /* On a declaration that the fast path reads: -fvisibility covers definitions only, and it would be read through
  * the global offset table. */
-#define HIDDEN      __attribute__((visibility("hidden")))
-#define HIDDEN_TLS  static _Thread_local __attribute__((tls_model("initial-exec")))
+#define HIDDEN     __attribute__((visibility("hidden")))
+#define HIDDEN_TLS static _Thread_local __attribute__((tls_model("initial-exec")))
 
 #define CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 

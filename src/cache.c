@@ -14,9 +14,9 @@ enum {
 	BIN_FIRST = 7,                  /* slots in a bin's first array, … */
 	BIN_FIRST_BYTES = 32 * 1024,    /* … or fewer: of these bytes together */
 	ALL_CACHES_BYTES = 4096 * 1024, /* at most, and … */
-	ALL_CACHES_SHARE = 3,           /* … a third of the live memory, is shared out; but to each thread … */
-	CACHE_BYTES_MIN = 64 * 1024,    /* … at least this */
-	CACHE_BYTES_MAX = 1024 * 1024,  /* … and at most this */
+	ALL_CACHES_SHARE = 3, /* … a third of the live memory, is shared out; but to each thread … */
+	CACHE_BYTES_MIN = 64 * 1024,   /* … at least this */
+	CACHE_BYTES_MAX = 1024 * 1024, /* … and at most this */
 	ADOPT_TRIES = 16,
 	TICKS_PER_LOOK = 64, /* slow calls between two looks at what could be given back */
 	BINS_PER_LOOK = 8,

@@ -13,9 +13,11 @@ enum {
 	FULLNESS = 6, /* sixths */
 	PLACES = ORDERS * FULLNESS,
 	PLACE_NONE = PLACES,
-	HUGE_AFTER = 20, /* chunks; one huge page more is then at most 5 % of the heap */
-	BATCH = 32,      /* runs purged in one go */
-	CHUNK_LOOKS = 8, /* at chunks whose longest run may be too short */
+	HUGE_AFTER = 20,    /* chunks; one huge page more is then at most 5 % of the heap */
+	HUGE_SLOW_US = 500, /* what 512 small ones take at about 1 us each */
+	WITHOUT_HUGE = 256, /* chunks, at first: 512 MB */
+	BATCH = 32,         /* runs purged in one go */
+	CHUNK_LOOKS = 8,    /* at chunks whose longest run may be too short */
 };
 
 static struct {
@@ -24,6 +26,8 @@ static struct {
 	struct list all, dirty;
 	size_t count, empty; /* chunks, and those without a live span */
 	size_t used_pages, dirty_pages, peak_pages;
+	size_t without_huge; /* chunks to come that ask for no huge pages, since they came slowly, … */
+	size_t next_without; /* … and how many it will be the next time */
 	bool ready;
 } chunks;
 struct lock chunk_lock = LOCK_INITIAL(RANK_CHUNKS);
@@ -75,13 +79,13 @@ static unsigned next_page(const struct chunk *chunk, unsigned page, bool free) {
 /* Walks the runs of free pages: [page, end). */
 #define EACH_RUN(chunk, page, end)                                                                           \
 	(unsigned page = next_page(chunk, 0, true), end;                                                     \
-	 page < CHUNK_PAGES && (end = next_page(chunk, page, false));                                        \
-	 page = next_page(chunk, end, true))
+	 page < CHUNK_PAGES && (end = next_page(chunk, page, false)); page = next_page(chunk, end, true))
 
 static unsigned longest_run(const struct chunk *chunk) {
 	unsigned longest = 0;
-	for EACH_RUN (chunk, page, end)
-		longest = longest > end - page ? longest : end - page;
+	for
+		EACH_RUN(chunk, page, end)
+	longest = longest > end - page ? longest : end - page;
 	return longest;
 }
 
@@ -175,6 +179,30 @@ static void add_dirty(struct chunk *chunk, int npages) {
 
 /* ---- making and dropping chunks ---- */
 
+/* Whether a chunk that is to be made asks for huge pages: a dense heap does, from some size on. */
+static bool wants_huge(void) {
+	bool dense = chunks.used_pages * 8 >= chunks.count * CHUNK_PAGES * 7;
+	if (!config.huge_pages || !dense || chunks.count < HUGE_AFTER)
+		return false;
+	if (chunks.without_huge)
+		chunks.without_huge--;
+	return !chunks.without_huge;
+}
+
+/* A huge page should come in a tenth of the time of its small ones. Where it takes longer than they, as under a
+ * hypervisor that takes free memory back in units of this size, or when the kernel has to move pages to make one,
+ * the next chunks do without. Touches the chunk's first page. */
+static void judge_huge(struct chunk *chunk) {
+	uint64_t before = os_microseconds();
+	*(volatile char *)chunk->base = 0;
+	if (os_microseconds() - before <= HUGE_SLOW_US)
+		return;
+	lock_take(&chunk_lock);
+	chunks.next_without = max_size(2 * chunks.next_without, WITHOUT_HUGE);
+	chunks.without_huge = chunks.next_without;
+	lock_release(&chunk_lock);
+}
+
 static struct chunk *make_chunk(bool huge) {
 	struct chunk *chunk = meta_take(sizeof *chunk);
 	char *base = chunk ? os_map_aligned(CHUNK_SIZE, CHUNK_SIZE) : NULL;
@@ -259,17 +287,18 @@ static struct chunk *find_empty(void) {
 /* Takes the dirty runs of free pages of one chunk, as far as the batch has room, so that nobody else uses
  * them. */
 static void withdraw_from(struct chunk *chunk, struct batch *batch) {
-	for EACH_RUN (chunk, page, end) {
-		unsigned npages = end - page, dirty = count_touched(chunk, page, npages);
-		if (batch->n == BATCH)
-			break;
-		if (!dirty)
-			continue;
-		take_pages(chunk, page, npages);
-		add_used(chunk, (int)npages);
-		add_dirty(chunk, -(int)dirty);
-		batch->runs[batch->n++] = (struct run){chunk, page, npages};
-	}
+	for
+		EACH_RUN(chunk, page, end) {
+			unsigned npages = end - page, dirty = count_touched(chunk, page, npages);
+			if (batch->n == BATCH)
+				break;
+			if (!dirty)
+				continue;
+			take_pages(chunk, page, npages);
+			add_used(chunk, (int)npages);
+			add_dirty(chunk, -(int)dirty);
+			batch->runs[batch->n++] = (struct run){chunk, page, npages};
+		}
 	update_place(chunk);
 }
 
@@ -404,18 +433,20 @@ static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned) {
 static unsigned find_pages(const struct chunk *chunk, unsigned npages) {
 	unsigned best = 0, least = UINT32_MAX;
 	bool mixed = chunk->ndirty && chunk->ndirty != CHUNK_PAGES - chunk->nused;
-	for EACH_RUN (chunk, page, end) {
-		if (end - page < npages)
-			continue;
-		unsigned last = end - npages, first_dirty = mixed ? count_touched(chunk, page, npages) : 0;
-		unsigned last_dirty = mixed ? count_touched(chunk, last, npages) : 0;
-		unsigned dirty = first_dirty >= last_dirty ? first_dirty : last_dirty;
-		unsigned cost = (npages - dirty) * CHUNK_PAGES + (end - page);
-		if (cost < least) {
-			least = cost;
-			best = first_dirty >= last_dirty ? page : last;
+	for
+		EACH_RUN(chunk, page, end) {
+			if (end - page < npages)
+				continue;
+			unsigned last = end - npages,
+			         first_dirty = mixed ? count_touched(chunk, page, npages) : 0;
+			unsigned last_dirty = mixed ? count_touched(chunk, last, npages) : 0;
+			unsigned dirty = first_dirty >= last_dirty ? first_dirty : last_dirty;
+			unsigned cost = (npages - dirty) * CHUNK_PAGES + (end - page);
+			if (cost < least) {
+				least = cost;
+				best = first_dirty >= last_dirty ? page : last;
+			}
 		}
-	}
 	return best;
 }
 
@@ -479,12 +510,13 @@ struct span chunk_take(unsigned npages, unsigned align_order) {
 	unsigned order = ceil_log2(npages) > align_order ? ceil_log2(npages) : align_order;
 	struct chunk *chunk = find_chunk(npages, order, align_order > 0);
 	if (!chunk) {
-		bool dense = chunks.used_pages * 8 >= chunks.count * CHUNK_PAGES * 7;
-		bool huge = config.huge_pages && dense && chunks.count >= HUGE_AFTER;
+		bool huge = wants_huge();
 		lock_release(&chunk_lock);
 		chunk = make_chunk(huge);
 		if (!chunk)
 			return (struct span){.base = NULL};
+		if (huge)
+			judge_huge(chunk);
 		lock_take(&chunk_lock);
 		attach(chunk);
 	}

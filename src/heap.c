@@ -15,11 +15,12 @@ enum {
 	BUCKET_SWEPT,                /* chained by a sweep: its links are not a list's */
 	TRANSFER_BYTES = 256 * 1024, /* of slots in one transfer stack: two batches of the largest */
 	TRANSFER_SLOTS = 512,        /* in one transfer stack */
-	SWEEP_BASE = 16,             /* pages of free slots that are never swept: 64 KB per class */
-	SWEEP_SLABS = 4096,          /* looked at in one sweep */
-	EMPTY_BASE = 8,              /* pages of free slots beside which a slab without taken slots stays, … */
-	EMPTY_SHARE = 4,             /* … and a fourth of the pages of its class */
-	SLABS_PER_PAGE = 4,          /* of slabs that a sweep looks at, there must be a page that it may find */
+	SWEEP_BASE = 16,             /* pages of free slots that are never swept: 64 KB per class … */
+	SWEEP_SHARE = 2,    /* … and half of the live: among fewer, empty pages are few and alone */
+	SWEEP_SLABS = 4096, /* looked at in one sweep */
+	EMPTY_BASE = 8,     /* pages of free slots beside which a slab without taken slots stays, … */
+	EMPTY_SHARE = 4,    /* … and a fourth of the pages of its class */
+	SLABS_PER_PAGE = 4, /* of slabs that a sweep looks at, there must be a page that it may find */
 };
 
 struct heap {
@@ -270,8 +271,8 @@ static bool wants_sweep(struct heap *heap, unsigned class) {
 	if (dirty <= SWEEP_BASE)
 		return false;
 	heap->unsweepable = min_size(heap->unsweepable, dirty);
-	return dirty - heap->unsweepable >
-	       hold_limit(SWEEP_BASE + heap->nslabs / SLABS_PER_PAGE, live_pages(heap), hold_resident());
+	size_t bound = SWEEP_BASE + live_pages(heap) / SWEEP_SHARE + heap->nslabs / SLABS_PER_PAGE;
+	return dirty - heap->unsweepable > hold_limit(bound, 0, hold_resident());
 }
 
 static bool sweep(struct heap *heap, unsigned class);
@@ -460,7 +461,8 @@ bool heap_check(unsigned class) {
 		for (struct list *at = heap->quarters[q].next; at != &heap->quarters[q]; at = at->next) {
 			const struct slab *slab = CONTAINER(at, struct slab, link);
 			good = good && slab_check(slab) && slab->bucket == q && quarter_of(slab) == q &&
-			       slab->class == class && heap_slab_of(slab->base) == slab && registry_class(slab->base) == class;
+			       slab->class == class && heap_slab_of(slab->base) == slab &&
+			       registry_class(slab->base) == class;
 			free_on_lists += slab->nfree;
 		}
 	}

@@ -9,8 +9,8 @@
 enum {
 	REGRET_MS = 1000,
 	REGRET_WEIGHT = 2, /* so that few phases are paid for before the bound has grown */
-	BASE_MIN = 64, /* pages: 256 KB … */
-	BASE_MAX = 512 /* … and 2 MB */
+	BASE_MIN = 64,     /* pages: 256 KB … */
+	BASE_MAX = 512     /* … and 2 MB */
 };
 
 static struct { _Atomic size_t live, held; } parts[HOLD_PARTS];

@@ -146,7 +146,8 @@ static struct large *take_held(size_t size, size_t align) {
 		if ((uintptr_t)large->base % align != 0)
 			continue;
 		bool enough = large->size >= size;
-		if (!best || (best->size < size ? large->size > best->size : enough && large->size < best->size))
+		if (!best ||
+		    (best->size < size ? large->size > best->size : enough && large->size < best->size))
 			best = large;
 	}
 	if (best)

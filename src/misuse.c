@@ -56,15 +56,15 @@ static size_t size_at(const void *pointer) {
 	struct owner *owner = registry_owner(pointer);
 	if (slab)
 		return slab_judge(slab, pointer) == SLAB_OK ? slab->size : 0;
-	return owner && owner->kind == OWNER_CHUNK
-	               ? chunk_span_at((struct chunk *)owner, pointer) * PAGE_SIZE
-	               : 0;
+	return owner && owner->kind == OWNER_CHUNK ? chunk_span_at((struct chunk *)owner, pointer) * PAGE_SIZE
+	                                           : 0;
 }
 
 void misuse_of_slot(const void *pointer, unsigned class) {
 	size_t size = registry_class(pointer) == class ? 0 : size_at(pointer);
 	if (size)
-		die("free(%p): freed as %z bytes, but it has %z: a wrong size given to operator delete, or freed "
+		die("free(%p): freed as %z bytes, but it has %z: a wrong size given to operator delete, or "
+		    "freed "
 		    "twice",
 		    pointer, class_size(class), size);
 	if (registry_owner(pointer) && !heap_slab_of(pointer)) /* its slab is gone */

@@ -119,8 +119,11 @@ bool os_move(void *address, size_t size, void *target, size_t new_size) {
 	return moved;
 }
 
-uint64_t os_milliseconds(void) {
+static uint64_t nanoseconds(clockid_t clock) {
 	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
+
+uint64_t os_milliseconds(void) { return nanoseconds(CLOCK_MONOTONIC_COARSE) / 1000000; }
+uint64_t os_microseconds(void) { return nanoseconds(CLOCK_MONOTONIC) / 1000; }

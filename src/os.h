@@ -34,7 +34,8 @@ bool os_grow(void *address, size_t size, size_t new_size);
 /* Moves a mapping, without copying, to `target`, which os_reserve_aligned gave. */
 bool os_move(void *address, size_t size, void *target, size_t new_size);
 
-/* A coarse monotonic clock: milliseconds. */
+/* Monotonic clocks: a coarse one that costs next to nothing, and an exact one. */
 uint64_t os_milliseconds(void);
+uint64_t os_microseconds(void);
 
 #endif

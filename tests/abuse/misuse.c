@@ -210,14 +210,10 @@ static const struct place {
 	const char *name;
 	void (*run)(char *block, int right);
 } places[] = {
-        {"interior", on_interior},
-        {"freed", on_freed},
-        {"freed-before", on_freed_before},
-        {"freed-by-thread", on_freed_by_thread},
-        {"freed-beside", on_freed_beside},
-        {"freed-before-fork", on_freed_before_fork},
-        {"wrong-size", on_wrong_size},
-        {NULL, NULL},
+        {"interior", on_interior},         {"freed", on_freed},
+        {"freed-before", on_freed_before}, {"freed-by-thread", on_freed_by_thread},
+        {"freed-beside", on_freed_beside}, {"freed-before-fork", on_freed_before_fork},
+        {"wrong-size", on_wrong_size},     {NULL, NULL},
 };
 
 static void on_stack(int right) {

@@ -225,7 +225,8 @@ TEST(only_the_start_of_a_live_span_is_one) {
 	assert_int_equal(chunk_span_at(span.chunk, span.base + PAGE_SIZE), 0);
 	assert_ptr_equal(chunk_span_around(span.chunk, span.base + 5 * PAGE_SIZE - 1, &npages), span.base);
 	assert_int_equal(npages, 5);
-	assert_ptr_equal(other.base, span.base + 5 * PAGE_SIZE); /* no page between them is lost to rounding */
+	assert_ptr_equal(other.base,
+	                 span.base + 5 * PAGE_SIZE); /* no page between them is lost to rounding */
 	assert_ptr_equal(chunk_span_around(span.chunk, other.base, &npages), other.base);
 	assert_null(chunk_span_around(span.chunk, span.base + 7 * PAGE_SIZE, &npages)); /* free */
 	put(span, 5);

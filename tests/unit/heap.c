@@ -87,7 +87,8 @@ TEST(slots_of_every_class) {
 		size_t most = heap_count(class).slab_pages;
 		put(class, slots, n);
 		check(class, 0);
-		assert_in_range(heap_count(class).slab_pages, 0, 8 + most / 4 + 15); /* wholly free slabs go back */
+		assert_in_range(heap_count(class).slab_pages, 0,
+		                8 + most / 4 + 15); /* wholly free slabs go back */
 	}
 }
 

@@ -90,7 +90,7 @@ TEST(what_is_there_and_what_is_held_together_stay_near_the_peak) {
 	hold_note_wanted(1000);
 	assert_int_equal(growth(), 500); /* 5/4 of the peak since the first regret */
 	assert_int_equal(hold_limit(0, 300, 300), 200);
-	assert_int_equal(hold_limit(64, 300, 300), 200); /* the base is part of it … */
+	assert_int_equal(hold_limit(64, 300, 300), 200);       /* the base is part of it … */
 	assert_int_equal(hold_limit(512, 300, 300), 512 + 18); /* … but stays beyond the peak */
 	assert_int_equal(hold_limit(0, 100, 300), 200);
 	assert_int_equal(hold_limit(0, 500, 500), 30);

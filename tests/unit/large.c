@@ -172,7 +172,8 @@ TEST(a_part_of_a_longer_run_serves_and_the_rest_stays_held) {
 
 TEST(shorter_runs_together_serve_and_the_rest_is_fresh) {
 	config.hold = 1000;
-	char *live = take(8 * MB, 16, true), *one = take(2 * MB, 16, true), *two = take(3 * MB + PAGE_SIZE, 16, true);
+	char *live = take(8 * MB, 16, true), *one = take(2 * MB, 16, true),
+	     *two = take(3 * MB + PAGE_SIZE, 16, true);
 	fill(one, 2 * MB);
 	fill(two, 3 * MB + PAGE_SIZE);
 	put(one);
@@ -183,7 +184,8 @@ TEST(shorter_runs_together_serve_and_the_rest_is_fresh) {
 	assert_gone(one, 2 * MB);
 	assert_gone(two, 3 * MB);
 	put(block);
-	char *again = take_dirty(16 * MB - 16 * PAGE_SIZE, 16 * MB - 16 * PAGE_SIZE); /* near: it serves as it is */
+	char *again =
+	        take_dirty(16 * MB - 16 * PAGE_SIZE, 16 * MB - 16 * PAGE_SIZE); /* near: it serves as it is */
 	assert_ptr_equal(again, block);
 	put(again);
 	put(live);
