@@ -402,6 +402,8 @@ static struct chunk *find_run(unsigned place, unsigned npages) {
 	const struct list *head = &chunks.places[place];
 	for (struct list *at = head->next; at != head && looks-- > 0; at = at->next) {
 		struct chunk *chunk = CONTAINER(at, struct chunk, link);
+		if (CHUNK_PAGES - chunk->nused < npages)
+			continue;
 		if (!chunk->longest)
 			chunk->longest = longest_run(chunk);
 		if (chunk->longest >= npages)
