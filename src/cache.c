@@ -13,6 +13,7 @@ enum {
 	BIN_SLOTS = 255,                /* … and in number; with the NULL a power of two */
 	BIN_FIRST = 7,                  /* slots in a bin's first array, … */
 	BIN_FIRST_BYTES = 32 * 1024,    /* … or fewer: of these bytes together */
+	FIRST_BATCH_BYTES = 256,        /* of slots in a bin's first refill */
 	ALL_CACHES_BYTES = 4096 * 1024, /* at most, and … */
 	ALL_CACHES_SHARE = 3, /* … a third of the live memory, is shared out; but to each thread … */
 	CACHE_BYTES_MIN = 64 * 1024,   /* … at least this */
@@ -53,6 +54,10 @@ static void **bin_base(const struct cache *cache, unsigned class) {
 	return cache->full[class] - cache->capacity[class];
 }
 
+static uint16_t bin_count(const struct cache *cache, unsigned class) {
+	return (uint16_t)(cache->top[class] - bin_base(cache, class));
+}
+
 static unsigned capacity_max(unsigned class) {
 	size_t slots = BIN_BYTES / class_size(class);
 	return (unsigned)max_size(min_size(slots, BIN_SLOTS), 2);
@@ -60,6 +65,14 @@ static unsigned capacity_max(unsigned class) {
 
 static unsigned capacity_first(unsigned class) {
 	return (unsigned)min_size(BIN_FIRST, BIN_FIRST_BYTES / class_size(class));
+}
+
+/* The slots to refill a bin with: half of it; the first time no more than some lines of the cache, for a thread may
+ * never want more of this size. */
+static unsigned refill_count(const struct cache *cache, unsigned class, bool first) {
+	size_t half = (cache->capacity[class] + 1u) / 2;
+	size_t few = first ? FIRST_BATCH_BYTES / class_size(class) : half;
+	return (unsigned)max_size(min_size(half, few), 1);
 }
 
 static size_t share_of_thread(void) {
@@ -251,11 +264,11 @@ static struct wrong flush_idle_bins(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
 	for (unsigned i = 0; i < BINS_PER_LOOK; i++) {
 		unsigned class = cache->next_look = (cache->next_look + 1) % CLASSES;
-		if (cache->seen[class] == cache->top[class]) {
+		if (cache->seen[class] == bin_count(cache, class)) {
 			wrong = first_wrong(wrong, flush_bin(cache, class));
 			drop_bin(cache, class);
 		}
-		cache->seen[class] = cache->top[class];
+		cache->seen[class] = bin_count(cache, class);
 	}
 	return wrong;
 }
@@ -284,9 +297,9 @@ void *cache_take(unsigned class) {
 	slot = cache_pop(cache, class);
 	if (slot)
 		return slot;
+	bool first = !cache->capacity[class];
 	grow(cache, class);
-	unsigned n =
-	        heap_refill(class, batch, (cache->capacity[class] + 1u) / 2 + (cache->capacity[class] == 0));
+	unsigned n = heap_refill(class, batch, refill_count(cache, class, first));
 	if (!n)
 		return NULL;
 	/* The lowest address goes out now, the next lowest lies on top. */

@@ -31,10 +31,10 @@ struct cache {
 	void **top[CLASSES];
 	void **full[CLASSES];
 	uint16_t capacity[CLASSES];
-	unsigned ticks;       /* slow calls */
-	unsigned next_look;   /* the class whose bin is looked at next */
-	void **seen[CLASSES]; /* its top at the last look */
-	size_t bytes;         /* sum of capacity * size: bounded by the share of a thread */
+	unsigned ticks;         /* slow calls */
+	unsigned next_look;     /* the class whose bin is looked at next */
+	uint16_t seen[CLASSES]; /* how many slots it had at the last look */
+	size_t bytes;           /* sum of capacity * size: bounded by the share of a thread */
 	unsigned nretired, retired_pages;
 	struct {
 		char *base;
@@ -49,14 +49,14 @@ extern _Thread_local struct cache *thread_cache __attribute__((tls_model("initia
 
 /* The owner reads its tops plainly and stores them by this, after what they cover (T6); others read them
  * atomically. */
-static inline void cache_set_top(struct cache *cache, unsigned class, void **top) {
+static inline void cache_set_top(struct cache *cache, size_t class, void **top) {
 	atomic_signal_fence(memory_order_release);
 	__atomic_store_n(&cache->top[class], top, __ATOMIC_RELAXED);
 	TELL_LEFT(cache);
 }
 
 /* Pops a slot of a class; NULL: go the slow way. */
-static inline void *cache_pop(struct cache *cache, unsigned class) {
+static inline void *cache_pop(struct cache *cache, size_t class) {
 	void **top = cache->top[class];
 	void *slot = *top;
 	if (likely(slot))
@@ -65,7 +65,7 @@ static inline void *cache_pop(struct cache *cache, unsigned class) {
 }
 
 /* Pushes a slot of a class; false: the bin is full, or the slot is the one freed last. */
-static inline bool cache_push(struct cache *cache, unsigned class, void *slot) {
+static inline bool cache_push(struct cache *cache, size_t class, void *slot) {
 	void **top = cache->top[class];
 	if (unlikely(top == cache->full[class] || *top == slot))
 		return false;

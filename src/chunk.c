@@ -32,71 +32,6 @@ static struct {
 } chunks;
 struct lock chunk_lock = LOCK_INITIAL(RANK_CHUNKS);
 
-/* ---- bits of `free` and `touched` ---- */
-
-/* The bits [from, from + n) that lie in word w, n > 0. */
-static uint64_t word_mask(unsigned w, unsigned from, unsigned n) {
-	unsigned low = from > w * 64 ? from - w * 64 : 0;
-	unsigned high = from + n < w * 64 + 64 ? from + n - w * 64 : 64;
-	return ~(uint64_t)0 >> (64 - (high - low)) << low;
-}
-
-static unsigned count_bits(const uint64_t *words, unsigned page, unsigned n) {
-	unsigned count = 0;
-	for (unsigned w = page / 64; w * 64 < page + n; w++)
-		count += (unsigned)__builtin_popcountl(words[w] & word_mask(w, page, n));
-	return count;
-}
-
-static unsigned count_touched(const struct chunk *chunk, unsigned page, unsigned n) {
-	return count_bits(chunk->touched, page, n);
-}
-
-static void set_bits(uint64_t *words, unsigned page, unsigned n, bool set) {
-	for (unsigned w = page / 64; w * 64 < page + n; w++) {
-		if (set)
-			words[w] |= word_mask(w, page, n);
-		else
-			words[w] &= ~word_mask(w, page, n);
-	}
-}
-
-static void set_touched(struct chunk *chunk, unsigned page, unsigned n, bool touched) {
-	set_bits(chunk->touched, page, n, touched);
-}
-
-/* The first page from `page` on that is free, or else is not; or CHUNK_PAGES. */
-static unsigned next_page(const struct chunk *chunk, unsigned page, bool free) {
-	for (unsigned w = page / 64; w < CHUNK_PAGES / 64; w++) {
-		uint64_t bits = free ? chunk->free[w] : ~chunk->free[w];
-		bits &= w == page / 64 ? ~(uint64_t)0 << page % 64 : ~(uint64_t)0;
-		if (bits)
-			return w * 64 + (unsigned)__builtin_ctzl(bits);
-	}
-	return CHUNK_PAGES;
-}
-
-/* Walks the runs of free pages: [page, end). */
-#define EACH_RUN(chunk, page, end)                                                                           \
-	(unsigned page = next_page(chunk, 0, true), end;                                                     \
-	 page < CHUNK_PAGES && (end = next_page(chunk, page, false)); page = next_page(chunk, end, true))
-
-static unsigned longest_run(const struct chunk *chunk) {
-	unsigned longest = 0;
-	for
-		EACH_RUN(chunk, page, end)
-	longest = longest > end - page ? longest : end - page;
-	return longest;
-}
-
-static uint16_t first_touched(const struct chunk *chunk, unsigned page) {
-	unsigned shift = page % 64;
-	uint64_t bits = chunk->touched[page / 64] >> shift;
-	if (shift > 48 && page / 64 + 1 < CHUNK_PAGES / 64)
-		bits |= chunk->touched[page / 64 + 1] << (64 - shift);
-	return (uint16_t)bits;
-}
-
 /* ---- lists ---- */
 
 static void init_lists(void) {
@@ -147,13 +82,13 @@ static void update_place(struct chunk *chunk) {
 static bool take_pages(struct chunk *chunk, unsigned page, unsigned npages) {
 	if (!buddy_take_at(&chunk->buddy, page, npages))
 		return false;
-	set_bits(chunk->free, page, npages, false);
+	pagemap_clear(&chunk->free, page, npages);
 	return true;
 }
 
 static void put_pages(struct chunk *chunk, unsigned page, unsigned npages) {
 	buddy_put(&chunk->buddy, page, npages);
-	set_bits(chunk->free, page, npages, true);
+	pagemap_set(&chunk->free, page, npages);
 }
 
 /* Adds to the pages in use, which is negative when they are freed. */
@@ -215,7 +150,7 @@ static struct chunk *make_chunk(bool huge) {
 	}
 	os_huge_pages(base, CHUNK_SIZE, huge);
 	*chunk = (struct chunk){.owner = {OWNER_CHUNK}, .base = base, .place = PLACE_NONE, .huge = huge};
-	set_bits(chunk->free, 0, CHUNK_PAGES, true);
+	pagemap_set(&chunk->free, 0, CHUNK_PAGES);
 	buddy_init(&chunk->buddy, CHUNK_PAGES, chunk->bits, chunk->links, sizeof chunk->links[0]);
 	return chunk;
 }
@@ -246,7 +181,10 @@ static bool drop_chunk(struct chunk *chunk) {
 	bool purged = os_purge(chunk->base, CHUNK_SIZE);
 	registry_set_owner(chunk->base, CHUNK_SIZE, &chunk->owner);
 	lock_take(&chunk_lock);
-	set_touched(chunk, 0, CHUNK_PAGES, !purged);
+	if (!purged)
+		pagemap_set(&chunk->touched, 0, CHUNK_PAGES);
+	else
+		pagemap_clear(&chunk->touched, 0, CHUNK_PAGES);
 	attach(chunk);
 	add_dirty(chunk, purged ? 0 : CHUNK_PAGES);
 	update_place(chunk);
@@ -287,18 +225,17 @@ static struct chunk *find_empty(void) {
 /* Takes the dirty runs of free pages of one chunk, as far as the batch has room, so that nobody else uses
  * them. */
 static void withdraw_from(struct chunk *chunk, struct batch *batch) {
-	for
-		EACH_RUN(chunk, page, end) {
-			unsigned npages = end - page, dirty = count_touched(chunk, page, npages);
-			if (batch->n == BATCH)
-				break;
-			if (!dirty)
-				continue;
-			take_pages(chunk, page, npages);
-			add_used(chunk, (int)npages);
-			add_dirty(chunk, -(int)dirty);
-			batch->runs[batch->n++] = (struct run){chunk, page, npages};
-		}
+	EACH_RUN (&chunk->free, page, end) {
+		unsigned npages = end - page, dirty = pagemap_count(&chunk->touched, page, npages);
+		if (batch->n == BATCH)
+			break;
+		if (!dirty)
+			continue;
+		take_pages(chunk, page, npages);
+		add_used(chunk, (int)npages);
+		add_dirty(chunk, -(int)dirty);
+		batch->runs[batch->n++] = (struct run){chunk, page, npages};
+	}
 	update_place(chunk);
 }
 
@@ -338,12 +275,12 @@ static bool purge(struct batch *batch) {
 	for (unsigned i = 0; i < batch->n; i++) {
 		struct run *run = &batch->runs[i];
 		if (purged[i]) {
-			hold_note_returned(count_touched(run->chunk, run->page, run->npages));
-			set_touched(run->chunk, run->page, run->npages, false);
+			hold_note_returned(pagemap_count(&run->chunk->touched, run->page, run->npages));
+			pagemap_clear(&run->chunk->touched, run->page, run->npages);
 		}
 		put_pages(run->chunk, run->page, run->npages);
 		add_used(run->chunk, -(int)run->npages);
-		add_dirty(run->chunk, (int)count_touched(run->chunk, run->page, run->npages));
+		add_dirty(run->chunk, (int)pagemap_count(&run->chunk->touched, run->page, run->npages));
 		update_place(run->chunk);
 	}
 	lock_release(&chunk_lock);
@@ -402,10 +339,8 @@ static struct chunk *find_run(unsigned place, unsigned npages) {
 	const struct list *head = &chunks.places[place];
 	for (struct list *at = head->next; at != head && looks-- > 0; at = at->next) {
 		struct chunk *chunk = CONTAINER(at, struct chunk, link);
-		if (CHUNK_PAGES - chunk->nused < npages)
-			continue;
 		if (!chunk->longest)
-			chunk->longest = longest_run(chunk);
+			chunk->longest = pagemap_longest_run(&chunk->free);
 		if (chunk->longest >= npages)
 			return chunk;
 	}
@@ -435,20 +370,19 @@ static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned) {
 static unsigned find_pages(const struct chunk *chunk, unsigned npages) {
 	unsigned best = 0, least = UINT32_MAX;
 	bool mixed = chunk->ndirty && chunk->ndirty != CHUNK_PAGES - chunk->nused;
-	for
-		EACH_RUN(chunk, page, end) {
-			if (end - page < npages)
-				continue;
-			unsigned last = end - npages,
-			         first_dirty = mixed ? count_touched(chunk, page, npages) : 0;
-			unsigned last_dirty = mixed ? count_touched(chunk, last, npages) : 0;
-			unsigned dirty = first_dirty >= last_dirty ? first_dirty : last_dirty;
-			unsigned cost = (npages - dirty) * CHUNK_PAGES + (end - page);
-			if (cost < least) {
-				least = cost;
-				best = first_dirty >= last_dirty ? page : last;
-			}
+	EACH_RUN (&chunk->free, page, end) {
+		if (end - page < npages)
+			continue;
+		unsigned last = end - npages,
+		         first_dirty = mixed ? pagemap_count(&chunk->touched, page, npages) : 0;
+		unsigned last_dirty = mixed ? pagemap_count(&chunk->touched, last, npages) : 0;
+		unsigned dirty = first_dirty >= last_dirty ? first_dirty : last_dirty;
+		unsigned cost = (npages - dirty) * CHUNK_PAGES + (end - page);
+		if (cost < least) {
+			least = cost;
+			best = first_dirty >= last_dirty ? page : last;
 		}
+	}
 	return best;
 }
 
@@ -457,7 +391,7 @@ static void take_within(struct chunk *chunk, unsigned page, unsigned npages) {
 	if (take_pages(chunk, page, npages))
 		return;
 	unsigned before = page;
-	while (before > 0 && chunk->free[(before - 1) / 64] >> (before - 1) % 64 & 1)
+	while (before > 0 && pagemap_test(&chunk->free, before - 1))
 		before--;
 	take_pages(chunk, before, page - before);
 	take_pages(chunk, page, npages);
@@ -466,7 +400,7 @@ static void take_within(struct chunk *chunk, unsigned page, unsigned npages) {
 
 /* Marks [page, page + npages) as live pages of a span; they are taken already. */
 static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
-	unsigned dirty = count_touched(chunk, page, npages);
+	unsigned dirty = pagemap_count(&chunk->touched, page, npages);
 	add_used(chunk, (int)npages);
 	add_dirty(chunk, -(int)dirty);
 	hold_note_wanted(npages - dirty);
@@ -475,13 +409,13 @@ static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
 
 /* Frees pages that may hold data where `touched` has a bit (of the first 16; further pages all do). */
 static void free_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t touched) {
-	set_touched(chunk, page, npages, true);
+	pagemap_set(&chunk->touched, page, npages);
 	for (unsigned i = 0; i < 16 && i < npages; i++)
 		if (!(touched >> i & 1))
-			set_touched(chunk, page + i, 1, false);
+			pagemap_clear(&chunk->touched, page + i, 1);
 	put_pages(chunk, page, npages);
 	add_used(chunk, -(int)npages);
-	add_dirty(chunk, (int)count_touched(chunk, page, npages));
+	add_dirty(chunk, (int)pagemap_count(&chunk->touched, page, npages));
 	update_place(chunk);
 }
 
@@ -489,7 +423,7 @@ static struct span take_from(struct chunk *chunk, unsigned npages, unsigned alig
 	unsigned page;
 	if (align_order) {
 		page = buddy_take(&chunk->buddy, npages, align_order);
-		set_bits(chunk->free, page, npages, false);
+		pagemap_clear(&chunk->free, page, npages);
 	} else {
 		page = find_pages(chunk, npages);
 		take_within(chunk, page, npages);
@@ -497,8 +431,8 @@ static struct span take_from(struct chunk *chunk, unsigned npages, unsigned alig
 	struct span span = {
 	        .base = chunk->base + page * PAGE_SIZE,
 	        .chunk = chunk,
-	        .fresh = count_touched(chunk, page, npages) == 0,
-	        .touched = first_touched(chunk, page),
+	        .fresh = pagemap_count(&chunk->touched, page, npages) == 0,
+	        .touched = pagemap_16(&chunk->touched, page),
 	};
 	chunk->npages_at[page] = (uint16_t)npages;
 	account_taken(chunk, page, npages);
@@ -577,9 +511,9 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 		if (resized)
 			account_taken(chunk, page + old, npages - old);
 	} else if (npages < old) {
-		set_touched(chunk, page + npages, old - npages, true);
+		pagemap_set(&chunk->touched, page + npages, old - npages);
 		buddy_trim(&chunk->buddy, page, old, npages);
-		set_bits(chunk->free, page + npages, old - npages, true);
+		pagemap_set(&chunk->free, page + npages, old - npages);
 		add_used(chunk, -(int)(old - npages));
 		add_dirty(chunk, (int)(old - npages));
 		update_place(chunk);
@@ -621,8 +555,8 @@ static unsigned count_free(const struct chunk *chunk, unsigned *marked, unsigned
 		unsigned npages = 1u << block.order;
 		if (block.is_free == 1) {
 			free_pages += npages;
-			*marked += count_bits(chunk->free, page, npages);
-			*dirty += count_touched(chunk, page, npages);
+			*marked += pagemap_count(&chunk->free, page, npages);
+			*dirty += pagemap_count(&chunk->touched, page, npages);
 		}
 		page += npages;
 	}
@@ -634,12 +568,13 @@ static int check_one(const struct chunk *chunk) {
 	int broken = buddy_check(&chunk->buddy);
 	if (broken)
 		return broken;
-	if (chunk->place != place_of(chunk) || (chunk->longest && chunk->longest != longest_run(chunk)))
+	if (chunk->place != place_of(chunk) ||
+	    (chunk->longest && chunk->longest != pagemap_longest_run(&chunk->free)))
 		return 10;
 	unsigned free_pages = count_free(chunk, &marked, &dirty);
 	if (free_pages != CHUNK_PAGES - chunk->nused)
 		return 11;
-	if (marked != free_pages || count_bits(chunk->free, 0, CHUNK_PAGES) != free_pages)
+	if (marked != free_pages || pagemap_count(&chunk->free, 0, CHUNK_PAGES) != free_pages)
 		return 15;
 	if (dirty != chunk->ndirty)
 		return 12;

@@ -54,7 +54,7 @@ not_lower() { # base.h is what all of rank 0 stand on
 
 impure() { # the pure ones: rank 0 alone, and of the C library what is there without an operating system
 	local file header
-	for file in src/{buddy,slab,sizeclass}.[ch] include/buddy.h; do
+	for file in src/{buddy,slab,sizeclass,pagemap}.[ch] include/buddy.h; do
 		[ -e "$file" ] || continue
 		for header in $(included "$file"); do
 			own "$file" "$header" || [ "$(rank "$header")" -eq 0 ] || echo "$file includes $header"
@@ -92,8 +92,8 @@ none "no function is longer than 60 lines" < <(long_functions)
 [ "$(awk '/^[^ \t#\/}].*\) \{$/' src/*.c | wc -l)" -gt 150 ]
 ok $? "which were found: $(awk '/^[^ \t#\/}].*\) \{$/' src/*.[ch] preload/*.[ch] | wc -l) functions"
 lines=$(cat src/* preload/* | grep -vcE '^[[:space:]]*(/\*|\*( |/|$)|$)')
-[ "$lines" -le 3300 ]
-ok $? "src and preload read in an evening: $lines lines besides comments and blank ones, at most 3300"
+[ "$lines" -le 3600 ]
+ok $? "src and preload read in an evening: $lines lines besides comments and blank ones, at most 3600"
 
 # ---- the version ----
 

@@ -257,7 +257,7 @@ static void flip_unsigned(struct tally *tally, unsigned *field) {
 }
 
 static void mutate_chunk(struct chunk *chunk, struct tally *of_fields, struct tally *of_touched,
-                         struct tally *of_buddy) {
+                         struct tally *of_free, struct tally *of_buddy) {
 	flip_unsigned(of_fields, &chunk->nused);
 	flip_unsigned(of_fields, &chunk->ndirty);
 	flip_unsigned(of_fields, &chunk->place);
@@ -266,10 +266,15 @@ static void mutate_chunk(struct chunk *chunk, struct tally *of_fields, struct ta
 		for (unsigned end = page + (1u << block.order); page < end; page++) {
 			if (block.is_free != 1)
 				continue;
-			chunk->touched[page / 64] ^= (uint64_t)1 << (page % 64);
+			chunk->touched.words[page / 64] ^= (uint64_t)1 << (page % 64);
 			note(of_touched, !chunk_holds());
-			chunk->touched[page / 64] ^= (uint64_t)1 << (page % 64);
+			chunk->touched.words[page / 64] ^= (uint64_t)1 << (page % 64);
 		}
+	}
+	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
+		chunk->free.words[page / 64] ^= (uint64_t)1 << (page % 64);
+		note(of_free, !chunk_holds());
+		chunk->free.words[page / 64] ^= (uint64_t)1 << (page % 64);
 	}
 	for (unsigned node = 0; node < 2 * CHUNK_PAGES; node += 3) {
 		chunk->bits[node / 32] ^= 1u << (node % 32);
@@ -285,6 +290,7 @@ static void test_chunk(void) {
 	static struct span spans[SPANS];
 	struct tally of_fields = {.name = "chunk: nused, ndirty, place"},
 	             of_touched = {.name = "chunk: touched, of free pages"},
+	             of_free = {.name = "chunk: free"},
 	             of_buddy = {.name = "chunk: its buddy's bits and mask"};
 	struct span full = chunk_take(CHUNK_PAGES, 0), sparse;
 	for (unsigned i = 0; i < SPANS / 4; i++)
@@ -293,13 +299,14 @@ static void test_chunk(void) {
 		chunk_put(spans[i].chunk, spans[i].base, 1 + i % 9, i % 3 ? UINT16_MAX : 5);
 	sparse = chunk_take(CHUNK_PAGES / 2 + 1, 0);
 	bool good = chunk_holds();
-	mutate_chunk(full.chunk, &of_fields, &of_touched, &of_buddy);
-	mutate_chunk(spans[1].chunk, &of_fields, &of_touched, &of_buddy);
-	mutate_chunk(sparse.chunk, &of_fields, &of_touched, &of_buddy);
+	mutate_chunk(full.chunk, &of_fields, &of_touched, &of_free, &of_buddy);
+	mutate_chunk(spans[1].chunk, &of_fields, &of_touched, &of_free, &of_buddy);
+	mutate_chunk(sparse.chunk, &of_fields, &of_touched, &of_free, &of_buddy);
 	good &= chunk_holds();
 	ok(good, "chunk: what was altered is restored, and right");
 	report(&of_fields);
 	report(&of_touched);
+	report(&of_free);
 	report(&of_buddy);
 }
 
