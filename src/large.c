@@ -6,8 +6,9 @@
 #include "os.h"
 
 enum {
-	HELD_RUNS_MAX = 64, /* so that a search stays short */
-	KEEP_MIN = 1 << 20, /* bytes of a run that are worth keeping when its end goes */
+	HELD_RUNS_MAX = 64,    /* so that a search stays short */
+	KEEP_MIN = 1 << 20,    /* bytes of a run that are worth keeping when its end goes */
+	ASSEMBLE_BELOW = 1024, /* live blocks: the kernel bounds the number of mappings (vm.max_map_count) */
 };
 
 static struct {
@@ -220,12 +221,16 @@ static bool is_near(const struct large *run, size_t size, size_t align) {
 	return run->size >= size && run->size - size <= size / 16 && (uintptr_t)run->base % align == 0;
 }
 
-/* A record on no list, made of a held run or of several, or NULL: none is held, or no memory. */
+/* A record on no list, made of a held run or of several, or NULL: none is held that may serve, or no memory. */
 static struct large *reuse(size_t size, size_t align, size_t *dirty) {
 	lock_take(&large_lock);
 	struct large *run = take_held(size, align);
 	if (!run)
 		run = take_held(size, 1);
+	if (run && larges.nlive >= ASSEMBLE_BELOW && !is_near(run, size, align)) {
+		add_held(run);
+		run = NULL;
+	}
 	lock_release(&large_lock);
 	if (!run)
 		return NULL;

@@ -207,6 +207,23 @@ TEST(a_block_has_few_pieces_whatever_is_held) {
 	config.hold = 6;
 }
 
+TEST(among_many_blocks_none_is_made_of_pieces) {
+	enum { MANY = 1100 };
+	static char *blocks[MANY];
+	config.hold = 1000;
+	for (int i = 0; i < MANY; i++)
+		blocks[i] = take(MB, 16, true);
+	char *freed = take(3 * MB, 16, true);
+	put(freed);
+	char *other = take(2 * MB, 16, true), *same = take(3 * MB, 16, false);
+	assert_ptr_equal(same, freed);
+	put(other);
+	put(same);
+	for (int i = 0; i < MANY; i++)
+		put(blocks[i]);
+	config.hold = 6;
+}
+
 TEST(blocks_of_pieces_keep_their_content_at_random) {
 	enum { N = 6 };
 	char *blocks[N] = {NULL};
@@ -393,6 +410,7 @@ int main(void) {
 	        CASE(a_part_of_a_longer_run_serves_and_the_rest_stays_held),
 	        CASE(shorter_runs_together_serve_and_the_rest_is_fresh),
 	        CASE(a_block_has_few_pieces_whatever_is_held),
+	        CASE(among_many_blocks_none_is_made_of_pieces),
 	        CASE(blocks_of_pieces_keep_their_content_at_random),
 	        CASE(the_nearest_held_run_serves),
 	        CASE(a_held_run_must_have_the_alignment),
