@@ -67,6 +67,10 @@ static unsigned capacity_first(unsigned class) {
 	return (unsigned)min_size(BIN_FIRST, BIN_FIRST_BYTES / class_size(class));
 }
 
+static bool has_asked(const struct cache *cache, unsigned class) {
+	return cache->asked[class / 64] >> class % 64 & 1;
+}
+
 /* The slots to refill a bin with: half of it; the first time no more than some lines of the cache, for a thread may
  * never want more of this size. */
 static unsigned refill_count(const struct cache *cache, unsigned class, bool first) {
@@ -297,9 +301,12 @@ void *cache_take(unsigned class) {
 	slot = cache_pop(cache, class);
 	if (slot)
 		return slot;
-	bool first = !cache->capacity[class];
+	bool first = !has_asked(cache, class);
 	grow(cache, class);
-	unsigned n = heap_refill(class, batch, refill_count(cache, class, first));
+	unsigned n = first ? heap_refill_line(class, batch) : 0;
+	if (!n)
+		n = heap_refill(class, batch, refill_count(cache, class, first));
+	cache->asked[class / 64] |= (uint64_t)1 << class % 64;
 	if (!n)
 		return NULL;
 	/* The lowest address goes out now, the next lowest lies on top. */
@@ -322,11 +329,12 @@ struct wrong cache_put(unsigned class, void *slot) {
 	struct wrong wrong = cache_tick();
 	if (cache_push(cache, class, slot))
 		return wrong; /* the tick has emptied the bin */
-	if (!grow(cache, class)) {
-		if (!cache->capacity[class])
-			return first_wrong(wrong, heap_flush(class, &slot, 1));
+	bool hand_on = !cache->capacity[class] && !has_asked(cache, class);
+	bool grown = grow(cache, class);
+	if (hand_on || !cache->capacity[class])
+		return first_wrong(wrong, heap_flush(class, &slot, 1));
+	if (!grown)
 		wrong = first_wrong(wrong, flush_half(cache, class));
-	}
 	cache_push(cache, class, slot);
 	return wrong;
 }

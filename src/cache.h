@@ -12,7 +12,10 @@
  *     come after every hook are ordinary frees.
  * T5. Retired spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs no
  *     split and no merge.
- * T6. A slot is stored before the top that covers it, so that a fork at any instant leaves the child
+ * T6. A thread that never asked for a class hands on the first slot of it that it frees, and begins with slots on
+ *     lines of their own: the slot was another thread's, and would share its line with that thread's others for
+ *     good (passive false sharing).
+ * T7. A slot is stored before the top that covers it, so that a fork at any instant leaves the child
  *     bins that name only free slots, some perhaps twice.
  */
 #ifndef CACHE_H
@@ -31,10 +34,11 @@ struct cache {
 	void **top[CLASSES];
 	void **full[CLASSES];
 	uint16_t capacity[CLASSES];
-	unsigned ticks;         /* slow calls */
-	unsigned next_look;     /* the class whose bin is looked at next */
-	uint16_t seen[CLASSES]; /* how many slots it had at the last look */
-	size_t bytes;           /* sum of capacity * size: bounded by the share of a thread */
+	uint64_t asked[CLASSES / 64 + 1]; /* bit c: the thread has asked for class c */
+	unsigned ticks;                   /* slow calls */
+	unsigned next_look;               /* the class whose bin is looked at next */
+	uint16_t seen[CLASSES];           /* how many slots it had at the last look */
+	size_t bytes;                     /* sum of capacity * size: bounded by the share of a thread */
 	unsigned nretired, retired_pages;
 	struct {
 		char *base;
@@ -43,11 +47,12 @@ struct cache {
 	struct list link;
 	pthread_mutex_t owner;
 };
+_Static_assert(sizeof(struct cache) <= 2048, "a thread that holds little costs little");
 
 /* The cache that fast paths use: the thread's own, or empty_cache, which sends each call to its slow twin. */
 extern _Thread_local struct cache *thread_cache __attribute__((tls_model("initial-exec")));
 
-/* The owner reads its tops plainly and stores them by this, after what they cover (T6); others read them
+/* The owner reads its tops plainly and stores them by this, after what they cover (T7); others read them
  * atomically. */
 static inline void cache_set_top(struct cache *cache, size_t class, void **top) {
 	atomic_signal_fence(memory_order_release);

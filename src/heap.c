@@ -11,6 +11,7 @@
 
 enum {
 	QUARTERS = 4,
+	LINE = 0, /* for a number of slots: see take_from */
 	BUCKET_NONE = QUARTERS,
 	BUCKET_SWEPT,                /* chained by a sweep: its links are not a list's */
 	TRANSFER_BYTES = 256 * 1024, /* of slots in one transfer stack: two batches of the largest */
@@ -183,10 +184,10 @@ static size_t live_pages(const struct heap *heap) {
 	return (heap->nslots - heap->nfree) * class_size((unsigned)(heap - heaps)) >> PAGE_SHIFT;
 }
 
-/* Lock held. */
+/* Up to n slots, or with LINE those of one line. Lock held. */
 static unsigned take_from(struct heap *heap, struct slab *slab, void **slots, unsigned n) {
 	size_t untouched = untouched_pages(slab);
-	unsigned taken = slab_take(slab, slots, n);
+	unsigned taken = n == LINE ? slab_take_line(slab, slots) : slab_take(slab, slots, n);
 	untouched -= untouched_pages(slab);
 	heap->untouched -= untouched;
 	heap->nfree -= taken;
@@ -240,6 +241,18 @@ static void detach_to(struct list **chain, struct heap *heap, struct slab *slab)
 	detach(heap, slab);
 	slab->link.next = *chain;
 	*chain = &slab->link;
+}
+
+unsigned heap_refill_line(unsigned class, void **slots) {
+	struct heap *heap = &heaps[class];
+	unsigned taken = 0;
+	lock_take(&heap->lock);
+	for (unsigned q = 0; heap->ready && q < QUARTERS && !taken; q++)
+		if (!list_empty(&heap->quarters[q]))
+			taken = take_from(heap, CONTAINER(heap->quarters[q].next, struct slab, link), slots,
+			                  LINE);
+	lock_release(&heap->lock);
+	return taken;
 }
 
 /* Moves a slab with more free slots than its list has, or chains it, detached, when all of them are and the

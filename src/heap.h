@@ -20,6 +20,10 @@ struct slab;
 /* The slots that a batch has at most. */
 enum { BATCH_MAX = 128 };
 
+/* Takes slots of a small class that share their lines of the processor's cache with no other thread's; returns how
+ * many, 0 when none are at hand. */
+unsigned heap_refill_line(unsigned class, void **slots);
+
 /* What a class of blocks holds; bytes. */
 struct heap_totals {
 	size_t slabs, slab_pages, untouched_pages, slots, free_slots, transfer_slots;

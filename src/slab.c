@@ -25,17 +25,17 @@ static uint16_t pages_under(const struct slab *slab, unsigned from, unsigned to)
 	return (uint16_t)((2u << last) - (1u << first));
 }
 
-/* Takes up to n slots from one word of the bitmap. */
-static unsigned take_from_word(struct slab *slab, unsigned w, void **slots, unsigned n) {
-	uint64_t bits = slab->bits[w];
+/* Takes up to n slots from one word of the bitmap, of those in `bits`. */
+static unsigned take_from_word(struct slab *slab, unsigned w, uint64_t bits, void **slots, unsigned n) {
+	uint64_t others = slab->bits[w] & ~bits;
 	unsigned taken = 0;
 	while (bits && taken < n) {
 		unsigned slot = w * 64 + (unsigned)__builtin_ctzl(bits);
 		slots[taken++] = slab->base + (size_t)slot * slab->size;
 		bits &= bits - 1;
 	}
-	uint64_t gone = slab->bits[w] ^ bits;
-	slab_set_word(slab, w, bits);
+	uint64_t gone = slab->bits[w] ^ (bits | others);
+	slab_set_word(slab, w, bits | others);
 	if (gone)
 		slab->touched |= pages_under(slab, w * 64 + (unsigned)__builtin_ctzl(gone),
 		                             w * 64 + 63 - (unsigned)__builtin_clzl(gone));
@@ -46,13 +46,31 @@ unsigned slab_take(struct slab *slab, void **slots, unsigned n) {
 	unsigned taken = 0, w = slab->first;
 	n = n < slab->nfree ? n : slab->nfree;
 	while (taken < n) {
-		taken += take_from_word(slab, w, slots + taken, n - taken);
+		taken += take_from_word(slab, w, slab->bits[w], slots + taken, n - taken);
 		if (!slab->bits[w])
 			w++;
 	}
 	slab->first = (uint16_t)w;
 	slab->nfree = (uint16_t)(slab->nfree - taken);
 	return taken;
+}
+
+unsigned slab_take_line(struct slab *slab, void **slots) {
+	if (slab->size >= CACHE_LINE)
+		return 0;
+	unsigned group =
+	        CACHE_LINE % slab->size ? 4 : CACHE_LINE / slab->size; /* 4 of 48 bytes fill 3 lines */
+	uint64_t starts = group == 2 ? 0x5555555555555555 : 0x1111111111111111;
+	for (unsigned w = slab->first; w < words(slab); w++) {
+		uint64_t whole = slab->bits[w] & slab->bits[w] >> 1;
+		whole &= (group == 2 ? whole : whole >> 2) & starts;
+		if (!whole)
+			continue;
+		uint64_t line = (((uint64_t)1 << group) - 1) << __builtin_ctzl(whole);
+		slab->nfree = (uint16_t)(slab->nfree - group);
+		return take_from_word(slab, w, line, slots, group);
+	}
+	return 0;
 }
 
 bool slab_is_withdrawn(const struct slab *slab, unsigned slot) {

@@ -213,6 +213,36 @@ TEST(retired_pages_are_bounded) {
 	assert_in_range(cache_count_pages(), 256, 1024);
 }
 
+/* ---- lines shared between threads ---- */
+
+enum { GIVEN = 40 };
+
+/* Frees a slot that another thread took, and takes some: none may lie on a line of that thread's slots. */
+static void *free_one_and_take(void *argument) {
+	void **given = argument;
+	char *own[4];
+	bool shared = put(1, given[GIVEN / 2]).slot;
+	for (int i = 0; i < 4; i++) {
+		own[i] = take(1);
+		for (int k = 0; k < GIVEN; k++)
+			shared |= (size_t)own[i] / CACHE_LINE == (size_t)given[k] / CACHE_LINE;
+	}
+	for (int i = 0; i < 4; i++)
+		put(1, own[i]);
+	return shared ? given : NULL;
+}
+
+TEST(a_thread_begins_with_lines_of_its_own) {
+	void *given[GIVEN], *shared;
+	pthread_t thread;
+	take_many(1, given, GIVEN);
+	assert_int_equal(pthread_create(&thread, NULL, free_one_and_take, given), 0);
+	pthread_join(thread, &shared);
+	assert_null(shared);
+	given[GIVEN / 2] = given[GIVEN - 1];
+	put_many(1, given, GIVEN - 1);
+}
+
 /* ---- bins that nobody uses ---- */
 
 /* A few slots in a bin can pin many slabs, so while a thread works its idle bins empty. */
@@ -440,6 +470,7 @@ int main(void) {
 	        CASE(a_span_freed_is_the_next_of_its_length),
 	        CASE(the_newest_retired_spans_are_kept),
 	        CASE(retired_pages_are_bounded),
+	        CASE(a_thread_begins_with_lines_of_its_own),
 	        CASE(idle_bins_are_flushed_while_others_work),
 	        CASE(the_slot_freed_last_is_known),
 	        CASE(a_double_free_is_named_when_the_cache_is_flushed),

@@ -50,6 +50,43 @@ static uint16_t pages_of(const struct slab *slab, bool (*wanted)(const struct sl
 
 static bool is_taken(const struct slab *slab, unsigned slot) { return !is_free(slab, slot); }
 
+/* Whether a slot shares a line of the processor's cache with a slot of the others. */
+static bool shares_line(const struct slab *slab, const char *slot, void *const *others, unsigned n) {
+	for (unsigned i = 0; i < n; i++) {
+		size_t other = (size_t)others[i] / CACHE_LINE,
+		       other_end = ((size_t)others[i] + slab->size - 1) / CACHE_LINE;
+		if ((size_t)slot / CACHE_LINE <= other_end &&
+		    ((size_t)slot + slab->size - 1) / CACHE_LINE >= other)
+			return true;
+	}
+	return false;
+}
+
+TEST(a_line_is_taken_whole_or_not_at_all) {
+	static const unsigned per_line[] = {0, 4, 2, 4, 0, 0};
+	for (unsigned class = 1; class < sizeof per_line / sizeof *per_line; class ++) {
+		struct fixture fixture;
+		struct slab *slab = make(&fixture, class, 1, 0);
+		void *taken[SLAB_MAX_SLOTS], *line[4];
+		unsigned n = slab_take(slab, taken, 1), got;
+		uint64_t seed = class;
+		while ((got = slab_take_line(slab, line))) {
+			assert_int_equal(got, per_line[class]);
+			for (unsigned i = 0; i < got; i++)
+				assert_false(shares_line(slab, line[i], taken, n));
+			for (unsigned i = 0; i < got; i++)
+				taken[n++] = line[i];
+			assert_true(slab_check(slab));
+			assert_int_equal(slab->nfree, slab->nslots - n);
+			if (next_random(&seed) % 3 == 0)
+				assert_int_equal(slab_put(slab, taken[--n]), SLAB_OK);
+		}
+		assert_true(per_line[class] == 0 || slab->nfree < slab->nslots / 2);
+		n += slab_take(slab, taken + n, slab->nslots);
+		assert_int_equal(n, slab->nslots);
+	}
+}
+
 TEST(a_new_slab_is_all_free_and_its_record_small) {
 	FOR_EVERY_SHAPE(class, want) {
 		struct fixture fixture;
@@ -314,6 +351,7 @@ TEST(random_takes_and_puts_match_a_byte_per_slot) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_line_is_taken_whole_or_not_at_all),
 	        cmocka_unit_test(a_new_slab_is_all_free_and_its_record_small),
 	        cmocka_unit_test(slots_come_in_address_order_and_none_twice),
 	        cmocka_unit_test(the_lowest_free_slots_go_first),
