@@ -92,8 +92,8 @@ none "no function is longer than 60 lines" < <(long_functions)
 [ "$(awk '/^[^ \t#\/}].*\) \{$/' src/*.c | wc -l)" -gt 150 ]
 ok $? "which were found: $(awk '/^[^ \t#\/}].*\) \{$/' src/*.[ch] preload/*.[ch] | wc -l) functions"
 lines=$(cat src/* preload/* | grep -vcE '^[[:space:]]*(/\*|\*( |/|$)|$)')
-[ "$lines" -le 3600 ]
-ok $? "src and preload read in an evening: $lines lines besides comments and blank ones, at most 3600"
+[ "$lines" -le 3700 ]
+ok $? "src and preload read in an evening: $lines lines besides comments and blank ones, at most 3700"
 
 # ---- the version ----
 
