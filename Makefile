@@ -72,7 +72,7 @@ uninstall: ## remove what install put there
 		$(DESTDIR)$(PREFIX)/include/buddy.h
 
 format: ## format every C file by .clang-format
-	clang-format -i $(shell git ls-files '*.[ch]' '*.cc')
+	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/inputs')
 
 clean: ## remove what was built
 	rm -rf build libbuddymalloc.so libbuddymalloc.a

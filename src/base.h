@@ -26,8 +26,8 @@ enum {
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define COLD        __attribute__((noinline, cold))
-/* On a declaration that the fast path reads: -fvisibility covers definitions only, and it would be read through
- * the global offset table. */
+/* On a declaration that the fast path reads: -fvisibility covers definitions only, and it would be read
+ * through the global offset table. */
 #define HIDDEN     __attribute__((visibility("hidden")))
 #define HIDDEN_TLS static _Thread_local __attribute__((tls_model("initial-exec")))
 

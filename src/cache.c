@@ -71,8 +71,8 @@ static bool has_asked(const struct cache *cache, unsigned class) {
 	return cache->asked[class / 64] >> class % 64 & 1;
 }
 
-/* The slots to refill a bin with: half of it; the first time no more than some lines of the cache, for a thread may
- * never want more of this size. */
+/* The slots to refill a bin with: half of it; the first time no more than some lines of the cache, for a
+ * thread may never want more of this size. */
 static unsigned refill_count(const struct cache *cache, unsigned class, bool first) {
 	size_t half = (cache->capacity[class] + 1u) / 2;
 	size_t few = first ? FIRST_BATCH_BYTES / class_size(class) : half;

@@ -12,9 +12,9 @@
  *     come after every hook are ordinary frees.
  * T5. Retired spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs no
  *     split and no merge.
- * T6. A thread that never asked for a class hands on the first slot of it that it frees, and begins with slots on
- *     lines of their own: the slot was another thread's, and would share its line with that thread's others for
- *     good (passive false sharing).
+ * T6. A thread that never asked for a class hands on the first slot of it that it frees, and begins with
+ *     slots on lines of their own: the slot was another thread's, and would share its line with that
+ *     thread's others for good (passive false sharing).
  * T7. A slot is stored before the top that covers it, so that a fork at any instant leaves the child
  *     bins that name only free slots, some perhaps twice.
  */

@@ -119,14 +119,15 @@ static bool wants_huge(void) {
 	bool dense = chunks.used_pages * 8 >= chunks.count * CHUNK_PAGES * 7;
 	if (!config.huge_pages || !dense || chunks.count < HUGE_AFTER)
 		return false;
-	if (chunks.without_huge)
-		chunks.without_huge--;
-	return !chunks.without_huge;
+	if (!chunks.without_huge)
+		return true;
+	chunks.without_huge--;
+	return false;
 }
 
-/* A huge page should come in a tenth of the time of its small ones. Where it takes longer than they, as under a
- * hypervisor that takes free memory back in units of this size, or when the kernel has to move pages to make one,
- * the next chunks do without. Touches the chunk's first page. */
+/* A huge page should come in a tenth of the time of its small ones. Where it takes longer than they, as under
+ * a hypervisor that takes free memory back in units of this size, or when the kernel has to move pages to
+ * make one, the next chunks do without. Touches the chunk's first page. */
 static void judge_huge(struct chunk *chunk) {
 	uint64_t before = os_microseconds();
 	*(volatile char *)chunk->base = 0;
@@ -347,8 +348,8 @@ static struct chunk *find_run(unsigned place, unsigned npages) {
 	return NULL;
 }
 
-/* A chunk with a run of npages, which `order` is enough for, or, aligned, with a block of that order. A run whose
- * largest block has order k has at most 2^(k+2) - 2 pages: for 5 … 8 pages, order 1 can be enough. */
+/* A chunk with a run of npages, which `order` is enough for, or, aligned, with a block of that order. A run
+ * whose largest block has order k has at most 2^(k+2) - 2 pages: for 5 … 8 pages, order 1 can be enough. */
 static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned) {
 	unsigned least = aligned || order < 2 ? order : order - 2;
 	for (unsigned first = 0; first < PLACES; first += ORDERS) {
@@ -373,8 +374,8 @@ static unsigned find_pages(const struct chunk *chunk, unsigned npages) {
 	EACH_RUN (&chunk->free, page, end) {
 		if (end - page < npages)
 			continue;
-		unsigned last = end - npages,
-		         first_dirty = mixed ? pagemap_count(&chunk->touched, page, npages) : 0;
+		unsigned last = end - npages;
+		unsigned first_dirty = mixed ? pagemap_count(&chunk->touched, page, npages) : 0;
 		unsigned last_dirty = mixed ? pagemap_count(&chunk->touched, last, npages) : 0;
 		unsigned dirty = first_dirty >= last_dirty ? first_dirty : last_dirty;
 		unsigned cost = (npages - dirty) * CHUNK_PAGES + (end - page);
@@ -546,7 +547,8 @@ struct chunk_totals chunk_count(void) {
 
 /* ---- checking ---- */
 
-/* The free pages of a chunk, counted block by block, how many of them have their bit, and how many are dirty. */
+/* The free pages of a chunk, counted block by block, how many of them have their bit, and how many are dirty.
+ */
 static unsigned count_free(const struct chunk *chunk, unsigned *marked, unsigned *dirty) {
 	unsigned free_pages = 0;
 	*marked = *dirty = 0;

@@ -11,7 +11,6 @@
 
 enum {
 	QUARTERS = 4,
-	LINE = 0, /* for a number of slots: see take_from */
 	BUCKET_NONE = QUARTERS,
 	BUCKET_SWEPT,                /* chained by a sweep: its links are not a list's */
 	TRANSFER_BYTES = 256 * 1024, /* of slots in one transfer stack: two batches of the largest */
@@ -184,15 +183,27 @@ static size_t live_pages(const struct heap *heap) {
 	return (heap->nslots - heap->nfree) * class_size((unsigned)(heap - heaps)) >> PAGE_SHIFT;
 }
 
-/* Up to n slots, or with LINE those of one line. Lock held. */
-static unsigned take_from(struct heap *heap, struct slab *slab, void **slots, unsigned n) {
-	size_t untouched = untouched_pages(slab);
-	unsigned taken = n == LINE ? slab_take_line(slab, slots) : slab_take(slab, slots, n);
+/* Counts slots that were taken from a slab which had so many untouched pages before. Lock held. */
+static void account_taken(struct heap *heap, struct slab *slab, unsigned taken, size_t untouched) {
 	untouched -= untouched_pages(slab);
 	heap->untouched -= untouched;
 	heap->nfree -= taken;
 	hold_note_wanted(untouched);
 	update_quarter(heap, slab);
+}
+
+/* Lock held. */
+static unsigned take_from(struct heap *heap, struct slab *slab, void **slots, unsigned n) {
+	size_t untouched = untouched_pages(slab);
+	unsigned taken = slab_take(slab, slots, n);
+	account_taken(heap, slab, taken, untouched);
+	return taken;
+}
+
+static unsigned take_line_from(struct heap *heap, struct slab *slab, void **slots) {
+	size_t untouched = untouched_pages(slab);
+	unsigned taken = slab_take_line(slab, slots);
+	account_taken(heap, slab, taken, untouched);
 	return taken;
 }
 
@@ -233,6 +244,20 @@ unsigned heap_refill(unsigned class, void **slots, unsigned n) {
 	return taken;
 }
 
+unsigned heap_refill_line(unsigned class, void **slots) {
+	struct heap *heap = &heaps[class];
+	unsigned taken = 0;
+	lock_take(&heap->lock);
+	for (unsigned q = 0; heap->ready && q < QUARTERS && !taken; q++) {
+		struct list *head = &heap->quarters[q];
+		if (!list_empty(head))
+			taken = take_line_from(heap, CONTAINER(head->next, struct slab, link), slots);
+	}
+	lock_release(&heap->lock);
+	return taken;
+}
+
+/* The pages that its free slots would fill. */
 static size_t free_pages(const struct heap *heap) {
 	return heap->nfree * class_size((unsigned)(heap - heaps)) >> PAGE_SHIFT;
 }
@@ -241,18 +266,6 @@ static void detach_to(struct list **chain, struct heap *heap, struct slab *slab)
 	detach(heap, slab);
 	slab->link.next = *chain;
 	*chain = &slab->link;
-}
-
-unsigned heap_refill_line(unsigned class, void **slots) {
-	struct heap *heap = &heaps[class];
-	unsigned taken = 0;
-	lock_take(&heap->lock);
-	for (unsigned q = 0; heap->ready && q < QUARTERS && !taken; q++)
-		if (!list_empty(&heap->quarters[q]))
-			taken = take_from(heap, CONTAINER(heap->quarters[q].next, struct slab, link), slots,
-			                  LINE);
-	lock_release(&heap->lock);
-	return taken;
 }
 
 /* Moves a slab with more free slots than its list has, or chains it, detached, when all of them are and the
@@ -273,14 +286,14 @@ static struct slab *slab_of_class(const void *pointer, unsigned class) {
 	return ((struct chunk *)leaf_owner(leaf, pointer))->slab_of_page[chunk_page(pointer)];
 }
 
-static size_t dirty_pages(const struct heap *heap, unsigned class) {
-	size_t free_pages = heap->nfree * class_size(class) >> PAGE_SHIFT;
-	return free_pages > heap->untouched ? free_pages - heap->untouched : 0;
+static size_t dirty_pages(const struct heap *heap) {
+	size_t pages = free_pages(heap);
+	return pages > heap->untouched ? pages - heap->untouched : 0;
 }
 
 /* Whether so many slots lie free in touched pages that looking for empty pages among them pays. Lock held. */
-static bool wants_sweep(struct heap *heap, unsigned class) {
-	size_t dirty = dirty_pages(heap, class);
+static bool wants_sweep(struct heap *heap) {
+	size_t dirty = dirty_pages(heap);
 	if (dirty <= SWEEP_BASE)
 		return false;
 	heap->unsweepable = min_size(heap->unsweepable, dirty);
@@ -288,7 +301,7 @@ static bool wants_sweep(struct heap *heap, unsigned class) {
 	return dirty - heap->unsweepable > hold_limit(bound, 0, hold_resident());
 }
 
-static bool sweep(struct heap *heap, unsigned class);
+static bool sweep(struct heap *heap);
 
 /* Frees n slots into their slabs; the answer is heap_flush's. Neighbours in a batch mostly share a slab. Lock
  * held. */
@@ -329,18 +342,18 @@ struct wrong heap_flush(unsigned class, void *const *slots, unsigned n) {
 		return wrong;
 	}
 	struct wrong later = put_slots(heap, class, slots, n, &chain);
-	bool dirty = wants_sweep(heap, class);
+	bool dirty = wants_sweep(heap);
 	lock_release(&heap->lock);
 	drop_slabs(chain);
 	if (unlikely(dirty))
-		sweep(heap, class);
+		sweep(heap);
 	return wrong.slot ? wrong : later;
 }
 
 /* ---- sweeping: purging empty pages inside slabs that are partly used ---- */
 
-/* Withdraws the empty pages of the sparser slabs and chains those slabs; slabs without taken slots are detached to
- * a chain of their own. Lock held. */
+/* Withdraws the empty pages of the sparser slabs and chains those slabs; slabs without taken slots are
+ * detached to a chain of their own. Lock held. */
 static struct list *withdraw(struct heap *heap, struct list **empty_slabs) {
 	struct list *chain = NULL;
 	unsigned looked = 0;
@@ -398,7 +411,7 @@ static void restore(struct heap *heap, struct slab *slab, uint16_t purged, struc
 		detach_to(empty, heap, slab);
 }
 
-static COLD bool sweep(struct heap *heap, unsigned class) {
+static COLD bool sweep(struct heap *heap) {
 	lock_take(&heap->lock);
 	hold_decay();
 	struct list *empty = NULL, *next, *chain = withdraw(heap, &empty);
@@ -415,7 +428,7 @@ static COLD bool sweep(struct heap *heap, unsigned class) {
 	}
 	lock_take(&heap->lock);
 	hold_note_returned(purged);
-	heap->unsweepable = dirty_pages(heap, class);
+	heap->unsweepable = dirty_pages(heap);
 	lock_release(&heap->lock);
 	drop_slabs(empty);
 	return purged || empty;
@@ -433,7 +446,7 @@ bool heap_trim(struct wrong *wrong) {
 		struct wrong here = empty_transfer(heap, class, &chain);
 		lock_release(&heap->lock);
 		drop_slabs(chain);
-		any |= sweep(heap, class);
+		any |= sweep(heap);
 		if (here.slot)
 			*wrong = here;
 	}

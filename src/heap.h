@@ -20,10 +20,6 @@ struct slab;
 /* The slots that a batch has at most. */
 enum { BATCH_MAX = 128 };
 
-/* Takes slots of a small class that share their lines of the processor's cache with no other thread's; returns how
- * many, 0 when none are at hand. */
-unsigned heap_refill_line(unsigned class, void **slots);
-
 /* What a class of blocks holds; bytes. */
 struct heap_totals {
 	size_t slabs, slab_pages, untouched_pages, slots, free_slots, transfer_slots;
@@ -32,6 +28,10 @@ struct heap_totals {
 /* Takes up to n slots of a class, lowest addresses first; returns how many, 0 when there is no memory. Any
  * thread. */
 unsigned heap_refill(unsigned class, void **slots, unsigned n);
+
+/* Takes slots of a small class that share their lines of the processor's cache with no other thread's;
+ * returns how many, 0 when none are at hand. */
+unsigned heap_refill_line(unsigned class, void **slots);
 
 /* A pointer that was freed as a slot of a class and was no taken slot of it; NULL: none. */
 struct wrong {

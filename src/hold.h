@@ -3,9 +3,9 @@
  * The bound is a base plus a share of the live memory, so that an idle program falls close to its live size
  * by its own frees, without a thread or a timer of ours. A program that frees and asks again in phases would
  * pay a fault per page and phase; so pages that are wanted again within a second of going back are regretted,
- * and the bound grows by them, as long as live and free memory together stay within 5/4 of the peak of the
- * live since then. After a quiet second in which no page was regretted the growth halves, and the peak comes half of the
- * way down, at the next chance.
+ * and the bound grows by twice as many, as long as live and free memory together stay within 5/4 of the peak
+ * of the live since then. After a quiet second in which no page was regretted the growth halves, and the peak
+ * comes half of the way down, at the next chance.
  *
  * All counts are pages. One policy serves chunks, slabs and large blocks, since what one of them gives back
  * another may want. Any thread, without a lock: the figures are atomic one by one, and a decision taken
@@ -27,11 +27,11 @@ size_t hold_live(void);
 size_t hold_live_beside(enum hold_part part);
 size_t hold_resident(void);
 
-/* What a part may hold of a heap with `live` pages without further reason: 2 MB, and less beside a small heap. */
+/* What a part may hold beside `live` pages without further reason: 2 MB, and less beside a small heap. */
 size_t hold_base(size_t live);
 
-/* The bound on what a part may hold: `base`, a share of its `live` pages, and what regret adds while `resident`
- * pages, without the part's own free ones, are there. */
+/* The bound on what a part may hold: `base`, a share of its `live` pages, and what regret adds while
+ * `resident` pages, without the part's own free ones, are there. */
 size_t hold_limit(size_t base, size_t live, size_t resident);
 
 /* Says that `npages` went back to the kernel. */

@@ -221,7 +221,7 @@ static bool is_near(const struct large *run, size_t size, size_t align) {
 	return run->size >= size && run->size - size <= size / 16 && (uintptr_t)run->base % align == 0;
 }
 
-/* A record on no list, made of a held run or of several, or NULL: none is held that may serve, or no memory. */
+/* A record on no list, made of a held run or of several, or NULL: none may serve, or no memory. */
 static struct large *reuse(size_t size, size_t align, size_t *dirty) {
 	lock_take(&large_lock);
 	struct large *run = take_held(size, align);
@@ -319,12 +319,12 @@ void large_tidy(void) {
 	drop_excess();
 }
 
-/* Moves the mapping of a record that is on no list to a longer place; false: no memory. */
+/* Moves the mapping of a record that is on no list to a longer place; false: no memory, or several pieces. */
 static bool relocate(struct large *large, size_t size) {
-	char *target = os_reserve_aligned(size, CHUNK_SIZE);
+	char *target = large->npieces == 1 ? os_reserve_aligned(size, CHUNK_SIZE) : NULL;
 	if (!target)
 		return false;
-	if (large->npieces > 1 || !registry_set_owner(target, covered(size), &large->owner)) {
+	if (!registry_set_owner(target, covered(size), &large->owner)) {
 		os_unmap(target, size);
 		return false;
 	}

@@ -1,14 +1,14 @@
 /* large.h (rank 5): large blocks: page-exact, 2 MB-aligned, registered for all the chunks they cover.
  *
- * Freed runs are held for reuse, within a bound. A request takes the held run that fits, or else a place of its
- * own, into which the pages of held runs are moved (mremap: nothing is copied and nothing faults) before the
- * kernel is asked for fresh ones. So what was freed in one size serves any other.
+ * Freed runs are held for reuse, within a bound. A request takes the held run that fits, or else a place of
+ * its own, into which the pages of held runs are moved (mremap: nothing is copied and nothing faults) before
+ * the kernel is asked for fresh ones. So what was freed in one size serves any other.
  *
  * G1. large_lock guards the lists and every record; mapping, unmapping and moving happen outside it.
- * G2. A record is live (on the list `live`) or held (on the list `held`, the newest first), or being changed
+ * G2. A record is live (on the list `live`) or held (on the list `held`, the last held first), or being changed
  * by the one call that took it off both.
- * G3. The pieces are the parts of a block, in the order of their addresses, that the kernel may keep as mappings
- *     of their own, for one call cannot move two of them; their sum is the size.
+ * G3. The pieces are the parts of a block, in the order of their addresses, that the kernel may keep as
+ *     mappings of their own, for one call cannot move two of them; their sum is the size.
  */
 #ifndef LARGE_H
 #define LARGE_H
@@ -33,8 +33,8 @@ struct large_totals {
 	size_t live, live_bytes, held_bytes, peak_bytes;
 };
 
-/* A block of at least `size` bytes, its address a multiple of `align` (a power of two). *dirty: how many of its
- * first bytes may not be zero. NULL: no memory. Any thread. */
+/* A block of at least `size` bytes, its address a multiple of `align` (a power of two). *dirty: how many of
+ * its first bytes may not be zero. NULL: no memory. Any thread. */
 void *large_take(size_t size, size_t align, size_t *dirty);
 
 /* Frees the live block that starts at the address; false when it is not its start or not live. */

@@ -136,27 +136,15 @@ bool trim(void) {
 
 /* ---- asking and changing ---- */
 
-static size_t slot_size(const void *block, unsigned class, const char *call) {
-	const struct slab *slab = heap_slab_of(block);
-	if (unlikely(!slab || slab_judge(slab, block) != SLAB_OK))
-		misuse(call, block);
-	if (unlikely(cache_freed_last(class, block)))
-		die("%s(%p): already free: a slot of %z bytes", call, block, class_size(class));
-	return class_size(class);
-}
-
 /* The size of a live block; anything else is misuse by `call`. */
 static size_t block_size(const void *block, const char *call) {
-	unsigned class = registry_class(block), npages;
-	if (class)
-		return slot_size(block, class, call);
-	struct owner *owner = registry_owner(block);
-	if (owner && owner->kind == OWNER_CHUNK && (npages = chunk_span_at((struct chunk *)owner, block)))
-		return npages * PAGE_SIZE;
-	const struct large *large = (const struct large *)owner;
-	if (owner && owner->kind == OWNER_LARGE && !large->held && large->base == block)
-		return large->size;
-	misuse(call, block);
+	size_t size = live_size(block);
+	if (unlikely(!size))
+		misuse(call, block);
+	unsigned class = registry_class(block);
+	if (unlikely(class && cache_freed_last(class, block)))
+		die("%s(%p): already free: a slot of %z bytes", call, block, size);
+	return size;
 }
 
 size_t usable_size(const void *block) { return block ? block_size(block, "malloc_usable_size") : 0; }

@@ -50,24 +50,27 @@ void misuse(const char *call, const void *pointer) {
 	die("%s(%p): not a block of this heap: foreign, or freed and returned to the system", call, pointer);
 }
 
-/* The bytes of what starts at a pointer, a slot of any class or a live span; or 0. */
-static size_t size_at(const void *pointer) {
+size_t live_size(const void *pointer) {
+	const struct owner *owner = registry_owner(pointer);
 	const struct slab *slab = heap_slab_of(pointer);
-	struct owner *owner = registry_owner(pointer);
 	if (slab)
 		return slab_judge(slab, pointer) == SLAB_OK ? slab->size : 0;
-	return owner && owner->kind == OWNER_CHUNK ? chunk_span_at((struct chunk *)owner, pointer) * PAGE_SIZE
-	                                           : 0;
+	if (owner && owner->kind == OWNER_CHUNK)
+		return chunk_span_at((const struct chunk *)owner, pointer) * PAGE_SIZE;
+	const struct large *large = (const struct large *)owner;
+	return large && !large->held && large->base == pointer ? large->size : 0;
 }
 
 void misuse_of_slot(const void *pointer, unsigned class) {
-	size_t size = registry_class(pointer) == class ? 0 : size_at(pointer);
+	unsigned npages;
+	size_t size = registry_class(pointer) == class ? 0 : live_size(pointer);
 	if (size)
 		die("free(%p): freed as %z bytes, but it has %z: a wrong size given to operator delete, or "
-		    "freed "
-		    "twice",
+		    "freed twice",
 		    pointer, class_size(class), size);
-	if (registry_owner(pointer) && !heap_slab_of(pointer)) /* its slab is gone */
+	struct owner *owner = registry_owner(pointer);
+	bool in_chunk = owner && owner->kind == OWNER_CHUNK && !heap_slab_of(pointer);
+	if (in_chunk && !chunk_span_around((struct chunk *)owner, pointer, &npages)) /* its slab is gone */
 		die("free(%p): already free: a slot of %z bytes", pointer, class_size(class));
 	misuse("free", pointer);
 }

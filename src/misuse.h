@@ -1,8 +1,12 @@
-/* misuse.h (rank 6): the sentence for a pointer that was no live block. */
+/* misuse.h (rank 6): whether a pointer is a live block, and the sentence for one that is not. */
 #ifndef MISUSE_H
 #define MISUSE_H
 
 #include "base.h"
+
+/* The usable bytes of the live block that starts at a pointer, or 0. A slot that lies in a thread's cache still counts
+ * as live. No lock. */
+size_t live_size(const void *pointer);
 
 /* Says what the pointer that was handed to `call` is, and aborts. Hold no lock. */
 _Noreturn COLD void misuse(const char *call, const void *pointer);

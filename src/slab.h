@@ -39,8 +39,8 @@ void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint
 /* Takes up to n of the lowest free slots, in address order; returns how many. */
 unsigned slab_take(struct slab *slab, void **slots, unsigned n);
 
-/* Takes the free slots of a line of the processor's cache that holds no taken ones (of three lines where the slots
- * straddle them); returns how many, 0 when there is no such line or the slots are as long as one. */
+/* Takes the free slots of a line of the processor's cache that holds no taken ones (of three lines where the
+ * slots straddle them); returns how many, 0 when there is no such line or the slots are as long as one. */
 unsigned slab_take_line(struct slab *slab, void **slots);
 
 /* floor(offset / size): exact while offset * size < 2^32, which 64 KiB slabs of 32 KiB slots stay below. */

@@ -33,7 +33,7 @@ fuzz_names     := $(filter-out threads,$(model_names))
 
 # Functions that a unit test puts its own in place of.
 wraps_hold   := os_milliseconds
-wraps_chunk  := os_milliseconds
+wraps_chunk  := os_milliseconds os_microseconds
 wraps_large  := os_milliseconds
 wraps_heap   := os_milliseconds chunk_take
 wraps_kernel := os_map os_map_aligned os_reserve_aligned os_open os_unmap os_purge os_grow os_move

@@ -5,6 +5,7 @@
 
 program=${BM_BUILD:-$root/build}/tests/abuse/misuse
 foreign='not a block of this heap: foreign, or freed and returned to the system'
+wrong_size='freed as OFFSET bytes, but it has SIZE: a wrong size given to operator delete, or freed twice'
 small='48 1000 20480' middle=102400 large='3145728 67108864'
 
 run() { # wrong|right ARGUMENT...: its output in FILE out and err
@@ -84,7 +85,10 @@ for call in cfree free_sized free_aligned_sized delete 'delete[]' delete-sized; 
 	misuse free "$(freed 48)" "$call" freed 48
 done
 for size in 48 1000; do
-	misuse free 'freed as OFFSET bytes, but it has SIZE: a wrong size given to operator delete, or freed twice' delete-sized wrong-size $size
+	misuse free "$wrong_size" delete-sized larger-size $size
+done
+for size in $middle $large; do
+	misuse free "$wrong_size" delete-sized small-size $size
 done
 misuse realloc "$foreign" reallocarray stack
 misuse realloc "$(inside 48)" reallocarray interior 48 16

@@ -196,24 +196,32 @@ static void on_freed_before_fork(char *block, int right) {
 }
 
 /* freed with the size of another block */
-static void on_wrong_size(char *block, int right) {
+static void with_size(char *block, size_t wrong_size, int right) {
 	size_t true_size = size;
-	void *other = malloc(4 * size);
+	void *other = malloc(wrong_size);
 	tell(block, malloc_usable_size(block), malloc_usable_size(other));
 	free(other);
-	size = right ? size : 4 * size;
+	size = right ? size : wrong_size;
 	call->run(block);
 	size = true_size;
 }
+
+static void on_larger_size(char *block, int right) { with_size(block, 4 * size, right); }
+static void on_small_size(char *block, int right) { with_size(block, 48, right); }
 
 static const struct place {
 	const char *name;
 	void (*run)(char *block, int right);
 } places[] = {
-        {"interior", on_interior},         {"freed", on_freed},
-        {"freed-before", on_freed_before}, {"freed-by-thread", on_freed_by_thread},
-        {"freed-beside", on_freed_beside}, {"freed-before-fork", on_freed_before_fork},
-        {"wrong-size", on_wrong_size},     {NULL, NULL},
+        {"interior", on_interior},
+        {"freed", on_freed},
+        {"freed-before", on_freed_before},
+        {"freed-by-thread", on_freed_by_thread},
+        {"freed-beside", on_freed_beside},
+        {"freed-before-fork", on_freed_before_fork},
+        {"larger-size", on_larger_size},
+        {"small-size", on_small_size},
+        {NULL, NULL},
 };
 
 static void on_stack(int right) {

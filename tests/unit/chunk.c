@@ -14,6 +14,11 @@ static uint64_t now, per_look = 2000; /* milliseconds; two seconds at every look
 uint64_t __wrap_os_milliseconds(void);
 uint64_t __wrap_os_milliseconds(void) { return now += per_look; }
 
+static uint64_t exact, exact_per_look; /* microseconds */
+
+uint64_t __wrap_os_microseconds(void);
+uint64_t __wrap_os_microseconds(void) { return exact += exact_per_look; }
+
 /* Every test starts and ends without a chunk. */
 static int no_chunk(void **state) {
 	(void)state;
@@ -297,6 +302,37 @@ TEST(a_span_does_not_grow_over_its_neighbour_or_the_end) {
 	check();
 }
 
+/* ---- huge pages ---- */
+
+/* Fills n chunks and counts those that ask for huge pages. */
+static unsigned count_huge(unsigned n) {
+	enum { MOST = 400 };
+	static struct span spans[MOST];
+	unsigned huge = 0;
+	assert_true(n <= MOST);
+	for (unsigned i = 0; i < n; i++) {
+		spans[i] = take(CHUNK_PAGES, 0);
+		huge += spans[i].chunk->huge;
+		assert_false(i < 20 && spans[i].chunk->huge); /* a small heap never does */
+	}
+	for (unsigned i = 0; i < n; i++)
+		put(spans[i], CHUNK_PAGES);
+	return huge;
+}
+
+TEST(a_dense_heap_asks_for_huge_pages_while_they_come_quickly) {
+	config.huge_pages = false;
+	assert_int_equal(count_huge(24), 0);
+	config.huge_pages = true;
+	exact_per_look = 500; /* 2 MB in 500 us: as small pages would come */
+	assert_int_equal(count_huge(30), 10);
+	exact_per_look = 501;
+	assert_int_equal(count_huge(300), 2); /* one is slow, 256 go without, the next is slow again */
+	exact_per_look = 0;
+	assert_int_equal(count_huge(300), 0); /* then 512 go without: 22 above, 280 here, … */
+	assert_int_equal(count_huge(300), 280 - 210);
+}
+
 /* ---- giving back ---- */
 
 TEST(a_trim_takes_free_pages_and_leaves_the_others_alone) {
@@ -426,6 +462,7 @@ int main(void) {
 	        CASE(a_retired_span_is_free_but_in_one_piece),
 	        CASE(a_span_grows_and_shrinks_in_place),
 	        CASE(a_span_does_not_grow_over_its_neighbour_or_the_end),
+	        CASE(a_dense_heap_asks_for_huge_pages_while_they_come_quickly),
 	        CASE(a_trim_takes_free_pages_and_leaves_the_others_alone),
 	        CASE(dirty_pages_stay_within_the_bound),
 	        CASE(phases_within_a_second_come_to_pay_nothing),
