@@ -137,6 +137,7 @@ def markdown_cell(summary, key, name):
 
 def write_all(summary, out):
     means = means_of(summary)
+    out.mkdir(parents=True, exist_ok=True)
     results.write_whole(out / "report.html", page(summary, means))
     results.write_whole(out / "table.md", markdown(summary, means))
     if figures and means:

@@ -8,6 +8,7 @@ import csv
 import json
 import math
 import os
+import re
 from pathlib import Path
 from statistics import median
 
@@ -138,21 +139,23 @@ def read(path):
     return result
 
 
+def order(path):
+    """The place in time of DATE.json, DATE-2.json, … by name: a checkout gives all files one time."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:-(\d+))?", path.stem)
+    return (found[1], int(found[2] or 1)) if found else ("", 0)
+
+
 def new_name(folder, date):
-    """DATE.json, or DATE-2.json, … if there is one."""
-    number = 1
-    while True:
-        path = folder / (f"{date}.json" if number == 1 else f"{date}-{number}.json")
-        if not path.exists():
-            return path
-        number += 1
+    """DATE.json, or DATE-2.json, … one after the last there is."""
+    number = max((order(path)[1] for path in folder.glob("*.json") if order(path)[0] == date), default=0) + 1
+    return folder / (f"{date}.json" if number == 1 else f"{date}-{number}.json")
 
 
 def newest(folder):
-    found = sorted(Path(folder).glob("*.json"), key=lambda path: path.stat().st_mtime)
+    found = list(Path(folder).glob("*.json"))
     if not found:
         raise BadResult(f"no result in {folder}: run `make bench` first")
-    return found[-1]
+    return max(found, key=order)
 
 
 def write_whole(path, text):

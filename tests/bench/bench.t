@@ -94,6 +94,26 @@ compare "$scratch/old.json" "$scratch/doctored.json" && grep -q '^time: 1 of ' "
 	grep -q '^  true .*+50.0%' "$scratch/changes"
 ok $? 'make bench-compare: the one that takes half as long again is found'
 
+make -s --no-print-directory -C "$root" bench-report RESULT="$scratch/old.json" OUT="$scratch/new/folder" >"$scratch/log" 2>&1 &&
+	[ -s "$scratch/new/folder/report.html" ]
+ok $? 'make bench-report: a folder that is not there is made'
+
+check "$root/bench" "$scratch/names" <<'END_OF_CHECK'
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import results
+folder = Path(sys.argv[2])
+folder.mkdir()
+for name in ("2026-11-22-10", "2026-11-22-9", "2026-11-21-12", "notes"): # the newest first: time says the contrary
+    (folder / f"{name}.json").write_text("")
+assert results.newest(folder).stem == "2026-11-22-10", results.newest(folder)
+assert results.new_name(folder, "2026-11-22").stem == "2026-11-22-11" and results.new_name(folder, "2026-11-23").stem == "2026-11-23"
+END_OF_CHECK
+status=$?
+ok $status 'the newest result is told by its name, and a new one comes after all'
+because $status
+
 bad() { # NAME COMMAND...
 	local name=$1
 	shift
