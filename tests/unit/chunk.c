@@ -130,6 +130,56 @@ TEST(the_peak_is_kept) {
 	assert_int_equal(chunk_count().peak_pages, peak);
 }
 
+/* ---- the best run ---- */
+
+/* A chunk of single pages; and some of them given back, as written or not. */
+static struct span single_pages(void) {
+	struct span first = take(1, 0);
+	for (unsigned page = 1; page < CHUNK_PAGES; page++)
+		assert_ptr_equal(take(1, 0).base, first.base + page * PAGE_SIZE);
+	return first;
+}
+
+static void give(struct span first, unsigned page, unsigned n, bool dirty) {
+	for (unsigned i = 0; i < n; i++)
+		chunk_put(first.chunk, first.base + (page + i) * PAGE_SIZE, 1, dirty);
+}
+
+static void give_all(struct span first) {
+	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
+		unsigned n = chunk_span_at(first.chunk, first.base + page * PAGE_SIZE);
+		if (n)
+			chunk_put(first.chunk, first.base + page * PAGE_SIZE, n, UINT16_MAX);
+	}
+	check();
+}
+
+TEST(a_run_serves_though_no_block_of_it_is_long_enough) {
+	struct span first = single_pages();
+	give(first, 1, 3, true); /* blocks of one page and of two */
+	give(first, 101, 6, true);
+	check();
+	assert_ptr_equal(take(3, 0).base, first.base + PAGE_SIZE);
+	check();
+	assert_ptr_equal(take(6, 0).base, first.base + 101 * PAGE_SIZE);
+	check();
+	give_all(first);
+}
+
+TEST(pages_that_the_kernel_has_given_are_taken_first) {
+	struct span first = single_pages();
+	give(first, 10, 4, false);
+	give(first, 30, 2, false); /* a run of six whose end was written */
+	give(first, 32, 4, true);
+	give(first, 50, 4, true); /* one as good, and shorter */
+	assert_ptr_equal(take(4, 0).base, first.base + 50 * PAGE_SIZE);
+	assert_ptr_equal(take(4, 0).base, first.base + 32 * PAGE_SIZE);
+	check();
+	assert_ptr_equal(take(2, 0).base, first.base + 30 * PAGE_SIZE);
+	assert_ptr_equal(take(4, 0).base, first.base + 10 * PAGE_SIZE);
+	give_all(first);
+}
+
 /* ---- fresh and touched ---- */
 
 TEST(fresh_means_zero_and_used_is_not_fresh) {
@@ -454,6 +504,8 @@ int main(void) {
 	        CASE(live_spans_are_apart),
 	        CASE(the_fuller_chunk_serves),
 	        CASE(the_peak_is_kept),
+	        CASE(a_run_serves_though_no_block_of_it_is_long_enough),
+	        CASE(pages_that_the_kernel_has_given_are_taken_first),
 	        CASE(fresh_means_zero_and_used_is_not_fresh),
 	        CASE(pages_never_written_stay_fresh),
 	        CASE(touched_is_right_at_every_page),

@@ -207,6 +207,23 @@ TEST(a_block_has_few_pieces_whatever_is_held) {
 	config.hold = 6;
 }
 
+TEST(what_is_held_is_bounded_when_fresh_memory_is_taken_beside_it) {
+	enum { N = 40 };
+	char *blocks[N], *live = take(64 * MB, 16, true);
+	config.hold = 1000;
+	for (int i = 0; i < N; i++)
+		blocks[i] = take(MB + PAGE_SIZE, 16, true);
+	for (int i = 0; i < N; i++)
+		put(blocks[i]);
+	config.hold = 6;
+	char *block = take_dirty(60 * MB, (LARGE_PIECES - 1) * (MB + PAGE_SIZE));
+	struct large_totals totals = large_count();
+	assert_true(totals.held_bytes > 0);
+	assert_true(totals.held_bytes <= 2 * MB + (BESIDE * PAGE_SIZE + totals.live_bytes) * 6 / 100);
+	put(block);
+	put(live);
+}
+
 TEST(among_many_blocks_none_is_made_of_pieces) {
 	enum { MANY = 1100 };
 	static char *blocks[MANY];
@@ -410,6 +427,7 @@ int main(void) {
 	        CASE(a_part_of_a_longer_run_serves_and_the_rest_stays_held),
 	        CASE(shorter_runs_together_serve_and_the_rest_is_fresh),
 	        CASE(a_block_has_few_pieces_whatever_is_held),
+	        CASE(what_is_held_is_bounded_when_fresh_memory_is_taken_beside_it),
 	        CASE(among_many_blocks_none_is_made_of_pieces),
 	        CASE(blocks_of_pieces_keep_their_content_at_random),
 	        CASE(the_nearest_held_run_serves),
