@@ -365,7 +365,7 @@ bool cache_put_span(struct chunk *chunk, void *base) {
 		chunk_put_retired(base);
 		return true;
 	}
-	size_t most = share_of_thread() / PAGE_SIZE; /* one span is always kept */
+	size_t most = share_of_thread() / 4 / PAGE_SIZE; /* one span is always kept */
 	while (cache->nretired && (cache->nretired == RETIRED_SPANS || cache->retired_pages + npages > most))
 		flush_retired(cache, 1);
 	cache->retired[cache->nretired].base = base;

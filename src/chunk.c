@@ -276,7 +276,8 @@ static bool purge(struct batch *batch) {
 	for (unsigned i = 0; i < batch->n; i++) {
 		struct run *run = &batch->runs[i];
 		if (purged[i]) {
-			hold_note_returned(pagemap_count(&run->chunk->touched, run->page, run->npages));
+			hold_note_returned(HOLD_OUTSIDE_SLABS,
+			                   pagemap_count(&run->chunk->touched, run->page, run->npages));
 			pagemap_clear(&run->chunk->touched, run->page, run->npages);
 		}
 		put_pages(run->chunk, run->page, run->npages);
@@ -298,7 +299,7 @@ static bool give_back(size_t keep, size_t keep_empty) {
 		bool too_dirty = chunks.dirty_pages > keep;
 		struct chunk *empty = too_dirty || chunks.empty > keep_empty ? find_empty() : NULL;
 		if (empty) {
-			hold_note_returned(empty->ndirty);
+			hold_note_returned(HOLD_OUTSIDE_SLABS, empty->ndirty);
 			detach(empty);
 		} else if (too_dirty) {
 			withdraw(&batch, keep);
@@ -404,7 +405,7 @@ static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
 	unsigned dirty = pagemap_count(&chunk->touched, page, npages);
 	add_used(chunk, (int)npages);
 	add_dirty(chunk, -(int)dirty);
-	hold_note_wanted(npages - dirty);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, npages - dirty);
 	update_place(chunk);
 }
 

@@ -92,7 +92,7 @@ static struct slab *make_slab_of(unsigned class, unsigned npages) {
 	          (uint16_t)(span.touched & ((1u << npages) - 1)));
 	slab->class = (unsigned char)class;
 	slab->bucket = BUCKET_NONE;
-	slab->enough = 0;
+	slab->enough = slab->swept = 0;
 	unsigned page = chunk_page(span.base);
 	for (unsigned i = 0; i < npages; i++)
 		span.chunk->slab_of_page[page + i] = slab;
@@ -183,27 +183,28 @@ static size_t live_pages(const struct heap *heap) {
 	return (heap->nslots - heap->nfree) * class_size((unsigned)(heap - heaps)) >> PAGE_SHIFT;
 }
 
-/* Counts slots that were taken from a slab which had so many untouched pages before. Lock held. */
-static void account_taken(struct heap *heap, struct slab *slab, unsigned taken, size_t untouched) {
-	untouched -= untouched_pages(slab);
-	heap->untouched -= untouched;
+/* Counts slots that were taken from a slab whose touched pages were these before. Lock held. */
+static void account_taken(struct heap *heap, struct slab *slab, unsigned taken, uint16_t touched) {
+	unsigned now = slab->touched & (unsigned)~touched;
+	heap->untouched -= (size_t)__builtin_popcount(now);
 	heap->nfree -= taken;
-	hold_note_wanted(untouched);
+	hold_note_wanted(HOLD_INSIDE_SLABS, (size_t)__builtin_popcount(now & slab->swept));
+	slab->swept &= (uint16_t)~now;
 	update_quarter(heap, slab);
 }
 
 /* Lock held. */
 static unsigned take_from(struct heap *heap, struct slab *slab, void **slots, unsigned n) {
-	size_t untouched = untouched_pages(slab);
+	uint16_t touched = slab->touched;
 	unsigned taken = slab_take(slab, slots, n);
-	account_taken(heap, slab, taken, untouched);
+	account_taken(heap, slab, taken, touched);
 	return taken;
 }
 
 static unsigned take_line_from(struct heap *heap, struct slab *slab, void **slots) {
-	size_t untouched = untouched_pages(slab);
+	uint16_t touched = slab->touched;
 	unsigned taken = slab_take_line(slab, slots);
-	account_taken(heap, slab, taken, untouched);
+	account_taken(heap, slab, taken, touched);
 	return taken;
 }
 
@@ -291,14 +292,26 @@ static size_t dirty_pages(const struct heap *heap) {
 	return pages > heap->untouched ? pages - heap->untouched : 0;
 }
 
-/* Whether so many slots lie free in touched pages that looking for empty pages among them pays. Lock held. */
+/* The touched pages without a taken slot that there would be if the taken ones lay at random. Lock held. */
+static size_t expected_empty(const struct heap *heap) {
+	size_t touched = heap->npages - heap->untouched;
+	size_t per_page = 1 + PAGE_SIZE / class_size((unsigned)(heap - heaps));
+	double empty = (double)touched, factor = (double)dirty_pages(heap) / (double)touched;
+	for (; per_page; per_page /= 2, factor *= factor)
+		empty *= per_page % 2 ? factor : 1;
+	return (size_t)empty;
+}
+
+/* Whether so many slots lie free in touched pages, more than after the last sweep, that looking for empty pages
+ * among them pays. Where few slots are left, each that goes empties a page. Lock held. */
 static bool wants_sweep(struct heap *heap) {
 	size_t dirty = dirty_pages(heap);
 	if (dirty <= SWEEP_BASE)
 		return false;
 	heap->unsweepable = min_size(heap->unsweepable, dirty);
 	size_t bound = SWEEP_BASE + live_pages(heap) / SWEEP_SHARE + heap->nslabs / SLABS_PER_PAGE;
-	return dirty - heap->unsweepable > hold_limit(bound, 0, hold_resident());
+	size_t limit = hold_limit(bound, 0, hold_resident()), more = dirty - heap->unsweepable;
+	return more > limit || (more > limit / 8 && expected_empty(heap) > limit);
 }
 
 static bool sweep(struct heap *heap);
@@ -403,6 +416,7 @@ static void restore(struct heap *heap, struct slab *slab, uint16_t purged, struc
 	slab_restore(slab, purged);
 	heap->nfree += slab->nfree - before;
 	heap->untouched += (size_t)__builtin_popcount(purged);
+	slab->swept |= purged;
 	slab->bucket = BUCKET_NONE;
 	slab->enough = 0;
 	if (slab->nfree < slab->nslots)
@@ -427,7 +441,7 @@ static COLD bool sweep(struct heap *heap) {
 		lock_release(&heap->lock);
 	}
 	lock_take(&heap->lock);
-	hold_note_returned(purged);
+	hold_note_returned(HOLD_INSIDE_SLABS, purged);
 	heap->unsweepable = dirty_pages(heap);
 	lock_release(&heap->lock);
 	drop_slabs(empty);

@@ -16,11 +16,16 @@ enum {
 static struct { _Atomic size_t live, held; } parts[HOLD_PARTS];
 
 static struct {
-	_Atomic size_t returned;                    /* pages given back lately and not wanted again yet */
-	_Atomic size_t regretted;                   /* the growth of the bound */
-	_Atomic size_t peak;                        /* the most that was live since the growth began */
-	_Atomic uint64_t returned_at, regretted_at; /* milliseconds */
+	_Atomic size_t regretted;      /* the growth of the bound */
+	_Atomic size_t peak;           /* the most that was live since the growth began */
+	_Atomic uint64_t regretted_at; /* milliseconds */
 } hold;
+
+/* Pages given back lately and not wanted again yet. */
+static struct {
+	_Atomic size_t npages;
+	_Atomic uint64_t at; /* milliseconds */
+} returned[HOLD_PLACES];
 
 static size_t get(_Atomic size_t *count) { return atomic_load_explicit(count, memory_order_relaxed); }
 static void set(_Atomic size_t *count, size_t value) {
@@ -35,7 +40,8 @@ void hold_publish(enum hold_part part, size_t live, size_t held) {
 		set(&hold.peak, all);
 }
 
-size_t hold_live(void) { return get(&parts[HOLD_CHUNKS].live) + get(&parts[HOLD_LARGE].live); }
+size_t hold_live_in(enum hold_part part) { return get(&parts[part].live); }
+size_t hold_live(void) { return hold_live_in(HOLD_CHUNKS) + hold_live_in(HOLD_LARGE); }
 size_t hold_live_beside(enum hold_part part) { return hold_live() + get(&parts[!part].held); }
 size_t hold_resident(void) { return hold_live_beside(HOLD_CHUNKS) + get(&parts[HOLD_CHUNKS].held); }
 
@@ -48,22 +54,22 @@ size_t hold_limit(size_t base, size_t live, size_t resident) {
 	return bound + min_size(get(&hold.regretted), below_peak);
 }
 
-void hold_note_returned(size_t npages) {
-	atomic_fetch_add_explicit(&hold.returned, npages, memory_order_relaxed);
-	atomic_store_explicit(&hold.returned_at, os_milliseconds(), memory_order_relaxed);
+void hold_note_returned(enum hold_place place, size_t npages) {
+	atomic_fetch_add_explicit(&returned[place].npages, npages, memory_order_relaxed);
+	atomic_store_explicit(&returned[place].at, os_milliseconds(), memory_order_relaxed);
 }
 
-void hold_note_wanted(size_t npages) {
-	size_t returned = get(&hold.returned);
-	if (!returned || !npages)
+void hold_note_wanted(enum hold_place place, size_t npages) {
+	size_t lately = get(&returned[place].npages);
+	if (!lately || !npages)
 		return;
 	uint64_t now = os_milliseconds();
-	if (now - atomic_load_explicit(&hold.returned_at, memory_order_relaxed) > REGRET_MS) {
-		set(&hold.returned, 0);
+	if (now - atomic_load_explicit(&returned[place].at, memory_order_relaxed) > REGRET_MS) {
+		set(&returned[place].npages, 0);
 		return;
 	}
-	size_t regretted = min_size(npages, returned);
-	set(&hold.returned, returned - regretted);
+	size_t regretted = min_size(npages, lately);
+	set(&returned[place].npages, lately - regretted);
 	if (!atomic_fetch_add_explicit(&hold.regretted, REGRET_WEIGHT * regretted, memory_order_relaxed))
 		set(&hold.peak, hold_live());
 	atomic_store_explicit(&hold.regretted_at, now, memory_order_relaxed);

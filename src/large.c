@@ -43,6 +43,7 @@ static void remove_live(struct large *large) {
 
 static void add_held(struct large *large) {
 	large->held = true;
+	large->held_beside = hold_live_in(HOLD_CHUNKS);
 	list_push(&larges.held, &large->link);
 	larges.nheld++;
 	larges.held_bytes += large->size;
@@ -245,15 +246,24 @@ static size_t held_limit(void) {
 	return hold_limit(hold_base(live), live, live);
 }
 
+/* Whether chunks have grown by more than a run has since it was held: the program wants other sizes now. */
+static bool is_passed_over(const struct large *run) {
+	return hold_live_in(HOLD_CHUNKS) > run->held_beside + (run->size >> PAGE_SHIFT);
+}
+
 /* The oldest held run while too much is held, off the list, and how much of it may stay. Lock held. */
 static struct large *pop_excess(size_t *keep) {
+	if (list_empty(&larges.held))
+		return NULL;
 	size_t limit = held_limit() << PAGE_SHIFT;
+	struct large *large = CONTAINER(larges.held.prev, struct large, link);
+	if (is_passed_over(large))
+		limit = 0;
 	if (larges.held_bytes <= limit && larges.nheld <= HELD_RUNS_MAX)
 		return NULL;
-	struct large *large = CONTAINER(larges.held.prev, struct large, link);
 	size_t excess = larges.nheld > HELD_RUNS_MAX ? large->size : larges.held_bytes - limit + limit / 8;
 	*keep = large->size > excess + KEEP_MIN ? align_up(large->size - excess, os_page_size()) : 0;
-	hold_note_returned((large->size - *keep) >> PAGE_SHIFT);
+	hold_note_returned(HOLD_OUTSIDE_SLABS, (large->size - *keep) >> PAGE_SHIFT);
 	remove_held(large);
 	return large;
 }
@@ -291,7 +301,7 @@ void *large_take(size_t size, size_t align, size_t *dirty) {
 			return NULL;
 		add_piece(large, size);
 	}
-	hold_note_wanted((size - *dirty) >> PAGE_SHIFT);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, (size - *dirty) >> PAGE_SHIFT);
 	char *base = large->base;
 	lock_take(&large_lock);
 	add_live(large);

@@ -26,6 +26,7 @@ struct large {
 	char *base;
 	size_t size; /* bytes mapped */
 	size_t piece[LARGE_PIECES];
+	size_t held_beside; /* pages in use in chunks when it was held */
 	struct list link;
 };
 

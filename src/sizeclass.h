@@ -35,6 +35,6 @@ unsigned class_of_aligned(size_t size, size_t align);
 /* The pages of a slab of `class` that should have about `want` (1 … SLAB_MAX_PAGES): a number near it that
  * wastes less than 1/8 of a page-sized slab at its end, and nothing of slots over 512 bytes. */
 unsigned class_slab_pages(unsigned class, unsigned want);
-enum { SLAB_MAX_PAGES = 16, SLAB_MAX_SLOTS = 1664 }; /* its record fits 256 bytes */
+enum { SLAB_MAX_PAGES = 16, SLAB_MAX_SLOTS = 1600 }; /* its record fits 256 bytes */
 
 #endif

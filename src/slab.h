@@ -22,6 +22,7 @@ struct slab {
 	unsigned char class, npages;
 	uint16_t withdrawn;   /* a bit per page: see slab_withdraw */
 	uint16_t enough;      /* the heap's: with more free slots it wants another list */
+	uint16_t swept;       /* the heap's: pages that a sweep gave back and nobody has touched since */
 	unsigned char bucket; /* the heap's: its list */
 	uint64_t bits[];
 };

@@ -190,16 +190,16 @@ TEST(a_span_freed_is_the_next_of_its_length) {
 TEST(the_newest_retired_spans_are_kept) {
 	char *spans[3 * RETIRED_SPANS];
 	for (unsigned i = 0; i < 3 * RETIRED_SPANS; i++)
-		spans[i] = take_span(9);
+		spans[i] = take_span(8);
 	for (unsigned i = 0; i < 3 * RETIRED_SPANS; i++) {
 		assert_true(put_span(spans[i]));
-		assert_true(cache_count_pages() <= 9 * RETIRED_SPANS);
+		assert_true(cache_count_pages() <= 8 * RETIRED_SPANS);
 		assert_int_equal(chunk_count().used_pages,
-		                 9 * (3 * RETIRED_SPANS - 1 - i) + cache_count_pages());
+		                 8 * (3 * RETIRED_SPANS - 1 - i) + cache_count_pages());
 	}
 	for (unsigned i = 0; i < RETIRED_SPANS; i++)
-		assert_ptr_equal(cache_take_span(9), spans[3 * RETIRED_SPANS - 1 - i]);
-	assert_null(cache_take_span(9));
+		assert_ptr_equal(cache_take_span(8), spans[3 * RETIRED_SPANS - 1 - i]);
+	assert_null(cache_take_span(8));
 	for (unsigned i = 0; i < RETIRED_SPANS; i++)
 		assert_true(put_span(spans[3 * RETIRED_SPANS - 1 - i]));
 }

@@ -334,6 +334,24 @@ TEST(a_trim_purges_empty_pages_between_live_slots) {
 	}
 }
 
+/* Among few live slots each free empties a page: less is freed than the bound, and yet much can go. */
+TEST(pages_are_swept_as_the_last_slots_on_them_are_freed) {
+	enum { CLASS = 18, N = 40000, EVERY = 26 }; /* 320 bytes; every other page keeps a slot */
+	static void *slots[N];
+	take(CLASS, slots, N);
+	size_t kept = keep_every(CLASS, slots, N, EVERY);
+	size_t before = heap_count(CLASS).untouched_pages, left = 0;
+	for (size_t i = 0; i < kept; i++) { /* 60 pages' worth of slots, on 770 pages */
+		if (i % 2)
+			put(CLASS, &slots[i], 1);
+		else
+			slots[left++] = slots[i];
+	}
+	assert_true(heap_count(CLASS).untouched_pages > before + kept / 4);
+	check(CLASS, left);
+	put(CLASS, slots, left);
+}
+
 TEST(a_few_free_pages_are_left_alone) {
 	enum { CLASS = 8, N = 16 * 32 }; /* 16 pages: slabs of 1, 1, 2, 4 and 8 */
 	static void *slots[N];
@@ -381,6 +399,7 @@ int main(void) {
 	        CASE(the_transfer_stack_is_bounded),
 	        CASE(a_double_free_on_the_transfer_stack_is_found_when_it_is_emptied),
 	        CASE(a_trim_purges_empty_pages_between_live_slots),
+	        CASE(pages_are_swept_as_the_last_slots_on_them_are_freed),
 	        CASE(a_few_free_pages_are_left_alone),
 	        CASE(frees_alone_sweep_when_much_is_free),
 	};

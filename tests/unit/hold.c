@@ -26,7 +26,8 @@ static int setup(void **state) {
 	(void)state;
 	now += 1000000;
 	config.hold = 6;
-	hold_note_wanted(1);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 1);
+	hold_note_wanted(HOLD_INSIDE_SLABS, 1);
 	for (int i = 0; i < 64; i++, now += 1001)
 		hold_decay();
 	hold_publish(HOLD_LARGE, 0, 0);
@@ -47,6 +48,8 @@ TEST(the_bound_is_a_base_and_a_share_of_the_live_memory) {
 TEST(what_the_parts_have_is_added_up) {
 	hold_publish(HOLD_CHUNKS, 10, 2);
 	hold_publish(HOLD_LARGE, 100, 30);
+	assert_int_equal(hold_live_in(HOLD_CHUNKS), 10);
+	assert_int_equal(hold_live_in(HOLD_LARGE), 100);
 	assert_int_equal(hold_live(), 110);
 	assert_int_equal(hold_live_beside(HOLD_CHUNKS), 140);
 	assert_int_equal(hold_live_beside(HOLD_LARGE), 112);
@@ -55,39 +58,48 @@ TEST(what_the_parts_have_is_added_up) {
 
 /* A regret counts twice. */
 TEST(what_is_wanted_soon_after_it_went_back_is_regretted) {
-	hold_note_returned(100);
+	hold_note_returned(HOLD_OUTSIDE_SLABS, 100);
 	assert_int_equal(growth(), 0);
 	now += 1000;
-	hold_note_wanted(30);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 30);
 	assert_int_equal(growth(), 60);
-	hold_note_wanted(50);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 50);
 	assert_int_equal(growth(), 160);
 	assert_int_equal(hold_limit(512, 100, 100), 512 + 6 + 160);
 }
 
 TEST(no_more_is_regretted_than_went_back) {
-	hold_note_returned(40);
-	hold_note_returned(2);
-	hold_note_wanted(1000);
+	hold_note_returned(HOLD_OUTSIDE_SLABS, 40);
+	hold_note_returned(HOLD_OUTSIDE_SLABS, 2);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 1000);
 	assert_int_equal(growth(), 84);
-	hold_note_wanted(1000);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 1000);
 	assert_int_equal(growth(), 84);
 }
 
+/* Pages under the slots of a slab serve nobody else; so no other fetch tells that they were missed. */
+TEST(inside_slabs_and_outside_are_regretted_apart) {
+	hold_note_returned(HOLD_INSIDE_SLABS, 40);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 40);
+	assert_int_equal(growth(), 0);
+	hold_note_wanted(HOLD_INSIDE_SLABS, 30);
+	assert_int_equal(growth(), 60);
+}
+
 TEST(after_a_second_nothing_is_regretted) {
-	hold_note_returned(100);
+	hold_note_returned(HOLD_OUTSIDE_SLABS, 100);
 	now += 1001;
-	hold_note_wanted(30);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 30);
 	assert_int_equal(growth(), 0);
 	now -= 1001; /* it is forgotten, not only late */
-	hold_note_wanted(30);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 30);
 	assert_int_equal(growth(), 0);
 }
 
 TEST(what_is_there_and_what_is_held_together_stay_near_the_peak) {
 	live(400);
-	hold_note_returned(1000);
-	hold_note_wanted(1000);
+	hold_note_returned(HOLD_OUTSIDE_SLABS, 1000);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 1000);
 	assert_int_equal(growth(), 500); /* 5/4 of the peak since the first regret */
 	assert_int_equal(hold_limit(0, 300, 300), 200);
 	assert_int_equal(hold_limit(64, 300, 300), 200);       /* the base is part of it … */
@@ -100,8 +112,8 @@ TEST(what_is_there_and_what_is_held_together_stay_near_the_peak) {
 }
 
 TEST(a_quiet_second_halves_the_growth) {
-	hold_note_returned(100);
-	hold_note_wanted(100);
+	hold_note_returned(HOLD_OUTSIDE_SLABS, 100);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 100);
 	now += 1000;
 	hold_decay();
 	assert_int_equal(growth(), 200);
@@ -118,8 +130,8 @@ TEST(a_quiet_second_halves_the_growth) {
 }
 
 TEST(a_quiet_second_brings_the_peak_half_of_the_way_down) {
-	hold_note_returned(100000);
-	hold_note_wanted(100000);
+	hold_note_returned(HOLD_OUTSIDE_SLABS, 100000);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 100000);
 	assert_int_equal(growth(), PEAK + PEAK / 4);
 	live(200);
 	now += 1001;
@@ -132,9 +144,9 @@ TEST(a_quiet_second_brings_the_peak_half_of_the_way_down) {
 
 TEST(a_regret_keeps_the_growth) {
 	for (int phase = 0; phase < 20; phase++) {
-		hold_note_returned(10);
+		hold_note_returned(HOLD_OUTSIDE_SLABS, 10);
 		now += 900;
-		hold_note_wanted(10);
+		hold_note_wanted(HOLD_OUTSIDE_SLABS, 10);
 		hold_decay();
 		assert_int_equal(growth(), 20 * (phase + 1));
 	}
@@ -147,7 +159,7 @@ TEST(the_base_is_less_beside_a_small_heap) {
 }
 
 TEST(the_clock_is_read_only_when_it_matters) {
-	hold_note_wanted(5);
+	hold_note_wanted(HOLD_OUTSIDE_SLABS, 5);
 	hold_decay();
 	hold_limit(5, 5, 5);
 	assert_int_equal(looks, 0);
@@ -161,6 +173,7 @@ int main(void) {
 	        CASE(what_the_parts_have_is_added_up),
 	        CASE(what_is_wanted_soon_after_it_went_back_is_regretted),
 	        CASE(no_more_is_regretted_than_went_back),
+	        CASE(inside_slabs_and_outside_are_regretted_apart),
 	        CASE(after_a_second_nothing_is_regretted),
 	        CASE(what_is_there_and_what_is_held_together_stay_near_the_peak),
 	        CASE(a_quiet_second_halves_the_growth),

@@ -115,6 +115,22 @@ TEST(a_freed_run_serves_again_and_is_not_fresh) {
 	put(block);
 }
 
+/* Held memory does not stand beside chunks that grow: they cannot use it. */
+TEST(a_run_goes_when_the_chunks_have_grown_by_more_than_it) {
+	enum { PAGES = 512 };
+	hold_publish(HOLD_CHUNKS, BESIDE, 0);
+	char *block = take(2 * MB, 16, true);
+	put(block);
+	hold_publish(HOLD_CHUNKS, BESIDE + PAGES, 0);
+	large_tidy();
+	assert_int_equal(large_count().held_bytes, 2 * MB);
+	hold_publish(HOLD_CHUNKS, BESIDE + PAGES + 1, 0);
+	large_tidy();
+	assert_int_equal(large_count().held_bytes, 0);
+	assert_gone(block, 2 * MB);
+	hold_publish(HOLD_CHUNKS, 0, 0);
+}
+
 TEST(a_held_run_is_fitted_to_a_near_size) {
 	char *block = take(2 * MB - PAGE_SIZE, 16, true);
 	put(block);
@@ -423,6 +439,7 @@ int main(void) {
 	        CASE(alignment_up_to_a_gigabyte),
 	        CASE(only_the_start_of_a_live_block_is_freed),
 	        CASE(a_freed_run_serves_again_and_is_not_fresh),
+	        CASE(a_run_goes_when_the_chunks_have_grown_by_more_than_it),
 	        CASE(a_held_run_is_fitted_to_a_near_size),
 	        CASE(a_part_of_a_longer_run_serves_and_the_rest_stays_held),
 	        CASE(shorter_runs_together_serve_and_the_rest_is_fresh),
