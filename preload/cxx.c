@@ -61,59 +61,61 @@ static COLD void *new_aligned_nothrow_failed(const char *name, size_t size, size
 }
 
 /* new: plain, [], aligned, nothrow. */
-#define NEW(name)                                                                                            \
+#define NEW(name, maker)                                                                                     \
 	EXPORT void *name(size_t size);                                                                      \
 	EXPORT void *name(size_t size) {                                                                     \
-		void *block = allocate(size);                                                                \
+		void *block = allocate_by(size, maker);                                                      \
 		return likely(block) ? block : new_failed(#name, size);                                      \
 	}
-#define NEW_ALIGNED(name)                                                                                    \
+#define NEW_ALIGNED(name, maker)                                                                             \
 	EXPORT void *name(size_t size, size_t align);                                                        \
 	EXPORT void *name(size_t size, size_t align) {                                                       \
-		void *block = allocate_aligned(align, size);                                                 \
+		void *block = allocate_aligned_by(align, size, maker);                                       \
 		return likely(block) ? block : new_aligned_failed(#name, size, align);                       \
 	}
-#define NEW_NOTHROW(name)                                                                                    \
+#define NEW_NOTHROW(name, maker)                                                                             \
 	EXPORT void *name(size_t size, const nothrow *tag);                                                  \
 	EXPORT void *name(size_t size, const nothrow *tag) {                                                 \
-		void *block = allocate(size);                                                                \
+		void *block = allocate_by(size, maker);                                                      \
 		return likely(block) ? block : new_nothrow_failed(#name, size, tag);                         \
 	}
-#define NEW_ALIGNED_NOTHROW(name)                                                                            \
+#define NEW_ALIGNED_NOTHROW(name, maker)                                                                     \
 	EXPORT void *name(size_t size, size_t align, const nothrow *tag);                                    \
 	EXPORT void *name(size_t size, size_t align, const nothrow *tag) {                                   \
-		void *block = allocate_aligned(align, size);                                                 \
+		void *block = allocate_aligned_by(align, size, maker);                                       \
 		return likely(block) ? block : new_aligned_nothrow_failed(#name, size, align, tag);          \
 	}
 
-NEW(_Znwm)
-NEW(_Znam)
-NEW_ALIGNED(_ZnwmSt11align_val_t)
-NEW_ALIGNED(_ZnamSt11align_val_t)
-NEW_NOTHROW(_ZnwmRKSt9nothrow_t)
-NEW_NOTHROW(_ZnamRKSt9nothrow_t)
-NEW_ALIGNED_NOTHROW(_ZnwmSt11align_val_tRKSt9nothrow_t)
-NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t)
+NEW(_Znwm, BY_NEW)
+NEW(_Znam, BY_NEW_ARRAY)
+NEW_ALIGNED(_ZnwmSt11align_val_t, BY_NEW)
+NEW_ALIGNED(_ZnamSt11align_val_t, BY_NEW_ARRAY)
+NEW_NOTHROW(_ZnwmRKSt9nothrow_t, BY_NEW)
+NEW_NOTHROW(_ZnamRKSt9nothrow_t, BY_NEW_ARRAY)
+NEW_ALIGNED_NOTHROW(_ZnwmSt11align_val_tRKSt9nothrow_t, BY_NEW)
+NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t, BY_NEW_ARRAY)
 
 /* delete: alignments and tags say nothing that the block does not; a size alone gives the class. */
-#define DELETE_SIZED(name)                                                                                   \
+#define DELETE_SIZED(name, maker)                                                                            \
 	EXPORT void name(void *block, size_t size);                                                          \
-	EXPORT void name(void *block, size_t size) { release_sized(block, size); }
-#define DELETE(name, ...)                                                                                    \
+	EXPORT void name(void *block, size_t size) { release_sized(block, size, maker); }
+#define DELETE(name, maker, ...)                                                                             \
 	EXPORT void name(void *block, ##__VA_ARGS__);                                                        \
-	EXPORT void name(void *block, ##__VA_ARGS__) { release(block); }
+	EXPORT void name(void *block, ##__VA_ARGS__) { release_by(block, maker); }
 
-DELETE(_ZdlPv)
-DELETE(_ZdaPv)
-DELETE_SIZED(_ZdlPvm)
-DELETE_SIZED(_ZdaPvm)
-DELETE(_ZdlPvRKSt9nothrow_t, const nothrow *tag __attribute__((unused)))
-DELETE(_ZdaPvRKSt9nothrow_t, const nothrow *tag __attribute__((unused)))
-DELETE(_ZdlPvSt11align_val_t, size_t align __attribute__((unused)))
-DELETE(_ZdaPvSt11align_val_t, size_t align __attribute__((unused)))
-DELETE(_ZdlPvmSt11align_val_t, size_t size __attribute__((unused)), size_t align __attribute__((unused)))
-DELETE(_ZdaPvmSt11align_val_t, size_t size __attribute__((unused)), size_t align __attribute__((unused)))
-DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, size_t align __attribute__((unused)),
+DELETE(_ZdlPv, BY_NEW)
+DELETE(_ZdaPv, BY_NEW_ARRAY)
+DELETE_SIZED(_ZdlPvm, BY_NEW)
+DELETE_SIZED(_ZdaPvm, BY_NEW_ARRAY)
+DELETE(_ZdlPvRKSt9nothrow_t, BY_NEW, const nothrow *tag __attribute__((unused)))
+DELETE(_ZdaPvRKSt9nothrow_t, BY_NEW_ARRAY, const nothrow *tag __attribute__((unused)))
+DELETE(_ZdlPvSt11align_val_t, BY_NEW, size_t align __attribute__((unused)))
+DELETE(_ZdaPvSt11align_val_t, BY_NEW_ARRAY, size_t align __attribute__((unused)))
+DELETE(_ZdlPvmSt11align_val_t, BY_NEW, size_t size __attribute__((unused)),
+       size_t align __attribute__((unused)))
+DELETE(_ZdaPvmSt11align_val_t, BY_NEW_ARRAY, size_t size __attribute__((unused)),
+       size_t align __attribute__((unused)))
+DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, BY_NEW, size_t align __attribute__((unused)),
        const nothrow *tag __attribute__((unused)))
-DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, size_t align __attribute__((unused)),
+DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, BY_NEW_ARRAY, size_t align __attribute__((unused)),
        const nothrow *tag __attribute__((unused)))

@@ -3,6 +3,7 @@
 #include "../src/cache.h"
 #include "../src/chunk.h"
 #include "../src/config.h"
+#include "../src/guard.h"
 #include "../src/heap.h"
 #include "../src/large.h"
 #include "../src/meta.h"
@@ -14,6 +15,7 @@
 
 /* Locks in rising rank: no thread is then in the middle of anything that the child would miss. */
 static void before_fork(void) {
+	lock_take_for_fork(&guard_lock);
 	lock_take_for_fork(&cache_lock);
 	heap_lock_all();
 	lock_take_for_fork(&chunk_lock);
@@ -29,6 +31,7 @@ static void after_fork(void) {
 	lock_release_after_fork(&chunk_lock);
 	heap_unlock_all();
 	lock_release_after_fork(&cache_lock);
+	lock_release_after_fork(&guard_lock);
 }
 
 static void after_fork_in_child(void) {
@@ -56,7 +59,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		config_read(find_variable(environment, "BUDDYMALLOC_CONF"));
 	if (config.stats > 1 && config.stats != (size_t)getpid())
 		config.stats = 0;
-	if (config.stats)
+	if (guard_begin(cache_in_use()) || config.stats)
 		cache_bypass();
 	pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }

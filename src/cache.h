@@ -111,6 +111,9 @@ size_t cache_count_pages(void);
 /* In the child of a fork, with every lock free: takes over what the threads left behind that are not here. */
 void cache_after_fork(void);
 
+/* Whether this thread has a cache of its own. */
+bool cache_in_use(void);
+
 /* Makes every call of this process take its slow path, where it can be counted. Before there are threads. */
 void cache_bypass(void);
 

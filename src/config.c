@@ -5,7 +5,11 @@
 
 #define VARIABLE "BUDDYMALLOC_CONF"
 
-struct config config = {.stats = 0, .huge_pages = true, .hold = 6};
+#ifndef BM_HARDENED
+#define BM_HARDENED 0
+#endif
+
+struct config config = {.stats = 0, .huge_pages = true, .hold = 6, .hardened = BM_HARDENED};
 
 /* A copy of text[0 … length) that ends with a NUL, cut to what fits: only for messages. */
 struct word {
@@ -44,6 +48,11 @@ static bool read_switch(const char *text, size_t length, bool *value) {
 	return true;
 }
 
+static bool read_mode(const char *text, size_t length) {
+	config.hardened = is_word(text, length, "hardened");
+	return config.hardened || is_word(text, length, "normal");
+}
+
 /* One "option:value" of `length` bytes. */
 static void read_option(const char *text, size_t length) {
 	const char *colon = memchr(text, ':', length);
@@ -55,6 +64,10 @@ static void read_option(const char *text, size_t length) {
 		good = read_number(value, value_length, INT32_MAX, &config.stats);
 	else if (is_word(text, name, "huge_pages"))
 		good = read_switch(value, value_length, &config.huge_pages);
+	else if (is_word(text, name, "debug"))
+		good = read_switch(value, value_length, &config.debug);
+	else if (is_word(text, name, "mode"))
+		good = read_mode(value, value_length);
 	else if (is_word(text, name, "hold"))
 		good = read_number(value, value_length, 1000, &config.hold);
 	else {

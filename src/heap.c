@@ -258,6 +258,28 @@ unsigned heap_refill_line(unsigned class, void **slots) {
 	return taken;
 }
 
+void *heap_take_random(unsigned class, uint64_t random) {
+	struct heap *heap = &heaps[class];
+	lock_take(&heap->lock);
+	if (unlikely(!heap->ready))
+		init_heap(heap);
+	struct slab *slab = fullest(heap);
+	if (!slab) {
+		size_t class_pages = heap->npages;
+		lock_release(&heap->lock);
+		slab = make_slab(class, class_pages);
+		if (!slab)
+			return NULL;
+		lock_take(&heap->lock);
+		attach(heap, slab);
+	}
+	uint16_t touched = slab->touched;
+	void *slot = slab_take_nth(slab, (unsigned)(random % slab->nfree));
+	account_taken(heap, slab, 1, touched);
+	lock_release(&heap->lock);
+	return slot;
+}
+
 /* The pages that its free slots would fill. */
 static size_t free_pages(const struct heap *heap) {
 	return heap->nfree * class_size((unsigned)(heap - heaps)) >> PAGE_SHIFT;

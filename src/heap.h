@@ -33,6 +33,9 @@ unsigned heap_refill(unsigned class, void **slots, unsigned n);
  * returns how many, 0 when none are at hand. */
 unsigned heap_refill_line(unsigned class, void **slots);
 
+/* Takes one slot of a class, a random one of its slab; NULL: no memory. */
+void *heap_take_random(unsigned class, uint64_t random);
+
 /* A pointer that was freed as a slot of a class and was no taken slot of it; NULL: none. */
 struct wrong {
 	const void *slot;

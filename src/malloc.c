@@ -49,23 +49,25 @@ static void *take_pages(size_t size, size_t align, size_t *dirty) {
 	return span.base;
 }
 
-static void *take_once(size_t size, size_t align, size_t *dirty) {
+static void *take_once(size_t size, size_t align, size_t *dirty, enum maker maker) {
+	*dirty = size;
+	if (unlikely(guard_on))
+		return guard_take(size, align, maker);
 	unsigned class =
 	        align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
-	*dirty = size;
 	if (!class)
 		return take_pages(size, align, dirty);
 	stop_if_wrong(cache_tick());
 	return cache_take(class);
 }
 
-static COLD void *take(size_t size, size_t align, size_t *dirty) {
+static COLD void *take(size_t size, size_t align, size_t *dirty, enum maker maker) {
 	if (size > SIZE_MAX_REQUEST || align > SIZE_MAX_REQUEST - size)
 		return no_memory();
 	int saved = errno;
-	void *block = take_once(size, align, dirty);
+	void *block = take_once(size, align, dirty, maker);
 	if (unlikely(!block) && trim()) /* what threads and stacks hold may make the room */
-		block = take_once(size, align, dirty);
+		block = take_once(size, align, dirty, maker);
 	errno = saved;
 	if (unlikely(!block))
 		return no_memory();
@@ -74,16 +76,16 @@ static COLD void *take(size_t size, size_t align, size_t *dirty) {
 	return block;
 }
 
-void *allocate_slow(size_t size) {
+void *allocate_slow(size_t size, enum maker maker) {
 	size_t dirty;
-	return take(size, QUANTUM, &dirty);
+	return take(size, QUANTUM, &dirty, maker);
 }
 
-void *allocate_aligned(size_t align, size_t size) {
+void *allocate_aligned_by(size_t align, size_t size, enum maker maker) {
 	size_t dirty;
 	if (align <= QUANTUM)
-		return allocate(size);
-	return take(max_size(size, 1), align, &dirty);
+		return allocate_by(size, maker);
+	return take(max_size(size, 1), align, &dirty, maker);
 }
 
 void *allocate_zeroed(size_t n, size_t size) {
@@ -91,7 +93,7 @@ void *allocate_zeroed(size_t n, size_t size) {
 	if (__builtin_mul_overflow(n, size, &total))
 		return no_memory();
 	dirty = total;
-	void *block = total <= SMALL_MAX ? allocate(total) : take(total, QUANTUM, &dirty);
+	void *block = total <= SMALL_MAX ? allocate(total) : take(total, QUANTUM, &dirty, BY_MALLOC);
 	return block ? memset(block, 0, min_size(total, dirty)) : NULL;
 }
 
@@ -108,36 +110,43 @@ static void release_pages(void *block) {
 		misuse("free", block);
 }
 
-void release_slow(void *block) {
+void release_slow(void *block, enum maker maker, size_t size) {
 	if (!block)
 		return;
 	int saved = errno;
 	unsigned class = registry_class(block);
-	if (class)
+	if (unlikely(guard_on))
+		guard_put(block, maker, size);
+	else if (class)
 		stop_if_wrong(cache_put(class, block));
 	else
 		release_pages(block);
 	errno = saved;
 }
 
-void release_far(void *block) {
+void release_far(void *block, enum maker maker) {
 	if (unlikely(!cache_push(thread_cache, registry_class(block), block)))
-		release_slow(block);
+		release_slow(block, maker, 0);
 }
 
 bool trim(void) {
 	struct wrong wrong;
-	stop_if_wrong(cache_flush_all());
-	bool slabs = heap_trim(&wrong);
+	bool any = guard_on && guard_trim();
+	if (!guard_on)
+		stop_if_wrong(cache_flush_all());
+	any |= heap_trim(&wrong);
 	stop_if_wrong(wrong);
-	bool chunks = chunk_trim(), large = large_trim();
-	return slabs || chunks || large;
+	any |= chunk_trim();
+	any |= large_trim();
+	return any;
 }
 
 /* ---- asking and changing ---- */
 
 /* The size of a live block; anything else is misuse by `call`. */
-static size_t block_size(const void *block, const char *call) {
+static size_t block_size(void *block, const char *call) {
+	if (unlikely(guard_on))
+		return guard_size(call, block);
 	size_t size = live_size(block);
 	if (unlikely(!size))
 		misuse(call, block);
@@ -147,10 +156,12 @@ static size_t block_size(const void *block, const char *call) {
 	return size;
 }
 
-size_t usable_size(const void *block) { return block ? block_size(block, "malloc_usable_size") : 0; }
+size_t usable_size(void *block) { return block ? block_size(block, "malloc_usable_size") : 0; }
 
 /* The block itself when it can be made `size` bytes long without copying; a large one may move. Or NULL. */
 static void *resize_in_place(void *block, size_t old, size_t size) {
+	if (unlikely(guard_on))
+		return NULL;
 	if (old <= SMALL_MAX && registry_class(block))
 		return size <= old && (size >= old / SHRINK_IN_PLACE || old == QUANTUM) ? block : NULL;
 	struct owner *owner = registry_owner(block);

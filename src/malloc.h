@@ -8,40 +8,46 @@
 #define MALLOC_H
 
 #include "cache.h"
+#include "guard.h"
 
-/* The cold twins of allocate and release. */
-COLD void *allocate_slow(size_t size);
-COLD void release_slow(void *block);
-COLD void release_far(void *block);
+/* The cold twins of allocate and release. Size 0: not known. */
+COLD void *allocate_slow(size_t size, enum maker maker);
+COLD void release_slow(void *block, enum maker maker, size_t size);
+COLD void release_far(void *block, enum maker maker);
 
 /* A block of at least `size` bytes, aligned to 16, its content undefined. */
-static inline void *allocate(size_t size) {
+static inline void *allocate_by(size_t size, enum maker maker) {
 	if (unlikely(size > SMALL_MAX))
-		return allocate_slow(size);
+		return allocate_slow(size, maker);
 	void *slot = cache_pop(thread_cache, class_of(size));
-	return likely(slot) ? slot : allocate_slow(size);
+	return likely(slot) ? slot : allocate_slow(size, maker);
 }
+static inline void *allocate(size_t size) { return allocate_by(size, BY_MALLOC); }
 
 /* Frees a block; NULL is nothing. errno is kept. */
-static inline void release(void *block) {
+static inline void release_by(void *block, enum maker maker) {
 	if (unlikely(!registry_in_window(block)))
-		release_far(block);
+		release_far(block, maker);
 	else if (unlikely(!cache_push(thread_cache, registry_window_class(block), block)))
-		release_slow(block);
+		release_slow(block, maker, 0);
 }
+static inline void release(void *block) { release_by(block, BY_MALLOC); }
 
 /* The same, of a block that was asked for with this size and no alignment. The size is trusted until the slot
  * returns to its slab; then a wrong one is found. */
-static inline void release_sized(void *block, size_t size) {
+static inline void release_sized(void *block, size_t size, enum maker maker) {
 	if (unlikely(!block || size > SMALL_MAX || !cache_push(thread_cache, class_of(size), block)))
-		release_slow(block);
+		release_slow(block, maker, size);
 }
 
 /* A zeroed block of n * size bytes. */
 void *allocate_zeroed(size_t n, size_t size);
 
 /* A block whose address is a multiple of `align`, a power of two. */
-void *allocate_aligned(size_t align, size_t size);
+void *allocate_aligned_by(size_t align, size_t size, enum maker maker);
+static inline void *allocate_aligned(size_t align, size_t size) {
+	return allocate_aligned_by(align, size, BY_MALLOC);
+}
 
 /* Makes a block `size` bytes long, in place or elsewhere, its content kept up to the smaller size. NULL and
  * ENOMEM: the block is as it was. A NULL block: allocate. Size 0: the block is freed, and NULL without an
@@ -49,7 +55,7 @@ void *allocate_aligned(size_t align, size_t size);
 void *reallocate(void *block, size_t size);
 
 /* The bytes of a live block that may be used; 0 for NULL. */
-size_t usable_size(const void *block);
+size_t usable_size(void *block);
 
 /* Gives all free memory back to the kernel; true when there was some. */
 bool trim(void);

@@ -1,6 +1,7 @@
 /* meta.c (rank 2): see meta.h. */
 #include "meta.h"
 
+#include "config.h"
 #include "os.h"
 
 enum { REGION = 256 * 1024 };
@@ -22,7 +23,7 @@ static unsigned size_log2(size_t size) {
 }
 
 static bool map_region(void) {
-	char *region = os_map(REGION);
+	char *region = config.hardened ? os_map_fenced(REGION) : os_map(REGION);
 	if (!region)
 		return false;
 	meta.bump = region;

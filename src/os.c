@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/auxv.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <time.h>
 
 size_t os_page_size(void) {
@@ -26,11 +28,24 @@ static void *map_at(void *hint, size_t size, int protection) {
 
 void *os_map(size_t size) { return map_at(NULL, size, PROT_READ | PROT_WRITE); }
 
-bool os_open(void *address, size_t size) {
+static bool protect(void *address, size_t size, int protection) {
 	int saved = errno;
-	bool opened = mprotect(address, size, PROT_READ | PROT_WRITE) == 0;
+	bool done = mprotect(address, size, protection) == 0;
 	errno = saved;
-	return opened;
+	return done;
+}
+
+bool os_open(void *address, size_t size) { return protect(address, size, PROT_READ | PROT_WRITE); }
+bool os_close(void *address, size_t size) { return protect(address, size, PROT_NONE); }
+
+void *os_map_fenced(size_t size) {
+	size_t page = os_page_size();
+	char *fence = map_at(NULL, size + 2 * page, PROT_NONE);
+	if (fence && os_open(fence + page, size))
+		return fence + page;
+	if (fence)
+		os_unmap(fence, size + 2 * page);
+	return NULL;
 }
 
 /* Maps `align` bytes too many, without access, so that they count towards no limit but that of addresses,
@@ -117,6 +132,17 @@ bool os_move(void *address, size_t size, void *target, size_t new_size) {
 	bool moved = mremap(address, size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
 	errno = saved;
 	return moved;
+}
+
+/* Where the kernel has no random numbers yet, those it gave the process at its start. */
+uint64_t os_random(void) {
+	uint64_t value;
+	int saved = errno;
+	if (getrandom(&value, sizeof value, GRND_NONBLOCK) != sizeof value)
+		memcpy(&value, (const void *)getauxval(AT_RANDOM),
+		       sizeof value); /* NOLINT(performance-no-int-to-ptr) */
+	errno = saved;
+	return value;
 }
 
 static uint64_t nanoseconds(clockid_t clock) {

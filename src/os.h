@@ -18,6 +18,15 @@ void *os_map_aligned(size_t size, size_t align);
 void *os_reserve_aligned(size_t size, size_t align);
 bool os_open(void *address, size_t size);
 
+/* The same as os_map, between two kernel pages without access. */
+void *os_map_fenced(size_t size);
+
+/* Takes the access away until os_open. */
+bool os_close(void *address, size_t size);
+
+/* 64 bits that nobody can guess. */
+uint64_t os_random(void);
+
 /* False: the kernel has no room to split a mapping (vm.max_map_count); the memory is still mapped. */
 bool os_unmap(void *address, size_t size);
 

@@ -1,6 +1,7 @@
 /* registry.c (rank 3): see registry.h. */
 #include "registry.h"
 
+#include "config.h"
 #include "os.h"
 
 #include <string.h>
@@ -21,7 +22,7 @@ static bool make_leaf(uintptr_t index) {
 	struct leaf *leaf = atomic_load(&registry_root[index]);
 	if (leaf)
 		return true;
-	struct leaf *made = os_map(sizeof *made);
+	struct leaf *made = config.hardened ? os_map_fenced(sizeof *made) : os_map(sizeof *made);
 	if (!made)
 		return false;
 	if (!atomic_compare_exchange_strong(&registry_root[index], &leaf, made))

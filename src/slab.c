@@ -55,6 +55,21 @@ unsigned slab_take(struct slab *slab, void **slots, unsigned n) {
 	return taken;
 }
 
+void *slab_take_nth(struct slab *slab, unsigned n) {
+	unsigned w = slab->first, count;
+	void *slot;
+	while ((count = (unsigned)__builtin_popcountl(slab->bits[w])) <= n) {
+		n -= count;
+		w++;
+	}
+	uint64_t bits = slab->bits[w];
+	while (n--)
+		bits &= bits - 1;
+	take_from_word(slab, w, bits & -bits, &slot, 1);
+	slab->nfree--;
+	return slot;
+}
+
 unsigned slab_take_line(struct slab *slab, void **slots) {
 	if (slab->size >= CACHE_LINE)
 		return 0;

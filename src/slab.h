@@ -40,6 +40,9 @@ void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint
 /* Takes up to n of the lowest free slots, in address order; returns how many. */
 unsigned slab_take(struct slab *slab, void **slots, unsigned n);
 
+/* Takes the nth of the free slots (0 … nfree - 1). */
+void *slab_take_nth(struct slab *slab, unsigned n);
+
 /* Takes the free slots of a line of the processor's cache that holds no taken ones (of three lines where the
  * slots straddle them); returns how many, 0 when there is no such line or the slots are as long as one. */
 unsigned slab_take_line(struct slab *slab, void **slots);
