@@ -303,7 +303,7 @@ void *cache_take(unsigned class) {
 		return slot;
 	bool first = !has_asked(cache, class);
 	grow(cache, class);
-	unsigned n = first ? heap_refill_line(class, batch) : 0;
+	unsigned n = first && cache->capacity[class] ? heap_refill_line(class, batch) : 0;
 	if (!n)
 		n = heap_refill(class, batch, refill_count(cache, class, first));
 	cache->asked[class / 64] |= (uint64_t)1 << class % 64;

@@ -338,15 +338,22 @@ static bool wants_sweep(struct heap *heap) {
 
 static bool sweep(struct heap *heap);
 
-/* Frees n slots into their slabs; the answer is heap_flush's. Neighbours in a batch mostly share a slab. Lock
- * held. */
+/* Frees up to BATCH_MAX slots into their slabs; the answer is heap_flush's. All slabs are looked up first, so that
+ * the processor fetches many records at once. Lock held. */
 static struct wrong put_slots(struct heap *heap, unsigned class, void *const *slots, unsigned n,
                               struct list **chain) {
 	struct wrong wrong = {.slot = NULL};
-	struct slab *slab = NULL;
+	struct slab *slabs[BATCH_MAX];
 	for (unsigned i = 0; i < n; i++) {
-		if (!slab || !slab_spans(slab, slots[i]))
-			slab = slab_of_class(slots[i], class);
+		if (i && ((uintptr_t)slots[i] ^ (uintptr_t)slots[i - 1]) < PAGE_SIZE) {
+			slabs[i] = slabs[i - 1];
+			continue;
+		}
+		slabs[i] = slab_of_class(slots[i], class);
+		__builtin_prefetch(slabs[i], 1);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct slab *slab = slabs[i];
 		if (likely(slab && slab_put(slab, slots[i]) == SLAB_OK)) {
 			heap->nfree++;
 			if (unlikely(slab->nfree > slab->enough))
@@ -360,9 +367,14 @@ static struct wrong put_slots(struct heap *heap, unsigned class, void *const *sl
 
 /* Frees what is on the transfer stack into its slabs. Lock held. */
 static struct wrong empty_transfer(struct heap *heap, unsigned class, struct list **chain) {
-	unsigned n = heap->ntransfer;
-	heap->ntransfer = 0;
-	return put_slots(heap, class, heap->transfer, n, chain);
+	struct wrong wrong = {.slot = NULL};
+	while (heap->ntransfer) {
+		unsigned n = (unsigned)min_size(heap->ntransfer, BATCH_MAX);
+		heap->ntransfer -= n;
+		struct wrong here = put_slots(heap, class, heap->transfer + heap->ntransfer, n, chain);
+		wrong = wrong.slot ? wrong : here;
+	}
+	return wrong;
 }
 
 struct wrong heap_flush(unsigned class, void *const *slots, unsigned n) {

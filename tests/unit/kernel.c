@@ -195,6 +195,32 @@ TEST(nothing_is_lost_by_refusals) {
 	assert_true(more % leaf == 0 && more <= 2 * leaf);
 }
 
+/* Slots of a line of their own are at hand, but no memory for a bin to put them in. */
+TEST(a_first_request_without_memory_for_a_bin_takes_one_slot) {
+	enum { CLASS = 2, RECORD = 1024 };
+	struct list *records = NULL, *record;
+	void *others;
+	assert_int_equal(heap_refill(CLASS, &others, 1), 1); /* its slab has free lines */
+	release(allocate(100));                              /* the thread has a cache */
+	refuse(1, UINT32_MAX);
+	for (size_t size = RECORD; size >= 16; size /= 2)
+		while ((record = meta_take(size))) {
+			record->prev = (struct list *)(uintptr_t)size;
+			record->next = records;
+			records = record;
+		}
+	void *slot = allocate(class_size(CLASS));
+	refuse_nothing();
+	assert_non_null(slot);
+	while ((record = records)) {
+		records = record->next;
+		meta_put(record, (size_t)(uintptr_t)record->prev);
+	}
+	release(slot);
+	assert_null(heap_flush(CLASS, &others, 1).slot);
+	check();
+}
+
 /* ---- reallocate ---- */
 
 enum { STRIDE = 997 };
@@ -385,6 +411,7 @@ int main(void) {
 	        CASE(one_refusal_is_an_answer_or_done_without),
 	        CASE(no_memory_at_all_is_an_answer),
 	        CASE(nothing_is_lost_by_refusals),
+	        CASE(a_first_request_without_memory_for_a_bin_takes_one_slot),
 	        CASE(a_block_that_cannot_be_resized_is_as_it_was),
 	        CASE(a_move_without_memory_for_a_leaf_fails_alone),
 	        CASE(a_mapping_that_cannot_be_registered_is_given_back),
