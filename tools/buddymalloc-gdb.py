@@ -1,0 +1,750 @@
+"""buddymalloc-gdb.py: gdb commands for a program that runs on libbuddymalloc.so, live or as a core file.
+
+    (gdb) source buddymalloc-gdb.py
+    bm heap          what the heap holds: chunks, size classes, large blocks, caches, records
+    bm chunk N       the map of chunk N (or of the chunk that an address lies in)
+    bm why ADDRESS   what an address is: its block, the state of it, and its neighbours
+
+The library's records (src/*.h) are read from memory by the library's own debug info; nothing is called in the
+process. No lock is taken: where a thread was stopped in the middle of a malloc or free, the one block it is at may be
+on its way between two places, and counts as live.
+
+In this file: memory and records; where the library's names are found; the heap's parts, from the registry down to a
+slot; the sentences; the commands.
+"""
+import re
+import struct
+from bisect import bisect_left
+from collections import Counter
+from os.path import basename
+
+import gdb
+
+
+class Trouble(Exception):
+    """What cannot be told, in one sentence."""
+
+
+# ---- memory and records ----
+
+WORDS = {1: "B", 2: "H", 4: "I", 8: "Q"}  # every machine it runs on is little-endian, with 64 bits
+WORD = 8
+
+
+def read(address, size):
+    try:
+        return bytes(gdb.selected_inferior().read_memory(address, size))
+    except (gdb.MemoryError, OverflowError):
+        raise Trouble(f"the heap's records cannot be read: no memory at {address:#x}") from None
+
+
+def read_words(address, count):
+    return struct.unpack(f"<{count}Q", read(address, count * WORD)) if count else ()
+
+
+def bare(of):
+    return of.strip_typedefs().unqualified()
+
+
+class Layout:
+    """Where the fields of a struct lie, those of inner structs by dotted names: a record is read at once, then
+    taken apart here."""
+
+    def __init__(self, of):
+        of = bare(of)
+        self.name, self.size = str(of), of.sizeof
+        self.offsets, self.readers = {}, {}
+        self.add(of, "", 0)
+
+    def add(self, of, prefix, base):
+        for field in of.fields():
+            kind, offset = bare(field.type), base + field.bitpos // 8
+            name = f"{prefix}{field.name}" if field.name else prefix.rstrip(".")
+            self.offsets[name] = offset
+            if kind.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION):
+                self.add(kind, f"{name}." if name else "", offset)
+            else:
+                self.readers[name] = reader(kind)
+
+    def offset(self, name):
+        if name not in self.offsets:
+            raise Trouble(f"this script is not of the library's version: {self.name} has no {name}")
+        return self.offsets[name]
+
+
+def reader(kind):
+    """A function of (data, offset) for a number, an array of numbers or an array of structs."""
+    if kind.code != gdb.TYPE_CODE_ARRAY:
+        word = struct.Struct("<" + WORDS.get(kind.sizeof, "B"))
+        return lambda data, offset: word.unpack_from(data, offset)[0]
+    element = bare(kind.target())
+    count = kind.sizeof // element.sizeof
+    if element.code == gdb.TYPE_CODE_STRUCT:
+        layout = Layout(element)
+        return lambda data, offset: [Record(layout, data, offset + i * layout.size) for i in range(count)]
+    words = struct.Struct(f"<{count}{WORDS.get(element.sizeof, 'B')}")
+    return words.unpack_from
+
+
+class Record:
+    """A struct's bytes: record["nused"], record["link.next"], record["npages_at"][3]."""
+
+    def __init__(self, layout, data, base=0):
+        self.layout, self.data, self.base = layout, data, base
+
+    def __getitem__(self, name):
+        offset = self.layout.offset(name)
+        return self.layout.readers[name](self.data, self.base + offset)
+
+
+def read_record(layout, address):
+    return Record(layout, read(address, layout.size))
+
+
+def walk(head, first, what):
+    """The links of a circular list, without its head."""
+    seen, at = {head}, first
+    while at not in seen:
+        seen.add(at)
+        yield at
+        at = read_words(at, 1)[0]
+    if at != head:
+        raise Trouble(f"the list of {what} is broken: {at:#x} is on it twice")
+
+
+# ---- the library ----
+
+# A function of each source file that is read; all of them together are nobody else's.
+FILES = {
+    "registry": "registry_set_owner",
+    "chunk": "chunk_take",
+    "heap": "heap_refill",
+    "large": "large_take",
+    "cache": "cache_take",
+    "meta": "meta_take",
+    "sizeclass": "class_of_aligned",
+}
+
+
+class Source:
+    """The names of one source file of the library. They are taken from the file's own blocks, so that the same name in
+    the program, or in another library, is never meant."""
+
+    def __init__(self, function):
+        self.symbols = {}
+        for block in (function.symtab.static_block(), function.symtab.global_block()):
+            for symbol in block:
+                self.symbols.setdefault((self.kind(symbol), symbol.name), symbol)
+
+    @staticmethod
+    def kind(symbol):
+        return "struct" if symbol.addr_class == gdb.SYMBOL_LOC_TYPEDEF else "name"
+
+    def symbol(self, kind, name):
+        if (kind, name) not in self.symbols:
+            raise Trouble(f"this script is not of the library's version: it has no {name}")
+        return self.symbols[kind, name]
+
+    def layout(self, name):
+        return Layout(self.symbol("struct", name).type)
+
+    def constant(self, name):
+        return int(self.symbol("name", name).value())
+
+    def address(self, name):
+        return int(self.symbol("name", name).value().address)
+
+    def type(self, name):
+        return bare(self.symbol("name", name).type)
+
+    def record(self, name):
+        return read_record(Layout(self.type(name)), self.address(name))
+
+    def array(self, name):
+        """The elements of a variable that is an array, read at once."""
+        of = self.type(name)
+        return reader(of)(read(self.address(name), of.sizeof), 0)
+
+
+def find_sources():
+    """The library's files by name, of the first object that has them all."""
+    for objfile in gdb.objfiles():
+        functions = {name: objfile.lookup_global_symbol(function) for name, function in FILES.items()}
+        if all(functions.values()):
+            return {name: Source(function) for name, function in functions.items()}
+    for objfile in gdb.objfiles():
+        if objfile.filename and re.match(r"libbuddymalloc\.so", basename(objfile.filename)):
+            raise Trouble(f"no debug info in {objfile.filename}: use the library as it was built, not stripped")
+    raise Trouble("no libbuddymalloc in this process")
+
+
+# ---- the parts of the heap ----
+
+WITHDRAWN = "withdrawn while its pages go back to the kernel"
+
+
+class Slab:
+    def __init__(self, heap, address):
+        record = read_record(heap.slab_layout, address)
+        self.heap, self.of_class = heap, record["class"]
+        self.base, self.size = record["base"], record["size"]
+        self.nslots, self.nfree, self.npages = record["nslots"], record["nfree"], record["npages"]
+        self.withdrawn = record["withdrawn"]
+        if not self.size or not self.nslots:
+            raise Trouble(f"the record of the slab at {self.base:#x} is broken")
+        self.bits = read_words(address + heap.slab_layout.offset("bits"), (self.nslots + 63) // 64)
+
+    def slot_at(self, address):
+        """The number of the slot around an address, which may be one past the last."""
+        return (address - self.base) // self.size
+
+    def start(self, slot):
+        return self.base + slot * self.size
+
+    def is_free(self, slot):
+        return bool(self.bits[slot // 64] >> slot % 64 & 1)
+
+    def is_withdrawn(self, slot):
+        first = slot * self.size // self.heap.page_size
+        last = ((slot + 1) * self.size - 1) // self.heap.page_size
+        return bool(self.withdrawn & ((2 << last) - (1 << first)))
+
+    def places(self, slot):
+        """Where a slot lies free, a sentence for each time; nowhere: it is live."""
+        found = ["in the slab"] if self.is_free(slot) else []
+        if self.is_withdrawn(slot):
+            found = [f"in the slab, {WITHDRAWN}"]
+        start = self.start(slot)
+        for cache in self.heap.caches():
+            found += places_on(cache.bins[self.of_class], start, f"in the cache of {cache.thread}")
+        return found + places_on(self.heap.transfer(self.of_class), start, "on the transfer stack")
+
+    def counts(self):
+        """Its slots: live, in caches or on the transfer stack, free in the slab."""
+        outside = self.heap.free_outside(self.of_class)
+        first, end = bisect_left(outside, self.base), bisect_left(outside, self.start(self.nslots))
+        cached = sum(not self.is_free(self.slot_at(start)) for start in outside[first:end])
+        free = self.nfree
+        if self.withdrawn:
+            free += sum(self.is_withdrawn(slot) for slot in range(self.nslots))
+        return self.nslots - cached - free, cached, free
+
+
+def places_on(stack, start, where):
+    """The places of a slot on a stack whose last is the newest."""
+    return [f"{where}, {len(stack) - i} of {len(stack)} from the newest" for i, at in enumerate(stack) if at == start]
+
+
+class Run:
+    """Pages of a chunk that are one thing: a slab, a span (live or retired), free pages, or withdrawn ones."""
+
+    def __init__(self, chunk, kind, page, npages, slab=None):
+        self.chunk, self.kind, self.page, self.npages, self.slab = chunk, kind, page, npages, slab
+        self.base = chunk.base + page * chunk.heap.page_size
+        self.size = npages * chunk.heap.page_size
+
+    def ndirty(self):
+        return sum(self.chunk.is_dirty(page) for page in range(self.page, self.page + self.npages))
+
+    def parts(self):
+        """The same pages, free ones apart by whether they are dirty."""
+        if self.kind != "free":
+            return [self]
+        parts, first = [], self.page
+        for page in range(self.page + 1, self.page + self.npages + 1):
+            if page == self.page + self.npages or self.chunk.is_dirty(page) != self.chunk.is_dirty(first):
+                parts.append(Run(self.chunk, "free", first, page - first))
+                first = page
+        return parts
+
+
+class Chunk:
+    def __init__(self, heap, address, number):
+        record = read_record(heap.chunk_layout, address)
+        self.heap, self.number, self.base = heap, number, record["base"]
+        self.nused, self.ndirty, self.huge = record["nused"], record["ndirty"], bool(record["huge"])
+        self.free, self.touched = bits_of(record["free.words"]), bits_of(record["touched.words"])
+        self.npages_at, self.slab_of_page = record["npages_at"], record["slab_of_page"]
+
+    def is_dirty(self, page):
+        return bool(self.touched >> page & 1)
+
+    def runs(self):
+        """All pages, as runs in their order."""
+        runs, page = [], 0
+        while page < self.heap.chunk_pages:
+            runs.append(self.run_from(page))
+            page += runs[-1].npages
+        return runs
+
+    def run_from(self, page):
+        length, slab = self.npages_at[page], self.slab_of_page[page]
+        if self.free >> page & 1:
+            return Run(self, "free", page, self.length_from(page, lambda at: self.free >> at & 1))
+        if slab:
+            slab = Slab(self.heap, slab)
+            return Run(self, "slab", page, max(slab.npages, 1), slab)
+        if length & ~self.heap.span_retired:
+            kind = "retired" if length & self.heap.span_retired else "live"
+            return Run(self, kind, page, length & ~self.heap.span_retired)
+        return Run(self, "withdrawn", page, self.length_from(page, self.is_nothing))
+
+    def is_nothing(self, page):
+        """Neither free nor the start of anything: a purge has it."""
+        return not (self.free >> page & 1 or self.npages_at[page] or self.slab_of_page[page])
+
+    def length_from(self, page, holds):
+        end = page + 1
+        while end < self.heap.chunk_pages and holds(end):
+            end += 1
+        return end - page
+
+
+def bits_of(words):
+    return sum(word << 64 * i for i, word in enumerate(words))
+
+
+class Large:
+    def __init__(self, heap, address):
+        record = read_record(heap.large_layout, address)
+        self.base, self.size, self.held = record["base"], record["size"], bool(record["held"])
+        self.covered = -(-self.size // heap.chunk_size) * heap.chunk_size
+        self.listed = address in heap.larges()
+
+    def state(self):
+        if not self.listed:
+            return "being changed by a call under way"
+        return "held (freed, kept for reuse)" if self.held else "live"
+
+
+ENDED, OWNER = 0x40000000, 0x3FFFFFFF  # of the word of a robust mutex
+
+
+class Cache:
+    def __init__(self, heap, address):
+        self.record = read_record(heap.cache_layout, address)
+        self.heap = heap
+        self.thread = self.find_thread()
+        self.bins = {of_class: self.read_bin(of_class) for of_class in range(1, heap.nclasses)}
+        spans = self.record["retired"][: self.record["nretired"]]
+        self.retired = [(span["base"], span["npages"]) for span in spans]
+
+    def find_thread(self):
+        word = self.record["owner.__data.__lock"]
+        if not word & OWNER:
+            return "no thread"
+        if word & ENDED:
+            return "a thread that has ended"
+        number = self.heap.threads.get(word & OWNER)
+        return f"thread {number} (LWP {word & OWNER})" if number else f"LWP {word & OWNER}, unknown to gdb"
+
+    def read_bin(self, of_class):
+        """The slots of a bin, the oldest first; under them lies a NULL."""
+        capacity = self.record["capacity"][of_class]
+        base = self.record["full"][of_class] - capacity * WORD
+        count = (self.record["top"][of_class] - base) // WORD
+        return read_words(base + WORD, count) if capacity and 0 < count <= capacity else ()
+
+    def totals(self):
+        """How many slots, and their bytes."""
+        sizes = self.heap.class_sizes
+        return (
+            sum(len(slots) for slots in self.bins.values()),
+            sum(len(slots) * sizes[of_class] for of_class, slots in self.bins.items()),
+        )
+
+
+class Heap:
+    """What the records of the process say, each read when it is first asked for."""
+
+    def __init__(self):
+        if not gdb.selected_inferior().pid:
+            raise Trouble("no process and no core file: the heap is read from one of them")
+        self.sources = find_sources()
+        chunk, heap = self.sources["chunk"], self.sources["heap"]
+        self.page_size, self.chunk_size = 1 << chunk.constant("PAGE_SHIFT"), 1 << chunk.constant("CHUNK_SHIFT")
+        self.chunk_pages, self.span_retired = chunk.constant("CHUNK_PAGES"), chunk.constant("SPAN_RETIRED")
+        self.chunk_layout, self.slab_layout = chunk.layout("chunk"), heap.layout("slab")
+        self.large_layout, self.cache_layout = (self.sources[name].layout(name) for name in ("large", "cache"))
+        self.class_sizes = self.sources["sizeclass"].array("class_sizes")
+        self.nclasses = len(self.class_sizes)
+        self.threads = {thread.ptid[1]: thread.num for thread in gdb.selected_inferior().threads()}
+        self.heaps = heap.array("heaps")
+        self.known = {}  # what was read already
+
+    def once(self, name, make):
+        if name not in self.known:
+            self.known[name] = make()
+        return self.known[name]
+
+    def records_on(self, name, variable, member, layout, link):
+        """The addresses of the records on a list whose head is a member of a static variable."""
+        source = self.sources[name]
+        lists = source.record(variable)
+        head = source.address(variable) + lists.layout.offset(member)
+        links = walk(head, lists[f"{member}.next"], variable)
+        return [at - layout.offset(link) for at in links]
+
+    def chunk_addresses(self):
+        if not self.sources["chunk"].record("chunks")["ready"]:
+            return []
+        return self.once("chunks", lambda: self.records_on("chunk", "chunks", "all", self.chunk_layout, "all_link"))
+
+    def chunks(self):
+        return [Chunk(self, address, number) for number, address in enumerate(self.chunk_addresses())]
+
+    def chunk(self, address):
+        """The chunk of a record's address; one that is about to be unmapped is on no list."""
+        numbers = self.chunk_addresses()
+        return Chunk(self, address, numbers.index(address) if address in numbers else None)
+
+    def larges(self):
+        def both():
+            lists = (self.records_on("large", "larges", name, self.large_layout, "link") for name in ("live", "held"))
+            return {address for addresses in lists for address in addresses}
+
+        return self.once("larges", both)
+
+    def caches(self):
+        def all_of_them():
+            addresses = self.records_on("cache", "caches", "all", self.cache_layout, "link")
+            return [Cache(self, address) for address in addresses]
+
+        return self.once("caches", all_of_them)
+
+    def transfer(self, of_class):
+        """The slots on a class's transfer stack, the oldest first."""
+        record = self.heaps[of_class]
+        return self.once(("transfer", of_class), lambda: read_words(record["transfer"], record["ntransfer"]))
+
+    def free_outside(self, of_class):
+        """The slots of a class that lie in caches and on the transfer stack, sorted."""
+
+        def collect():
+            slots = set(self.transfer(of_class))
+            return sorted(slots.union(*(cache.bins[of_class] for cache in self.caches())))
+
+        return self.once(("outside", of_class), collect)
+
+    def owner(self, address):
+        """("chunk" or "large", the address of its record) of what lies at an address, or (None, 0)."""
+        registry = self.sources["registry"]
+        root, shift = registry.type("registry_root"), registry.constant("LEAF_SHIFT")
+        if not 0 <= address >> shift < root.sizeof // WORD:
+            return None, 0
+        leaf = read_words(registry.address("registry_root") + (address >> shift) * WORD, 1)[0]
+        if not leaf:
+            return None, 0
+        owners = leaf + registry.layout("leaf").offset("owner")
+        owner = read_words(owners + address % (1 << shift) // self.chunk_size * WORD, 1)[0]
+        if not owner:
+            return None, 0
+        kind = read_record(registry.layout("owner"), owner)["kind"]
+        return ("chunk" if kind == registry.constant("OWNER_CHUNK") else "large"), owner
+
+
+# ---- sentences ----
+
+
+def many(count, word):
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def pages(run):
+    return f"{many(run.npages, 'page')} at {run.base:#x}"
+
+
+def start_or_inside(address, base, what):
+    if address == base:
+        return f"{address:#x}: the start of {what}"
+    return f"{address:#x}: in {what} at {base:#x}, {many(address - base, 'byte')} after its start"
+
+
+def state_of_slot(slab, slot):
+    places = slab.places(slot)
+    if not places:
+        return "live"
+    return f"free {places[0]}" if len(places) == 1 else f"freed twice: {', and '.join(places)}"
+
+
+def state_of_span(run):
+    if run.kind == "live":
+        return "live"
+    caches = [cache.thread for cache in run.chunk.heap.caches() if (run.base, run.npages) in cache.retired]
+    return f"retired (freed, kept whole) in {'the cache of ' + caches[0] if caches else 'no cache'}"
+
+
+def state_of_free(run, page):
+    return "dirty (it may hold old data)" if run.chunk.is_dirty(page) else "clean (it reads as zero)"
+
+
+def describe_neighbour(run):
+    """One line about a run beside another."""
+    if run.kind == "slab":
+        return f"a slab of {run.slab.size}-byte slots, {pages(run)}"
+    if run.kind == "free":
+        return f"{pages(run)}: free, {run.ndirty()} dirty"
+    if run.kind == "withdrawn":
+        return f"{pages(run)}: free, {WITHDRAWN}"
+    return f"a span of {pages(run)}: {state_of_span(run)}"
+
+
+def beside(run):
+    """What lies before and after a run, in words."""
+    runs = run.chunk.runs()
+    i = [other.page for other in runs].index(run.page)
+    before = describe_neighbour(runs[i - 1]) if i else f"nothing: chunk {run.chunk.number} begins here"
+    after = describe_neighbour(runs[i + 1]) if i + 1 < len(runs) else f"nothing: chunk {run.chunk.number} ends here"
+    return before, after
+
+
+def beside_slot(run, slot):
+    slab = run.slab
+    before, after = beside(run)
+    if slot > 0:
+        before = f"slot {slot - 1} at {slab.start(slot - 1):#x}: {state_of_slot(slab, slot - 1)}"
+    if slot + 1 < slab.nslots:
+        after = f"slot {slot + 1} at {slab.start(slot + 1):#x}: {state_of_slot(slab, slot + 1)}"
+    return before, after
+
+
+def explain_slot(run, address):
+    slab = run.slab
+    slot = min(slab.slot_at(address), slab.nslots)
+    if slot == slab.nslots:
+        end = slab.start(slot)
+        sentence = f"{address:#x}: past the last slot of a slab, {many(address - end, 'byte')} after its end {end:#x}"
+    else:
+        what = f"a slot of {slab.size} bytes"
+        sentence = f"{start_or_inside(address, slab.start(slot), what)}: {state_of_slot(slab, slot)}"
+    which = f"; slot {slot} of 0 to {slab.nslots - 1}" if slot < slab.nslots else ""
+    return [
+        sentence,
+        f"  slab    {pages(run)} in chunk {run.chunk.number}: class {slab.of_class}, "
+        f"{many(slab.nslots, 'slot')} of {slab.size} bytes{which}",
+        *lines_beside(*beside_slot(run, slot)),
+    ]
+
+
+def explain_pages(run, address):
+    what = f"a span of {many(run.npages, 'page')} ({run.size} bytes)"
+    if run.kind == "free":
+        page = (address - run.chunk.base) // run.chunk.heap.page_size
+        what, state = f"a run of {many(run.npages, 'free page')}", f"its page is {state_of_free(run, page)}"
+    elif run.kind == "withdrawn":
+        what, state = f"a run of {many(run.npages, 'free page')}", WITHDRAWN
+    else:
+        state = state_of_span(run)
+    return [
+        f"{start_or_inside(address, run.base, what)}: {state}",
+        f"  pages   {run.page} to {run.page + run.npages - 1} of chunk {run.chunk.number} at {run.chunk.base:#x}",
+        *lines_beside(*beside(run)),
+    ]
+
+
+def explain_large(heap, large, address):
+    what = f"a large block of {large.size} bytes"
+    if address >= large.base + large.size:
+        end = large.base + large.size
+        past = many(address - end, "byte")
+        sentence = f"{address:#x}: past the end of {what} at {large.base:#x}, {past} after its end"
+    else:
+        sentence = start_or_inside(address, large.base, what)
+    before, after = describe_at(heap, large.base - 1), describe_at(heap, large.base + large.covered)
+    return [f"{sentence}: {large.state()}", *lines_beside(before, after)]
+
+
+def describe_at(heap, address):
+    """What a large block has for a neighbour."""
+    kind, owner = heap.owner(address)
+    if kind == "chunk":
+        chunk = heap.chunk(owner)
+        return f"chunk {chunk.number} at {chunk.base:#x}"
+    if kind == "large":
+        large = Large(heap, owner)
+        return f"a large block of {large.size} bytes at {large.base:#x}: {large.state()}"
+    return "not of this heap"
+
+
+def lines_beside(before, after):
+    return [f"  before  {before}", f"  after   {after}"]
+
+
+def explain(heap, address):
+    kind, owner = heap.owner(address)
+    if kind == "large":
+        return explain_large(heap, Large(heap, owner), address)
+    if kind is None:
+        return [f"{address:#x}: not of this heap: foreign, or freed and returned to the system"]
+    chunk = heap.chunk(owner)
+    page = (address - chunk.base) // heap.page_size
+    run = next(run for run in chunk.runs() if run.page + run.npages > page)
+    return explain_slot(run, address) if run.kind == "slab" else explain_pages(run, address)
+
+
+# ---- bm chunk ----
+
+
+def what_of_run(run):
+    if run.kind == "slab":
+        slab = run.slab
+        live, cached, free = slab.counts()
+        return f"slab    class {slab.of_class}, {slab.size}-byte slots: {live} live, {cached} cached, {free} free"
+    if run.kind == "free":
+        return f"free    {'dirty' if run.chunk.is_dirty(run.page) else 'clean'}"
+    if run.kind == "withdrawn":
+        return f"free    {WITHDRAWN}"
+    return f"span    {state_of_span(run)}"
+
+
+def describe_chunk(chunk):
+    heap = chunk.heap
+    clean = heap.chunk_pages - chunk.nused - chunk.ndirty
+    huge = "asked for" if chunk.huge else "not asked for"
+    lines = [
+        f"chunk {chunk.number} at {chunk.base:#x}: {chunk.nused} pages used, {chunk.ndirty} free and dirty, "
+        f"{clean} free and clean; huge pages {huge}",
+        f"  {'pages':>9} {'number':>6}  {'address':14}  what",
+    ]
+    for run in (part for run in chunk.runs() for part in run.parts()):
+        last = run.page + run.npages - 1
+        lines.append(f"  {run.page:>4}-{last:<4} {run.npages:>6}  {run.base:#x}  {what_of_run(run)}")
+    return lines
+
+
+# ---- bm heap ----
+
+
+def chunk_lines(heap):
+    totals = heap.sources["chunk"].record("chunks")
+    count, used, dirty = totals["count"], totals["used_pages"], totals["dirty_pages"]
+    huge = sum(chunk.huge for chunk in heap.chunks())
+    clean = count * heap.chunk_pages - used - dirty
+    return [
+        f"chunks    {count} of 2 MB: {huge} with huge pages asked for, {totals['empty']} empty",
+        f"pages     {count * heap.chunk_pages}: {used} used, {dirty} free and dirty, {clean} free and clean",
+    ]
+
+
+COLUMNS = "{:>8} {:>6} {:>7} {:>7} {:>9} {:>9} {:>9} {:>8} {:>8}"
+
+
+def class_lines(heap):
+    lines = []
+    for of_class, record in enumerate(heap.heaps):
+        if not record["nslabs"]:
+            continue
+        cached = sum(len(cache.bins[of_class]) for cache in heap.caches())
+        slots, free, transfer = record["nslots"], record["nfree"], record["ntransfer"]
+        counts = record["nslabs"], record["npages"], slots, slots - free - cached - transfer, free, cached, transfer
+        lines.append(COLUMNS.format(f"class {of_class}", heap.class_sizes[of_class], *counts))
+    head = COLUMNS.format("", "size", "slabs", "pages", "slots", "live", "free", "cached", "transfer")
+    return [head, *lines] if lines else []
+
+
+def large_line(heap):
+    totals = heap.sources["large"].record("larges")
+    return (
+        f"large     {totals['nlive']} live of {totals['live_bytes']} bytes, "
+        f"{totals['nheld']} held of {totals['held_bytes']} bytes"
+    )
+
+
+def cache_lines(heap):
+    names = Counter(cache.thread for cache in heap.caches())
+    lines = [f"caches    {len(heap.caches())}"]
+    for name, count in names.items():
+        caches = [cache for cache in heap.caches() if cache.thread == name]
+        slots, size = (sum(numbers) for numbers in zip(*(cache.totals() for cache in caches)))
+        spans = [npages for cache in caches for _, npages in cache.retired]
+        kept = f", {many(len(spans), 'retired span')} of {many(sum(spans), 'page')}" if spans else ""
+        several = f" ({count})" if count > 1 else ""
+        lines.append(f"          {name}{several}: {many(slots, 'slot')} of {size} bytes{kept}")
+    return lines
+
+
+def describe_heap(heap):
+    mapped = heap.sources["meta"].record("meta")["mapped"]
+    return [
+        *chunk_lines(heap),
+        *class_lines(heap),
+        large_line(heap),
+        *cache_lines(heap),
+        f"records   {mapped} bytes",
+    ]
+
+
+# ---- the commands ----
+
+
+def evaluate(argument):
+    """An expression of gdb as an address; of an array, a function or a struct its own."""
+    value = gdb.parse_and_eval(argument)
+    own = (gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
+    try:
+        return int(value.address if bare(value.type).code in own else value) % (1 << 64)
+    except (TypeError, ValueError, gdb.error):
+        raise Trouble(f"{argument} is no address") from None
+
+
+def choose_chunk(heap, number):
+    addresses = heap.chunk_addresses()
+    if number < len(addresses):
+        return Chunk(heap, addresses[number], number)
+    kind, owner = heap.owner(number)
+    if kind == "chunk":
+        return heap.chunk(owner)
+    if number < heap.page_size:
+        raise Trouble(f"no chunk {number}: their number is {len(addresses)}, from 0 on")
+    raise Trouble(f"{number:#x} is not in a chunk")
+
+
+class Command(gdb.Command):
+    """A command that prints lines; whatever it cannot tell is one sentence."""
+
+    def __init__(self, name, argument, lines):
+        self.usage, self.argument, self.lines = f"usage: {name} {argument}".rstrip(), argument, lines
+        super().__init__(name, gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION if argument else gdb.COMPLETE_NONE)
+
+    def invoke(self, argument, _from_tty):
+        if bool(argument.strip()) != bool(self.argument):
+            raise gdb.GdbError(self.usage)
+        try:
+            print("\n".join(self.lines(argument)))
+        except (Trouble, gdb.error) as trouble:
+            raise gdb.GdbError(str(trouble)) from None
+
+
+class Prefix(gdb.Command):
+    """What the heap of libbuddymalloc holds: bm heap, bm chunk N, bm why ADDRESS."""
+
+    def __init__(self):
+        super().__init__("bm", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+    def invoke(self, _argument, _from_tty):
+        raise gdb.GdbError("usage: bm heap | bm chunk N | bm why ADDRESS")
+
+
+class HeapCommand(Command):
+    """bm heap: what the heap holds: chunks, size classes, large blocks, caches and records, in figures."""
+
+    def __init__(self):
+        super().__init__("bm heap", "", lambda _: describe_heap(Heap()))
+
+
+class ChunkCommand(Command):
+    """bm chunk N: the pages of chunk number N, or of the chunk an address lies in, and what is on each."""
+
+    def __init__(self):
+        super().__init__("bm chunk", "N", lambda argument: describe_chunk(choose_chunk(Heap(), evaluate(argument))))
+
+
+class WhyCommand(Command):
+    """bm why ADDRESS: what an address is: its block, whether it is live or where it lies free, its neighbours."""
+
+    def __init__(self):
+        super().__init__("bm why", "ADDRESS", lambda argument: explain(Heap(), evaluate(argument)))
+
+
+for command in (Prefix, HeapCommand, ChunkCommand, WhyCommand):
+    command()
