@@ -60,16 +60,23 @@ run: export CMD := $(value CMD)
 run: ## run CMD='program …' on our heap and print the account of it (default: a perl program)
 	@tools/run.sh
 
-install: all ## put the library and its headers under DESTDIR/PREFIX
-	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
+# gdb loads OBJFILE-gdb.py with OBJFILE, of whose name all links are followed.
+gdb_script := libbuddymalloc.so.$(VERSION)-gdb.py
+gdb_share   = $(DESTDIR)$(PREFIX)/share/buddymalloc
+
+install: all ## put the library, its headers and its commands of gdb under DESTDIR/PREFIX
+	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include $(gdb_share)
 	install -m 755 libbuddymalloc.so $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.so.$(VERSION)
 	ln -sf libbuddymalloc.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.so
 	install -m 644 libbuddymalloc.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 include/buddy.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 tools/buddymalloc-gdb.py $(DESTDIR)$(PREFIX)/lib/$(gdb_script)
+	ln -sf ../../lib/$(gdb_script) $(gdb_share)/buddymalloc-gdb.py
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.so* $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.a \
-		$(DESTDIR)$(PREFIX)/include/buddy.h
+		$(DESTDIR)$(PREFIX)/include/buddy.h $(gdb_share)/buddymalloc-gdb.py
+	-rmdir $(gdb_share)
 
 format: ## format every C file by .clang-format
 	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/inputs')
@@ -84,7 +91,7 @@ preload_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/preload/
 
 include tests/tests.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk
 
-.PHONY: check check-quick check-preload check-real check-bench
+.PHONY: check check-quick check-preload check-real check-bench check-gdb
 
 check: ## install what the tests need, build and run every test
 	tests/install.sh all
@@ -92,6 +99,7 @@ check: ## install what the tests need, build and run every test
 	$(MAKE) check-engine
 	$(MAKE) check-bench
 	$(MAKE) check-preload
+	$(MAKE) check-gdb
 	$(MAKE) check-real
 
 check-quick: ## the tests that take under two minutes together
@@ -107,6 +115,9 @@ check-preload: $(preload_programs) libbuddymalloc.so ## libc's names under the p
 check-real: libbuddymalloc.so ## real programs: the same output with and without the preload
 	prove tests/real
 
+check-gdb: build/tests/gdb/layout build/tests/gdb/layout-linked libbuddymalloc.so ## the commands of gdb on processes and on core files
+	prove tests/gdb
+
 check-bench: engines libbuddymalloc.so ## the simple engines run their programs; the bench runs at its smallest
 	prove tests/engines tests/bench
 
@@ -115,6 +126,10 @@ test_flags    := -O1 -g -fno-builtin -Wall -Wextra -Itests -pthread
 build/tests/%: tests/%.c tests/tap.h $(wildcard tests/preload/*.h)
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) -std=gnu11 $(test_flags) -o $@ $< -ldl
+
+build/tests/gdb/layout-linked: tests/gdb/layout.c libbuddymalloc.a
+	@mkdir -p $(@D)
+	@echo "  CC  $@"; $(CC) -std=gnu11 $(test_flags) -DLINKED=1 -o $@ $^ -ldl
 
 build/tests/%: tests/%.cc tests/tap.h $(wildcard tests/preload/*.h)
 	@mkdir -p $(@D)

@@ -19,7 +19,7 @@ programs=( # of tests/real and of bench
 	imagemagick:/usr/bin/convert ffmpeg:ffmpeg chromium:chromium stress-ng:stress-ng
 )
 tools=( # of the other tests
-	hyperfine:hyperfine strace:strace qemu-system-arm:qemu-system-arm gcc-arm-none-eabi:arm-none-eabi-gcc
+	gdb:gdb hyperfine:hyperfine strace:strace qemu-system-arm:qemu-system-arm gcc-arm-none-eabi:arm-none-eabi-gcc
 	libclang-rt-14-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4
 )
 

@@ -130,8 +130,9 @@ class Source:
     """The names of one source file of the library. They are taken from the file's own blocks, so that the same name in
     the program, or in another library, is never meant."""
 
-    def __init__(self, function):
-        self.symbols = {}
+    def __init__(self, objfile, function):
+        self.objfile, self.symbols = objfile, {}
+        self.solib = gdb.solib_name(int(function.value().address))
         for block in (function.symtab.static_block(), function.symtab.global_block()):
             for symbol in block:
                 self.symbols.setdefault((self.kind(symbol), symbol.name), symbol)
@@ -152,7 +153,19 @@ class Source:
         return int(self.symbol("name", name).value())
 
     def address(self, name):
-        return int(self.symbol("name", name).value().address)
+        """gdb takes a variable that is not static for a copy in the program when the program has one of that name."""
+        address = int(self.symbol("name", name).value().address)
+        if gdb.solib_name(address) == self.solib:
+            return address
+        return self.address_in_table(name)
+
+    def address_in_table(self, name):
+        """The same by the symbol table of the library alone."""
+        table = gdb.execute(f'maint print msymbols -objfile "{self.objfile.filename}"', to_string=True)
+        found = re.search(rf"\] \w (0x[0-9a-f]+) {name} ", table)
+        if not found:
+            raise Trouble(f"the program's own {name} hides the library's, which has no symbol table")
+        return int(found[1], 16)
 
     def type(self, name):
         return bare(self.symbol("name", name).type)
@@ -171,7 +184,7 @@ def find_sources():
     for objfile in gdb.objfiles():
         functions = {name: objfile.lookup_global_symbol(function) for name, function in FILES.items()}
         if all(functions.values()):
-            return {name: Source(function) for name, function in functions.items()}
+            return {name: Source(objfile, function) for name, function in functions.items()}
     for objfile in gdb.objfiles():
         if objfile.filename and re.match(r"libbuddymalloc\.so", basename(objfile.filename)):
             raise Trouble(f"no debug info in {objfile.filename}: use the library as it was built, not stripped")
@@ -331,10 +344,10 @@ class Cache:
 
     def find_thread(self):
         word = self.record["owner.__data.__lock"]
-        if not word & OWNER:
-            return "no thread"
         if word & ENDED:
             return "a thread that has ended"
+        if not word & OWNER:
+            return "no thread"
         number = self.heap.threads.get(word & OWNER)
         return f"thread {number} (LWP {word & OWNER})" if number else f"LWP {word & OWNER}, unknown to gdb"
 
@@ -635,8 +648,9 @@ def class_lines(heap):
         if not record["nslabs"]:
             continue
         cached = sum(len(cache.bins[of_class]) for cache in heap.caches())
+        outside = len(heap.free_outside(of_class))
         slots, free, transfer = record["nslots"], record["nfree"], record["ntransfer"]
-        counts = record["nslabs"], record["npages"], slots, slots - free - cached - transfer, free, cached, transfer
+        counts = record["nslabs"], record["npages"], slots, slots - free - outside, free, cached, transfer
         lines.append(COLUMNS.format(f"class {of_class}", heap.class_sizes[of_class], *counts))
     head = COLUMNS.format("", "size", "slabs", "pages", "slots", "live", "free", "cached", "transfer")
     return [head, *lines] if lines else []

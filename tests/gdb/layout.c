@@ -1,0 +1,161 @@
+/* layout.c: lays out blocks in every state that `bm why` knows, says on the file of argv[1] where they are (as a shell
+ * reads it), and what the library itself counts; then it stops, in `stopped`, and aborts. With another argument before
+ * the file it goes on to calls that gdb stops in the middle of. It has names of its own that the library has too.
+ */
+#define _GNU_SOURCE
+#include <malloc.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, MB = 1 << 20, MANY = 400 };
+
+struct chunk {
+	char base[3];
+};
+struct slab {
+	double bits;
+};
+struct chunk heaps[3], chunks, larges, caches, meta;
+#if !LINKED /* with the library itself: these names of it are not static */
+struct slab registry_root[5], class_sizes;
+int heap_refill(void) { return 1; }
+int chunk_take(void) { return 2; }
+#endif
+
+static FILE *out;
+static char buffer[BUFSIZ];
+static char *slot[4], *span[3], *hole[3], *trimmed, *tail, *twice[2], *many[MANY], *swept[MANY], *large[3],
+        *odd;
+static char *other[3], *ended;
+static pthread_barrier_t ready;
+static volatile int go_on;
+
+static void say(const char *name, const void *address) { fprintf(out, "%s=%p\n", name, address); }
+
+static void say_each(const char *name, char **address, int n) {
+	for (int i = 0; i < n; i++)
+		fprintf(out, "%s%d=%p\n", name, i, (void *)address[i]);
+}
+
+static int compare(const void *a, const void *b) {
+	return *(char *const *)a < *(char *const *)b ? -1 : *(char *const *)a > *(char *const *)b;
+}
+
+static char *written(size_t size) {
+	char *block = malloc(size);
+	return memset(block, 1, size);
+}
+
+static void take(char **block, int n, size_t size) {
+	for (int i = 0; i < n; i++)
+		block[i] = written(size);
+	qsort(block, (size_t)n, sizeof *block, compare);
+}
+
+/* A thread that frees three slots and stays. */
+static void *stay(void *unused) {
+	take(other, 3, 1280);
+	for (int i = 0; i < 3; i++)
+		free(other[i]);
+	fprintf(out, "lwp2=%d\n", gettid());
+	pthread_barrier_wait(&ready);
+	for (;;)
+		pause();
+	return unused;
+}
+
+/* A thread that frees a slot and ends. */
+static void *end(void *unused) {
+	ended = malloc(1536);
+	free(ended);
+	return unused;
+}
+
+/* All that the states below need, so that what is freed then is not taken again. */
+static void take_all(void) {
+	pthread_t thread;
+	pthread_barrier_init(&ready, NULL, 2);
+	pthread_create(&thread, NULL, stay, NULL);
+	pthread_barrier_wait(&ready);
+	take(span, 3, 30 * PAGE);
+	take(hole, 3, 40 * PAGE);
+	trimmed = written(20 * PAGE);
+	take(slot, 4, 3072);
+	take(many, MANY, 640);
+	take(twice, 2, 1792);
+	take(&ended, 1, 1536);
+	take(large, 3, 4 * MB);
+	take(&odd, 1, 3 * MB);
+	tail = (char *)((uintptr_t)written(112) / PAGE * PAGE) +
+	       36 * 112; /* 36 slots fill a page but for 64 bytes */
+}
+
+static void lay_out(void) {
+	pthread_t thread;
+	take_all();
+	free(hole[1]);
+	free(slot[1]);
+	malloc_trim(0); /* what was freed until here is free in its slab, or purged */
+	trimmed = realloc(trimmed, 12 * PAGE);
+	for (int i = 0; i < MANY; i++)
+		free(many[i]);
+	pthread_create(&thread, NULL, end, NULL);
+	pthread_join(thread, NULL);
+	free(large[1]);
+	free(span[1]);
+	free(slot[2]);
+	free(twice[0]);
+	free(twice[1]);
+	free(twice[0]);
+}
+
+static void tell(void) {
+	say_each("slot", slot, 4);
+	say_each("span", span, 3);
+	say_each("hole", hole, 3);
+	say("trimmed", trimmed);
+	say_each("large", large, 3);
+	say("odd", odd);
+	say("tail", tail);
+	say_each("twice", twice, 2);
+	say_each("other", other, 3);
+	say("ended", ended);
+	say("oldest", many[0]);
+	say("swept", swept[14]);
+	say("stack", &ready);
+	fprintf(out, "lwp1=%d\n", gettid());
+	malloc_info(0, out);
+	fflush(out);
+}
+
+__attribute__((noinline)) void stopped(void) { go_on++; }
+
+/* Calls that gdb stops in the middle of. */
+static void change(void) {
+	for (int i = 1; i < MANY; i++)
+		free(swept[i]);
+	malloc_trim(0);
+	large[0] = realloc(large[0], 64 * MB);
+}
+
+int main(int argc, char **argv) {
+	out = fopen(argv[argc - 1], "w");
+	setvbuf(out, buffer, _IOFBF, sizeof buffer);
+	if (argc == 2) {
+		lay_out();
+	} else {
+		take(swept, MANY, 768);
+		take(span, 3, 30 * PAGE);
+		free(span[1]);
+		large[0] = malloc(4 * MB);
+	}
+	tell();
+	stopped();
+	if (argc > 2)
+		change();
+	abort();
+}
