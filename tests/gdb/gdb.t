@@ -27,7 +27,7 @@ fi
 
 # ---- questions and answers ----
 
-commands=() answers=() # in an answer @EXPRESSION@ is an address, %EXPRESSION% a number, a line's first … any text
+commands=() answers=() # in an answer @EXPRESSION@ is an address, %EXPRESSION% a number, a line's … any text
 
 ask() { # COMMAND: the first lines of its answer on stdin
 	commands+=("$1")
@@ -60,7 +60,11 @@ without_counts() {
 same() { # GOT EXPECTED: line by line, as far as EXPECTED goes
 	local got expected
 	while IFS= read -r expected && IFS= read -r -u 3 got || [ -n "$expected" ]; do
-		if [[ $expected == …* ]]; then [[ $got == *"${expected#…}" ]]; else [ "$got" = "$expected" ]; fi || return 1
+		if [[ $expected == *…* ]]; then
+			[[ $got == "${expected%%…*}"*"${expected#*…}" ]] || return 1
+		elif [ "$got" != "$expected" ]; then
+			return 1
+		fi
 		got=
 	done 3<<<"$1" <<<"$2"
 }
@@ -170,13 +174,18 @@ ask_states() {
 	END
 	ask 'bm why large[0] + 4194303' <<-END
 		@large0 + 4194303@: in a large block of 4194304 bytes at @large0@, 4194303 bytes after its start: live
-		  before  not of this heap
+		  before  a large block of 3145728 bytes at @odd@: live
 		  after   a large block of 4194304 bytes at @large1@: held (freed, kept for reuse)
 	END
 	ask 'bm why large[1]' <<-END
 		@large1@: the start of a large block of 4194304 bytes: held (freed, kept for reuse)
 		  before  a large block of 4194304 bytes at @large0@: live
 		  after   a large block of 4194304 bytes at @large2@: live
+	END
+	ask 'bm why odd' <<-END
+		@odd@: the start of a large block of 3145728 bytes: live
+		  before  not of this heap
+		  after   a large block of 4194304 bytes at @large0@: live
 	END
 	ask 'bm why odd + 3145729' <<-END
 		@odd + 3145729@: past the end of a large block of 3145728 bytes at @odd@, 1 byte after its end: live

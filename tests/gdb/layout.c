@@ -34,11 +34,11 @@ static char *other[3], *ended;
 static pthread_barrier_t ready;
 static volatile int go_on;
 
-static void say(const char *name, const void *address) { fprintf(out, "%s=%p\n", name, address); }
+static void say(const char *name, const void *address) { fprintf(out, "%s=%#lx\n", name, (uintptr_t)address); }
 
 static void say_each(const char *name, char **address, int n) {
 	for (int i = 0; i < n; i++)
-		fprintf(out, "%s%d=%p\n", name, i, (void *)address[i]);
+		fprintf(out, "%s%d=%#lx\n", name, i, (uintptr_t)address[i]);
 }
 
 static int compare(const void *a, const void *b) {
