@@ -109,7 +109,7 @@ check-quick: ## the tests that take under two minutes together
 	$(MAKE) $(preload_programs)
 	prove tests/abuse $(filter-out tests/preload/slow_%,$(wildcard tests/preload/*.t))
 
-check-preload: $(preload_programs) libbuddymalloc.so ## libc's names under the preload, limits, misuse
+check-preload: $(preload_programs) libbuddymalloc.so libbuddymalloc.a ## libc's names under the preload, limits, misuse
 	prove tests/preload tests/abuse
 
 check-real: libbuddymalloc.so ## real programs: the same output with and without the preload

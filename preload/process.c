@@ -1,4 +1,6 @@
 /* process.c: the library's own start and end, and fork. Threads need nothing: see cache.h, T4. */
+#include "export.h"
+
 #include "../src/account.h"
 #include "../src/cache.h"
 #include "../src/chunk.h"
@@ -12,6 +14,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
+
+const char process_linked = 1;
 
 /* Locks in rising rank: no thread is then in the middle of anything that the child would miss. */
 static void before_fork(void) {

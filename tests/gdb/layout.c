@@ -34,7 +34,9 @@ static char *other[3], *ended;
 static pthread_barrier_t ready;
 static volatile int go_on;
 
-static void say(const char *name, const void *address) { fprintf(out, "%s=%#lx\n", name, (uintptr_t)address); }
+static void say(const char *name, const void *address) {
+	fprintf(out, "%s=%#lx\n", name, (uintptr_t)address);
+}
 
 static void say_each(const char *name, char **address, int n) {
 	for (int i = 0; i < n; i++)
