@@ -133,6 +133,9 @@ ask_states() {
 	ask 'bm why twice[0]' <<-END
 		@twice0@: the start of a slot of 1792 bytes: freed twice: in $main, 3 of M from the newest, and in $main, 1 of M from the newest
 	END
+	ask 'bm why again[0]' <<-END
+		@again0@: the start of a slot of 2048 bytes: freed twice: in the slab, and in $main, 1 of M from the newest
+	END
 	ask 'bm why span[0]' <<-END
 		@span0@: the start of a span of 30 pages (122880 bytes): live
 		  pages   %span0 / 4096 & 511% to %(span0 / 4096 & 511) + 29% of chunk 0 at @span0 & ~2097151@
@@ -217,6 +220,7 @@ map() { # of the chunk, as layout.c made it
 		 %trimmed / 4096 & 511%-%(trimmed / 4096 & 511) + 11% 12 @trimmed@ span live
 		 %(trimmed / 4096 & 511) + 12%-%(trimmed / 4096 & 511) + 19% 8 @trimmed + 12 * 4096@ free dirty
 		 %slot0 / 4096 & 511%-%(slot0 / 4096 & 511) + 2% 3 @slot0@ slab class 44, 3072-byte slots: 2 live, 1 cached, 1 free
+		 %again0 / 4096 & 511%-%again0 / 4096 & 511% 1 @again0@ slab class 40, 2048-byte slots: 1 live, 0 cached, 1 free
 		 %twice0 / 4096 & 511%-%(twice0 / 4096 & 511) + 6% 7 @twice0@ slab class 38, 1792-byte slots: 0 live, 2 cached, 14 free
 	END
 }

@@ -28,8 +28,8 @@ int chunk_take(void) { return 2; }
 
 static FILE *out;
 static char buffer[BUFSIZ];
-static char *slot[4], *span[3], *hole[3], *trimmed, *tail, *twice[2], *many[MANY], *swept[MANY], *large[3],
-        *odd;
+static char *slot[4], *span[3], *hole[3], *trimmed, *tail, *twice[2], *again[2], *many[MANY], *swept[MANY],
+        *large[3], *odd;
 static char *other[3], *ended;
 static pthread_barrier_t ready;
 static volatile int go_on;
@@ -89,6 +89,7 @@ static void take_all(void) {
 	take(slot, 4, 3072);
 	take(many, MANY, 640);
 	take(twice, 2, 1792);
+	take(again, 2, 2048);
 	take(&ended, 1, 1536);
 	take(large, 3, 4 * MB);
 	take(&odd, 1, 3 * MB);
@@ -101,6 +102,7 @@ static void lay_out(void) {
 	take_all();
 	free(hole[1]);
 	free(slot[1]);
+	free(again[0]);
 	malloc_trim(0); /* what was freed until here is free in its slab, or purged */
 	trimmed = realloc(trimmed, 12 * PAGE);
 	for (int i = 0; i < MANY; i++)
@@ -112,6 +114,7 @@ static void lay_out(void) {
 	free(slot[2]);
 	free(twice[0]);
 	free(twice[1]);
+	free(again[0]);
 	free(twice[0]);
 }
 
@@ -124,6 +127,7 @@ static void tell(void) {
 	say("odd", odd);
 	say("tail", tail);
 	say_each("twice", twice, 2);
+	say_each("again", again, 2);
 	say_each("other", other, 3);
 	say("ended", ended);
 	say("oldest", many[0]);
