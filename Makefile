@@ -76,7 +76,7 @@ install: all ## put the library, its headers and its commands of gdb under DESTD
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.so* $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.a \
 		$(DESTDIR)$(PREFIX)/include/buddy.h $(gdb_share)/buddymalloc-gdb.py
-	-rmdir $(gdb_share)
+	rmdir $(gdb_share) 2>/dev/null || true
 
 format: ## format every C file by .clang-format
 	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/inputs')

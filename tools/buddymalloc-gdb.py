@@ -643,7 +643,7 @@ COLUMNS = "{:>8} {:>6} {:>7} {:>7} {:>9} {:>9} {:>9} {:>8} {:>8}"
 
 
 def class_lines(heap):
-    """Slots that are in a cache and free in their slab, being freed twice, count as both, and live ones are fewer then."""
+    """A slot freed twice, in a cache and in its slab, counts as both, and there is a live one fewer."""
     lines = []
     for of_class, record in enumerate(heap.heaps):
         if not record["nslabs"]:

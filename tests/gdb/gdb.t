@@ -1,7 +1,7 @@
 #!/bin/bash
 # gdb.t: the commands of tools/buddymalloc-gdb.py say of each block that layout.c laid out what it is: in a process, in
 # core files, with the library preloaded and linked in; and never by a call in the process.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2016,SC2154
 . "$(dirname "$0")/../lib.sh"
 
 built=${BM_BUILD:-$root/build}/tests/gdb
