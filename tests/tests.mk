@@ -29,14 +29,18 @@ link_fuzz   := -fsanitize=address,fuzzer
 engine_sources := $(wildcard src/*.c)
 unit_names     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 model_names    := $(patsubst tests/model/%.c,%,$(wildcard tests/model/*.c))
-fuzz_names     := $(filter-out threads,$(model_names))
+fuzz_names     := buddy_model turns
 
-# Functions that a unit test puts its own in place of.
+# Functions that a test puts its own in place of.
 wraps_hold   := os_milliseconds
 wraps_chunk  := os_milliseconds os_microseconds
 wraps_large  := os_milliseconds
 wraps_heap   := os_milliseconds chunk_take
+wraps_turns  := os_map os_milliseconds os_microseconds
 wraps_kernel := os_map os_map_aligned os_reserve_aligned os_open os_unmap os_purge os_grow os_move
+
+# What is added to the linker's script.
+script_turns := tests/model/state.ld
 
 define engine_variant
 $(engine)/$(1)/%.o: %.c tests/tests.mk
@@ -56,7 +60,8 @@ $(engine)/$(1)/unit/%: $(engine)/$(1)/tests/unit/%.o $(engine)/$(1)/engine.a
 
 $(engine)/$(1)/model/%: $(engine)/$(1)/tests/model/%.o $(engine)/$(1)/engine.a
 	@mkdir -p $$(@D)
-	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) $(link_$(1)) -o $$@ $$^
+	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) $(link_$(1)) $$(patsubst %,-Wl$$(comma)--wrap=%,$$(wraps_$$*)) \
+		$$(addprefix -T ,$$(script_$$*)) -o $$@ $$(filter-out %.ld,$$^)
 
 $(engine)/$(1)/mutate/%: $(engine)/$(1)/tests/mutate/%.o $(engine)/$(1)/engine.a
 	@mkdir -p $$(@D)
@@ -76,43 +81,75 @@ mutate_of = $(engine)/$(1)/mutate/mutate
 prove     := prove -j2 -e ''
 fixed     := $(shell setarch -R true 2>/dev/null && echo setarch -R) # an older ThreadSanitizer needs its addresses
 have_clang := $(shell command -v clang)
+
+# The time is shared out in tenths.
+corpora      := tests/model/corpus
+finds        := build/fuzz
+fuzz_flags    = -len_control=0 -timeout=120 -print_final_stats=1 -artifact_prefix=$(finds)/
+tenths_buddy_model := 2
+max_len_buddy_model := 600
+tenths_turns := 8
+max_len_turns := 400
+
 have_fuzzer := $(if $(have_clang),$(wildcard $(shell clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a))
 
-.PHONY: check-unit check-model check-mutate check-asan check-tsan check-clang check-fuzz check-golden check-embedded
+.PHONY: check-unit check-model check-mutate check-asan check-tsan check-clang check-fuzz fuzz fuzz-merge check-golden check-embedded
 .PHONY: check-engine check-engine-quick
 
 check-unit: $(call unit_of,gcc) $(call unit_of,debug) ## the unit tests, release and debug
 	$(prove) $^
 
+# Replays what the fuzzer has found worth keeping.
+replay_corpora = for name in $(fuzz_names); do $(engine)/$(1)/model/$$name --corpus $(corpora)/$$name || exit 1; done
+
 check-model: $(call model_of,gcc) $(call model_of,debug) $(fuzz_names:%=$(engine)/gcc/fuzz-%.o) ## the models, release and debug
 	$(prove) $(filter-out %.o,$^)
+	@$(call replay_corpora,gcc)
 
 check-mutate: $(call mutate_of,gcc) ## the checkers notice every mutation
 	$(prove) $^
 
 check-asan: $(call unit_of,asan) $(call model_of,asan) $(call mutate_of,asan) ## the same under Address- and UndefinedBehaviorSanitizer
 	$(prove) $^
+	@$(call replay_corpora,asan)
 
 check-tsan: $(call unit_of,tsan) $(engine)/tsan/model/threads ## the same under ThreadSanitizer
 	prove -j2 -e '$(fixed)' $^
 
 ifeq ($(have_clang),)
-check-clang check-fuzz:
+check-clang check-fuzz fuzz fuzz-merge:
 	@echo "$@: skipped: no clang"
 else
 check-clang: $(call unit_of,clang) $(call model_of,clang) $(call mutate_of,clang) ## the same built by clang
 	$(prove) $^
 
 ifeq ($(have_fuzzer),)
-check-fuzz:
+check-fuzz fuzz fuzz-merge:
 	@echo "$@: skipped: no libFuzzer (libclang-rt-14-dev)"
 else
-check-fuzz: $(fuzz_names:%=$(engine)/fuzz/model/%) ## the models fed by libFuzzer, for some seconds each
-	@for model in $^; do \
-		$$model -seed=1 -runs=3000 -max_len=4000 -len_control=0 -artifact_prefix=$(engine)/fuzz/ >$$model.log 2>&1 || \
-			{ tail -40 $$model.log; echo "replay with: $(engine)/asan/model/$$(basename $$model) --input FILE"; exit 1; }; \
-		echo "$$model: $$(sed -n 's/^Done \(.*\)/\1/p' $$model.log)"; \
-	done
+# fuzz_one NAME, SECONDS, DIRECTORY OF FINDS: the tree's corpus is only read.
+define fuzz_one
+mkdir -p $(3) && nice -n 10 $(engine)/fuzz/model/$(1) $(fuzz_flags) -max_len=$(max_len_$(1)) \
+	-max_total_time=$$(($(2) * $(tenths_$(1)) / 10)) $(3) $(corpora)/$(1) >$(3).log 2>&1 || { tail -40 $(3).log; \
+	echo "build it and replay with: make $(engine)/asan/model/$(1) && $(engine)/asan/model/$(1) --input FILE"; exit 1; }; \
+awk '$$2 == "DONE" { print "$(1): " substr($$1, 2) " runs, " $$4 " edges and " $$6 " features covered" }' $(3).log
+endef
+
+check-fuzz: $(fuzz_names:%=$(engine)/fuzz/model/%) ## the models fed by libFuzzer, half a minute in all
+	@rm -rf $(finds)/check-*
+	@$(foreach name,$(fuzz_names),$(call fuzz_one,$(name),30,$(finds)/check-$(name));)
+
+MINUTES ?= 60
+fuzz: $(fuzz_names:%=$(engine)/fuzz/model/%) ## the same for MINUTES=60; what is new stays in build/fuzz
+	@$(foreach name,$(fuzz_names),$(call fuzz_one,$(name),$(MINUTES) * 60,$(finds)/$(name));)
+	@echo "make fuzz-merge takes what is new over into $(corpora)"
+
+fuzz-merge: $(fuzz_names:%=$(engine)/fuzz/model/%) ## the fewest inputs that reach as much as the corpus and build/fuzz
+	@$(foreach name,$(fuzz_names),rm -rf $(finds)/merged && mkdir -p $(finds)/merged $(finds)/$(name) && \
+		$(engine)/fuzz/model/$(name) -set_cover_merge=1 -use_counters=0 $(finds)/merged $(corpora)/$(name) \
+			$(finds)/$(name) >$(finds)/merge-$(name).log 2>&1 || { tail $(finds)/merge-$(name).log; exit 1; }; \
+		rm -rf $(corpora)/$(name) && mv $(finds)/merged $(corpora)/$(name) && \
+		echo "$(corpora)/$(name): $$(ls $(corpora)/$(name) | wc -l) files, $$(cat $(corpora)/$(name)/* | wc -c) bytes";)
 endif
 endif
 

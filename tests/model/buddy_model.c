@@ -13,12 +13,6 @@ static unsigned char used[LEAVES_MAX];
 
 static struct run { uint32_t leaf, n; /* n = 0: none */ } runs[RUNS];
 
-#define EXPECT(holds)                                                                                        \
-	do {                                                                                                 \
-		if (!(holds))                                                                                \
-			fail("%s:%d: %s", __FILE__, __LINE__, #holds);                                       \
-	} while (0)
-
 static bool all_are(uint32_t leaf, uint32_t n, unsigned char value) {
 	for (uint32_t i = leaf; i < leaf + n; i++)
 		if (used[i] != value)

@@ -1,16 +1,18 @@
-/* driver.h: the main function of a model: seeds, a byte file, or a fuzzer.
+/* driver.h: the main function of a model: seeds, byte files, or a fuzzer.
  *
  *	model                        some fixed seeds and one from the clock
  *	model --seed S --steps N     one run, as a failure tells to replay it
  *	model --input FILE           the choices are the bytes of a file
+ *	model --corpus DIRECTORY     the same with every file of a directory
  *
  * Compiled with -DFUZZ it has LLVMFuzzerTestOneInput instead of main. The file that includes this defines
- *run(): it ends the process by fail() when the model and its reference differ. */
+ * run(): it ends the process by fail() when the model and its reference differ. */
 #ifndef TESTS_DRIVER_H
 #define TESTS_DRIVER_H
 
 #include "source.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,6 +37,12 @@ __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *for
 	abort();
 }
 
+#define EXPECT(holds)                                                                                        \
+	do {                                                                                                 \
+		if (!(holds))                                                                                \
+			fail("%s:%d: %s", __FILE__, __LINE__, #holds);                                       \
+	} while (0)
+
 #ifdef FUZZ
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t nbytes);
@@ -57,19 +65,45 @@ static int run_seed(const char *program, uint64_t seed, size_t nsteps) {
 	return 0;
 }
 
-static int run_file(const char *program, const char *path) {
+/* Whether the file could be read. */
+static bool run_bytes_of(const char *program, const char *path) {
 	static uint8_t bytes[1 << 20];
 	FILE *file = fopen(path, "rb");
 	if (!file) {
 		perror(path);
-		return 2;
+		return false;
 	}
 	struct source source = {.bytes = bytes, .nbytes = fread(bytes, 1, sizeof bytes, file)};
 	fclose(file);
 	snprintf(replay, sizeof replay, "%s --input %s", program, path);
 	run(&source, SIZE_MAX);
+	return true;
+}
+
+static int run_file(const char *program, const char *path) {
+	if (!run_bytes_of(program, path))
+		return 2;
 	printf("1..1\nok 1 - the choices of %s\n", path);
 	return 0;
+}
+
+static int run_corpus(const char *program, const char *directory) {
+	unsigned nfiles = 0, unread = 0;
+	struct dirent *entry;
+	DIR *files = opendir(directory);
+	while (files && (entry = readdir(files))) {
+		char path[2048];
+		snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+		if (entry->d_name[0] == '.')
+			continue;
+		nfiles++;
+		unread += !run_bytes_of(program, path);
+	}
+	if (files)
+		closedir(files);
+	printf("1..1\n%s 1 - the choices of the %u files in %s\n", nfiles && !unread ? "ok" : "not ok",
+	       nfiles, directory);
+	return nfiles && !unread ? 0 : 1;
 }
 
 /* However the run dies, the last line on stderr tells how to see it again. */
@@ -105,6 +139,8 @@ int main(int argc, char **argv) {
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (!strcmp(argv[i], "--input"))
 			return run_file(argv[0], argv[i + 1]);
+		if (!strcmp(argv[i], "--corpus"))
+			return run_corpus(argv[0], argv[i + 1]);
 		if (!strcmp(argv[i], "--seed"))
 			seed = strtoull(argv[i + 1], NULL, 0);
 		else if (!strcmp(argv[i], "--steps"))
@@ -113,7 +149,8 @@ int main(int argc, char **argv) {
 			argc = 2;
 	}
 	if (argc % 2 == 0) {
-		fprintf(stderr, "usage: %s [--seed S] [--steps N] [--input FILE]\n", argv[0]);
+		fprintf(stderr, "usage: %s [--seed S] [--steps N] [--input FILE] [--corpus DIRECTORY]\n",
+		        argv[0]);
 		return 2;
 	}
 	printf("1..%d\n", seed ? 1 : FIXED_SEEDS + 1);

@@ -13,16 +13,10 @@ struct source {
 	bool ended;
 };
 
-/* 32 bits: xorshift64*, or the next four bytes (zeros beyond the end). */
-static inline uint32_t draw(struct source *source) {
-	if (source->seed) {
-		source->seed ^= source->seed >> 12;
-		source->seed ^= source->seed << 25;
-		source->seed ^= source->seed >> 27;
-		return (uint32_t)(source->seed * 0x2545f4914f6cdd1d >> 32);
-	}
+/* The next nbytes bytes of the input, zeros beyond its end. */
+static inline uint32_t draw_bytes(struct source *source, unsigned nbytes) {
 	uint32_t value = 0;
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < nbytes; i++) {
 		if (!source->nbytes) {
 			source->ended = true;
 			break;
@@ -33,6 +27,24 @@ static inline uint32_t draw(struct source *source) {
 	return value;
 }
 
-static inline uint32_t draw_below(struct source *source, uint32_t n) { return draw(source) % n; }
+/* 32 bits: xorshift64*, or the next four bytes. */
+static inline uint32_t draw(struct source *source) {
+	if (!source->seed)
+		return draw_bytes(source, 4);
+	source->seed ^= source->seed >> 12;
+	source->seed ^= source->seed << 25;
+	source->seed ^= source->seed >> 27;
+	return (uint32_t)(source->seed * 0x2545f4914f6cdd1d >> 32);
+}
+
+/* Of bytes it takes as few as n values need, so that a fuzzer that changes a byte changes a choice. */
+static inline uint32_t draw_below(struct source *source, uint32_t n) {
+	unsigned nbytes = 0;
+	if (source->seed)
+		return draw(source) % n;
+	while (nbytes < 4 && (n - 1) >> (8 * nbytes))
+		nbytes++;
+	return draw_bytes(source, nbytes) % n;
+}
 
 #endif

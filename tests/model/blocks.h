@@ -1,0 +1,157 @@
+/* blocks.h: the reference of the models of the whole engine: an array of live blocks, each with its size and a
+ * fill. No two overlap, none loses its content, the checkers hold, and the account is the sum of the blocks. */
+#ifndef TESTS_BLOCKS_H
+#define TESTS_BLOCKS_H
+
+#include "driver.h"
+
+#include "../../src/account.h"
+#include "../../src/chunk.h"
+#include "../../src/malloc.h"
+
+enum { BLOCKS = 400 };
+
+static struct block {
+	unsigned char *at; /* NULL: none */
+	size_t size, usable;
+	unsigned char fill;
+	bool plain; /* asked for with this size, no alignment, and never resized */
+} blocks[BLOCKS];
+static size_t live_bytes; /* usable; of these blocks and of others that the model has */
+
+/* ---- content: every byte of a small block; of a larger one those at multiples of a stride, and the last
+ * ---- */
+
+static size_t stride_of(size_t size) { return size <= 4096 ? 1 : 499; }
+
+static void fill(const struct block *block) {
+	if (block->size <= 4096)
+		memset(block->at, block->fill, block->size);
+	for (size_t i = 0; i < block->size; i += stride_of(block->size))
+		block->at[i] = block->fill;
+	if (block->size)
+		block->at[block->size - 1] = block->fill;
+}
+
+/* The first n bytes, as they were filled when the block had block->size. */
+static void expect_fill(const struct block *block, const unsigned char *at, size_t n) {
+	for (size_t i = 0; i < n; i += stride_of(block->size))
+		EXPECT(at[i] == block->fill);
+	if (n && n == block->size)
+		EXPECT(at[n - 1] == block->fill);
+}
+
+static void expect_zero(const unsigned char *at, size_t size) {
+	EXPECT(size == 0 || (at[0] == 0 && memcmp(at, at + 1, size - 1) == 0));
+}
+
+/* ---- the reference ---- */
+
+static void expect_apart(const struct block *block) {
+	for (const struct block *other = blocks; other < blocks + BLOCKS; other++)
+		EXPECT(other == block || !other->at || other->at + other->usable <= block->at ||
+		       block->at + block->usable <= other->at);
+}
+
+/* Notes what a call returned for the block, and fills it. */
+static void note(struct block *block, void *at, size_t size, size_t align) {
+	EXPECT(at != NULL);
+	EXPECT((uintptr_t)at % align == 0);
+	block->at = at;
+	block->size = size;
+	block->usable = usable_size(at);
+	block->fill++;
+	EXPECT(block->usable >= size);
+	expect_apart(block);
+	fill(block);
+	live_bytes += block->usable;
+}
+
+static void forget(struct block *block) {
+	live_bytes -= block->usable;
+	block->at = NULL;
+}
+
+static void check_all(void) {
+	struct account account = account_read();
+	lock_take(&chunk_lock);
+	int broken = chunk_check();
+	lock_release(&chunk_lock);
+	EXPECT(broken == 0);
+	for (unsigned class = 1; class < CLASSES; class ++)
+		EXPECT(heap_check(class));
+	EXPECT(account.chunk_live + account.large_live == live_bytes);
+	EXPECT(account.chunk_live + account.cached + account.chunk_dirty <= account.chunk_bytes);
+}
+
+/* ---- choices ---- */
+
+static size_t draw_size(struct source *source) {
+	static const size_t borders[] = {0, 16, 128, 512, 4096, 32768, 65536, 1 << 20, 2 << 20};
+	uint32_t kind = draw_below(source, 64);
+	if (kind < 40)
+		return draw_below(source, 600);
+	if (kind < 54)
+		return draw_below(source, 32769);
+	if (kind < 60)
+		return draw_below(source, 300000);
+	if (kind < 63)
+		return borders[draw_below(source, 9)] + draw_below(source, 3);
+	return draw_below(source, 5 << 20);
+}
+
+static void do_take(struct source *source, struct block *block, uint32_t kind) {
+	size_t size = draw_size(source), align = 16;
+	void *at;
+	if (kind == 0) {
+		at = allocate_zeroed(1, size);
+		EXPECT(at != NULL);
+		expect_zero(at, size);
+	} else if (kind == 1) {
+		align = (size_t)1 << draw_below(source, draw_below(source, 16) ? 13 : 23);
+		at = allocate_aligned(align, size);
+	} else {
+		at = allocate(size);
+	}
+	note(block, at, size, align);
+	block->plain = kind != 1;
+}
+
+/* By the size too, when `sized` and when that may be trusted. */
+static void do_release(struct block *block, bool sized) {
+	expect_fill(block, block->at, block->size);
+	EXPECT(usable_size(block->at) == block->usable);
+	if (sized && block->plain)
+		release_sized(block->at, block->size);
+	else
+		release(block->at);
+	forget(block);
+}
+
+static void do_reallocate_to(struct block *block, size_t size) {
+	struct block old = *block;
+	unsigned char *at = reallocate(old.at, size);
+	forget(block);
+	if (size == 0) {
+		EXPECT(at == NULL);
+		return;
+	}
+	EXPECT(at != NULL);
+	expect_fill(&old, at, min_size(old.size, size));
+	note(block, at, size, 16);
+	block->plain = false;
+}
+
+static void do_reallocate(struct source *source, struct block *block) {
+	do_reallocate_to(block, draw_below(source, 4)
+	                                ? block->size / 2 + draw_below(source, (uint32_t)block->size + 100)
+	                                : draw_size(source));
+}
+
+static void release_all(void) {
+	for (struct block *block = blocks; block < blocks + BLOCKS; block++)
+		if (block->at)
+			do_release(block, false);
+}
+
+#endif
