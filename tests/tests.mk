@@ -85,7 +85,7 @@ have_clang := $(shell command -v clang)
 # The time is shared out in tenths.
 corpora      := tests/model/corpus
 finds        := build/fuzz
-fuzz_flags    = -len_control=0 -timeout=120 -print_final_stats=1 -artifact_prefix=$(finds)/
+fuzz_flags    = -len_control=0 -timeout=30 -print_final_stats=1 -artifact_prefix=$(finds)/
 tenths_buddy_model := 2
 max_len_buddy_model := 600
 tenths_turns := 8
@@ -144,12 +144,8 @@ fuzz: $(fuzz_names:%=$(engine)/fuzz/model/%) ## the same for MINUTES=60; what is
 	@$(foreach name,$(fuzz_names),$(call fuzz_one,$(name),$(MINUTES) * 60,$(finds)/$(name));)
 	@echo "make fuzz-merge takes what is new over into $(corpora)"
 
-fuzz-merge: $(fuzz_names:%=$(engine)/fuzz/model/%) ## the fewest inputs that reach as much as the corpus and build/fuzz
-	@$(foreach name,$(fuzz_names),rm -rf $(finds)/merged && mkdir -p $(finds)/merged $(finds)/$(name) && \
-		$(engine)/fuzz/model/$(name) -set_cover_merge=1 -use_counters=0 $(finds)/merged $(corpora)/$(name) \
-			$(finds)/$(name) >$(finds)/merge-$(name).log 2>&1 || { tail $(finds)/merge-$(name).log; exit 1; }; \
-		rm -rf $(corpora)/$(name) && mv $(finds)/merged $(corpora)/$(name) && \
-		echo "$(corpora)/$(name): $$(ls $(corpora)/$(name) | wc -l) files, $$(cat $(corpora)/$(name)/* | wc -c) bytes";)
+fuzz-merge: $(fuzz_names:%=$(engine)/fuzz/model/%) ## makes the corpus anew from itself and build/fuzz
+	@$(foreach name,$(fuzz_names),tests/model/merge.sh $(engine)/fuzz/model/$(name) $(corpora)/$(name) $(finds)/$(name) &&) true
 endif
 endif
 

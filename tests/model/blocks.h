@@ -9,7 +9,7 @@
 #include "../../src/chunk.h"
 #include "../../src/malloc.h"
 
-enum { BLOCKS = 400 };
+enum { BLOCKS = 400, GIVEN = 1024 };
 
 static struct block {
 	unsigned char *at; /* NULL: none */
@@ -18,6 +18,9 @@ static struct block {
 	bool plain; /* asked for with this size, no alignment, and never resized */
 } blocks[BLOCKS];
 static size_t live_bytes; /* usable; of these blocks and of others that the model has */
+
+static const void *given[GIVEN]; /* the last addresses that blocks had */
+static size_t ngiven;
 
 /* ---- content: every byte of a small block; of a larger one those at multiples of a stride, and the last
  * ---- */
@@ -61,6 +64,7 @@ static void note(struct block *block, void *at, size_t size, size_t align) {
 	block->size = size;
 	block->usable = usable_size(at);
 	block->fill++;
+	given[ngiven++ % GIVEN] = at;
 	EXPECT(block->usable >= size);
 	expect_apart(block);
 	fill(block);
@@ -82,6 +86,16 @@ static void check_all(void) {
 		EXPECT(heap_check(class));
 	EXPECT(account.chunk_live + account.large_live == live_bytes);
 	EXPECT(account.chunk_live + account.cached + account.chunk_dirty <= account.chunk_bytes);
+}
+
+/* When all blocks are returned and trimmed. */
+static void expect_nothing_left(void) {
+	struct account account = account_read();
+	EXPECT(live_bytes == 0 && account.chunk_live == 0 && account.large_live == 0);
+	EXPECT(account.chunks == 0 && account.cached == 0 && account.large_held == 0);
+	for (size_t i = 0; i < GIVEN && i < ngiven; i++)
+		EXPECT(registry_owner(given[i]) == NULL && registry_class(given[i]) == 0);
+	ngiven = 0;
 }
 
 /* ---- choices ---- */

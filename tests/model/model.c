@@ -39,6 +39,5 @@ static void run(struct source *source, size_t nsteps) {
 	check_all();
 	trim();
 	check_all();
-	EXPECT(live_bytes == 0);
-	EXPECT(account_read().chunks == 0);
+	expect_nothing_left();
 }
