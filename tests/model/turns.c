@@ -305,6 +305,21 @@ static void note_cache(void) {
 	*at = thread_cache == none ? *at : thread_cache;
 }
 
+/* T2 and T5 of cache.h, in the running thread's cache. */
+static void check_cache(void) {
+	const struct cache *cache = thread_cache;
+	size_t bytes = 0, pages = 0;
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		EXPECT(cache->top[class] <= cache->full[class]);
+		EXPECT(cache->full[class] - cache->top[class] <= cache->capacity[class]);
+		bytes += cache->capacity[class] * class_size(class);
+	}
+	for (unsigned i = 0; i < cache->nretired; i++)
+		pages += cache->retired[i].npages;
+	EXPECT(bytes == cache->bytes);
+	EXPECT(pages == cache->retired_pages && cache->nretired <= RETIRED_SPANS);
+}
+
 static void *live(void *argument) {
 	struct thread *self = argument;
 	for (bool ends = false; !ends; sem_post(&table)) {
@@ -317,6 +332,7 @@ static void *live(void *argument) {
 				rest(game.source);
 		}
 		note_cache();
+		check_cache();
 		ends = self->ends || game.over;
 	}
 	return NULL;
