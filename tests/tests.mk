@@ -63,6 +63,8 @@ $(engine)/$(1)/model/%: $(engine)/$(1)/tests/model/%.o $(engine)/$(1)/engine.a
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) $(link_$(1)) $$(patsubst %,-Wl$$(comma)--wrap=%,$$(wraps_$$*)) \
 		$$(addprefix -T ,$$(script_$$*)) -o $$@ $$(filter-out %.ld,$$^)
 
+$(engine)/$(1)/model/turns: tests/model/state.ld
+
 $(engine)/$(1)/mutate/%: $(engine)/$(1)/tests/mutate/%.o $(engine)/$(1)/engine.a
 	@mkdir -p $$(@D)
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
@@ -82,15 +84,8 @@ prove     := prove -j2 -e ''
 fixed     := $(shell setarch -R true 2>/dev/null && echo setarch -R) # an older ThreadSanitizer needs its addresses
 have_clang := $(shell command -v clang)
 
-# The time is shared out in tenths.
-corpora      := tests/model/corpus
-finds        := build/fuzz
-fuzz_flags    = -len_control=0 -timeout=30 -print_final_stats=1 -artifact_prefix=$(finds)/
-tenths_buddy_model := 2
-max_len_buddy_model := 600
-tenths_turns := 8
-max_len_turns := 400
-
+corpora     := tests/model/corpus
+finds       := build/fuzz
 have_fuzzer := $(if $(have_clang),$(wildcard $(shell clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a))
 
 .PHONY: check-unit check-model check-mutate check-asan check-tsan check-clang check-fuzz fuzz fuzz-merge check-golden check-embedded
@@ -127,21 +122,17 @@ ifeq ($(have_fuzzer),)
 check-fuzz fuzz fuzz-merge:
 	@echo "$@: skipped: no libFuzzer (libclang-rt-14-dev)"
 else
-# fuzz_one NAME, SECONDS, DIRECTORY OF FINDS: the tree's corpus is only read.
-define fuzz_one
-mkdir -p $(3) && nice -n 10 $(engine)/fuzz/model/$(1) $(fuzz_flags) -max_len=$(max_len_$(1)) \
-	-max_total_time=$$(($(2) * $(tenths_$(1)) / 10)) $(3) $(corpora)/$(1) >$(3).log 2>&1 || { tail -40 $(3).log; \
-	echo "build it and replay with: make $(engine)/asan/model/$(1) && $(engine)/asan/model/$(1) --input FILE"; exit 1; }; \
-awk '$$2 == "DONE" { print "$(1): " substr($$1, 2) " runs, " $$4 " edges and " $$6 " features covered" }' $(3).log
-endef
-
 check-fuzz: $(fuzz_names:%=$(engine)/fuzz/model/%) ## the models fed by libFuzzer, half a minute in all
-	@rm -rf $(finds)/check-*
-	@$(foreach name,$(fuzz_names),$(call fuzz_one,$(name),30,$(finds)/check-$(name));)
+	@rm -rf $(finds)/check
+	@mkdir -p $(finds)/check
+	@tests/model/fuzz.sh buddy_model 600 6 $(finds)/check/buddy_model
+	@tests/model/fuzz.sh turns 400 24 $(finds)/check/turns
 
 MINUTES ?= 60
 fuzz: $(fuzz_names:%=$(engine)/fuzz/model/%) ## the same for MINUTES=60; what is new stays in build/fuzz
-	@$(foreach name,$(fuzz_names),$(call fuzz_one,$(name),$(MINUTES) * 60,$(finds)/$(name));)
+	@mkdir -p $(finds)
+	@tests/model/fuzz.sh buddy_model 600 $$(($(MINUTES) * 12)) $(finds)/buddy_model
+	@tests/model/fuzz.sh turns 400 $$(($(MINUTES) * 48)) $(finds)/turns
 	@echo "make fuzz-merge takes what is new over into $(corpora)"
 
 fuzz-merge: $(fuzz_names:%=$(engine)/fuzz/model/%) ## makes the corpus anew from itself and build/fuzz

@@ -37,8 +37,9 @@ static struct pile {
 } piles[PILES];
 static uint64_t stamps;
 
-/* The caches that were met in this run: as many as threads at once, for one that has ended leaves its own. */
+/* The caches that were met in this run: as many as there were threads at once, for one that ends leaves its own. */
 static struct cache *met[THREADS];
+static unsigned most_alive;
 static struct cache *none; /* that of a thread that has not allocated */
 
 static struct thread {
@@ -202,11 +203,11 @@ static void pass_time(struct source *source) {
 	now += steps[draw_below(source, 6)];
 }
 
-static bool is_alone(void) {
+static unsigned count_alive(void) {
 	unsigned alive = 0;
 	for (const struct thread *thread = threads; thread < threads + THREADS; thread++)
 		alive += thread->alive;
-	return alive == 1;
+	return alive;
 }
 
 /* After some quiet seconds free memory is within the bound of hold.h, without what regret adds; the bins of this
@@ -222,7 +223,7 @@ static void rest(struct source *source) {
 	size_t bound = min_size((256 << 10) + kept / 4, 2 << 20) + kept * 6 / 100;
 	EXPECT(account.chunk_dirty <= bound);
 	EXPECT(account.large_held <= bound);
-	for (unsigned class = 1; is_alone() && class < CLASSES; class ++)
+	for (unsigned class = 1; count_alive() == 1 && class < CLASSES; class ++)
 		EXPECT(class == class_of(LOOK_SIZE) || cache_count(class) == 0);
 }
 
@@ -300,7 +301,7 @@ static void note_cache(void) {
 	struct cache **at = met;
 	while (thread_cache != none && *at != thread_cache && *at) {
 		at++;
-		EXPECT(at < met + THREADS);
+		EXPECT(at < met + most_alive);
 	}
 	*at = thread_cache == none ? *at : thread_cache;
 }
@@ -328,7 +329,7 @@ static void *live(void *argument) {
 			step(game.source);
 		if (game.over) {
 			return_all();
-			if (is_alone())
+			if (count_alive() == 1)
 				rest(game.source);
 		}
 		note_cache();
@@ -344,6 +345,7 @@ static void give_turn(struct thread *thread) {
 		sem_init(&thread->turn, 0, 0);
 		EXPECT(pthread_create(&thread->id, NULL, live, thread) == 0);
 		thread->alive = true;
+		most_alive = (unsigned)max_size(most_alive, count_alive());
 	}
 	sem_post(&thread->turn);
 	await(&table);
@@ -358,6 +360,7 @@ static void run(struct source *source, size_t nsteps) {
 	now = 1000;
 	none = thread_cache; /* main's own: it only frees what is left */
 	memset(met, 0, sizeof met);
+	most_alive = 0;
 	stamps = 0;
 	game.source = source;
 	game.nsteps = nsteps;
