@@ -123,7 +123,7 @@ check-fuzz fuzz fuzz-merge:
 	@echo "$@: skipped: no libFuzzer (libclang-rt-14-dev)"
 else
 check-fuzz: $(fuzz_names:%=$(engine)/fuzz/model/%) ## the models fed by libFuzzer, half a minute in all
-	@rm -rf $(finds)/check
+	@rm -rf $(fuzz_names:%=$(finds)/check/%)
 	@mkdir -p $(finds)/check
 	@tests/model/fuzz.sh buddy_model 600 6 $(finds)/check/buddy_model
 	@tests/model/fuzz.sh turns 400 24 $(finds)/check/turns
