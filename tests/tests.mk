@@ -88,7 +88,8 @@ corpora     := tests/model/corpus
 finds       := build/fuzz
 have_fuzzer := $(if $(have_clang),$(wildcard $(shell clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a))
 
-.PHONY: check-unit check-model check-mutate check-asan check-tsan check-clang check-fuzz fuzz fuzz-merge check-golden check-embedded
+.PHONY: check-unit check-model check-mutate check-asan check-tsan check-clang check-fuzz check-golden check-embedded
+.PHONY: fuzz fuzz-merge
 .PHONY: check-engine check-engine-quick
 
 check-unit: $(call unit_of,gcc) $(call unit_of,debug) ## the unit tests, release and debug

@@ -1,5 +1,6 @@
-/* blocks.h: the reference of the models of the whole engine: an array of live blocks, each with its size and a
- * fill. No two overlap, none loses its content, the checkers hold, and the account is the sum of the blocks. */
+/* blocks.h: the reference of the models of the whole engine: an array of live blocks, each with its size and
+ * a fill. No two overlap, none loses its content, the checkers hold, and the account is the sum of the
+ * blocks. */
 #ifndef TESTS_BLOCKS_H
 #define TESTS_BLOCKS_H
 

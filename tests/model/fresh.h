@@ -1,5 +1,5 @@
-/* fresh.h: makes the engine as it is in a new process: its variables (state.ld) are put back, and what it mapped
- * for its records is unmapped. All blocks have been returned and trimmed, and all threads that allocated have
+/* fresh.h: makes the engine as it is in a new process: its variables (state.ld) are put back, and what it
+ * mapped for its records is unmapped. All blocks have been returned and trimmed, and all threads that allocated have
  * ended. To be linked with --wrap=os_map. */
 #ifndef TESTS_FRESH_H
 #define TESTS_FRESH_H

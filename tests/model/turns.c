@@ -1,7 +1,7 @@
-/* turns.c: several threads that take turns: one runs at a time, and which one, for how long, and when it ends is
- * the input's choice as all else, so that a run is the same each time. Each has its cache; any may free what
- * another took; a cache whose thread has ended is another's later. Time passes when the input says so, and each
- * run begins with a fresh engine: a file replays alone.
+/* turns.c: several threads that take turns: one runs at a time, and which one, for how long, and when it ends
+ * is the input's choice as all else, so that a run is the same each time. Each has its cache; any may free
+ * what another took; a cache whose thread has ended is another's later. Time passes when the input says so,
+ * and each run begins with a fresh engine: a file replays alone.
  * The reference is that of blocks.h, and piles: hundreds of blocks of one size, each with a stamp at both
  * ends, which bring slots through refill, flush, transfer stacks and sweeps. */
 #include "blocks.h"
@@ -37,7 +37,8 @@ static struct pile {
 } piles[PILES];
 static uint64_t stamps;
 
-/* The caches that were met in this run: as many as there were threads at once, for one that ends leaves its own. */
+/* The caches that were met in this run: as many as there were threads at once, for one that ends leaves its
+ * own. */
 static struct cache *met[THREADS];
 static unsigned most_alive;
 static struct cache *none; /* that of a thread that has not allocated */
@@ -210,8 +211,8 @@ static unsigned count_alive(void) {
 	return alive;
 }
 
-/* After some quiet seconds free memory is within the bound of hold.h, without what regret adds; the bins of this
- * thread, which have not moved, and those of the threads that ended are empty. */
+/* After some quiet seconds free memory is within the bound of hold.h, without what regret adds; the bins of
+ * this thread, which have not moved, and those of the threads that ended are empty. */
 static void rest(struct source *source) {
 	(void)source;
 	for (unsigned i = 0; i < QUIET_SECONDS; i++) {
