@@ -289,15 +289,16 @@ static bool purge(struct batch *batch) {
 	return any;
 }
 
-/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`; true when any memory went back.
- */
+/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`; true when any memory went back. When
+ * the kernel refuses to unmap a chunk, pages are purged all the same. */
 static bool give_back(size_t keep, size_t keep_empty) {
 	struct batch batch;
-	bool any = false, going = true;
+	bool any = false, unmaps = true, going = true;
 	while (going) {
 		lock_take(&chunk_lock);
 		bool too_dirty = chunks.dirty_pages > keep;
-		struct chunk *empty = too_dirty || chunks.empty > keep_empty ? find_empty() : NULL;
+		struct chunk *empty =
+		        unmaps && (too_dirty || chunks.empty > keep_empty) ? find_empty() : NULL;
 		if (empty) {
 			hold_note_returned(HOLD_OUTSIDE_SLABS, empty->ndirty);
 			detach(empty);
@@ -307,8 +308,10 @@ static bool give_back(size_t keep, size_t keep_empty) {
 		lock_release(&chunk_lock);
 		if (!empty && !too_dirty)
 			return any;
-		going = empty ? drop_chunk(empty) : purge(&batch);
-		any |= going;
+		if (empty)
+			any |= unmaps = drop_chunk(empty);
+		else
+			any |= going = purge(&batch);
 	}
 	return any;
 }

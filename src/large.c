@@ -57,6 +57,13 @@ static void remove_held(struct large *large) {
 	publish();
 }
 
+/* Holds a record that is on no list. */
+static void hold(struct large *large) {
+	lock_take(&large_lock);
+	add_held(large);
+	lock_release(&large_lock);
+}
+
 /* ---- pieces ---- */
 
 static void add_piece(struct large *large, size_t size) {
@@ -95,13 +102,18 @@ static struct large *map_large(size_t size, size_t align, bool open) {
 	return large;
 }
 
-/* Unmaps a record that is on no list. When the kernel has no room to split a mapping the pages go back all
- * the same, and only the addresses stay taken. */
-static void unmap_large(struct large *large) {
+/* Unmaps a record that is on no list. False: the kernel has no room to split a mapping; the pages go back all
+ * the same, and the run is held, for another use or another try. */
+static bool unmap_large(struct large *large) {
 	registry_clear_owner(large->base, covered(large->size));
-	if (!os_unmap(large->base, large->size))
-		os_purge(large->base, large->size);
-	meta_put(large, sizeof *large);
+	if (os_unmap(large->base, large->size)) {
+		meta_put(large, sizeof *large);
+		return true;
+	}
+	os_purge(large->base, large->size);
+	registry_set_owner(large->base, covered(large->size), &large->owner); /* its leaf is there */
+	hold(large);
+	return false;
 }
 
 /* The registry is cleared before the kernel gets the addresses back: from then on they may be another
@@ -183,11 +195,20 @@ static size_t fill_from(struct large *run, struct large *large, size_t at) {
 	} else if (!moved) {
 		unmap_large(run);
 	} else {
-		lock_take(&large_lock);
-		add_held(run);
-		lock_release(&large_lock);
+		hold(run);
 	}
 	return at;
+}
+
+/* Forgets what could not be opened of a block beyond `filled`; what was moved there is held again. */
+static void disassemble(struct large *large, size_t filled) {
+	registry_clear_owner(large->base + covered(filled), covered(large->size) - covered(filled));
+	os_unmap(large->base + filled, large->size - filled); /* or else stays as addresses without memory */
+	cut_end(large, large->size - filled);
+	if (filled)
+		hold(large);
+	else
+		meta_put(large, sizeof *large);
 }
 
 /* A block made of held runs, beginning with `run`, as far as they go, and of fresh memory. */
@@ -199,9 +220,10 @@ static struct large *assemble(struct large *run, size_t size, size_t align, size
 		return NULL;
 	}
 	while (run) {
+		size_t before = filled;
 		filled = fill_from(run, large, filled);
 		run = NULL;
-		if (filled == size || large->npieces == LARGE_PIECES - 1)
+		if (filled == before || filled == size || large->npieces == LARGE_PIECES - 1)
 			break;
 		lock_take(&large_lock);
 		run = take_held(size - filled, 1);
@@ -213,7 +235,7 @@ static struct large *assemble(struct large *run, size_t size, size_t align, size
 	add_piece(large, size - filled);
 	if (os_open(large->base + filled, size - filled))
 		return large;
-	unmap_large(large);
+	disassemble(large, filled);
 	return NULL;
 }
 
@@ -275,18 +297,18 @@ static struct large *next_excess(size_t *keep) {
 	return excess;
 }
 
-/* Unmaps held runs, the oldest first and the last of them in part, until they are within the bound. */
+/* Unmaps held runs, the oldest first and the last of them in part, until they are within the bound, or the
+ * kernel refuses. */
 static void drop_excess(void) {
 	struct large *excess;
 	size_t keep;
 	while ((excess = next_excess(&keep))) {
 		if (keep && shorten(excess, keep)) {
-			lock_take(&large_lock);
-			add_held(excess);
-			lock_release(&large_lock);
+			hold(excess);
 			return;
 		}
-		unmap_large(excess);
+		if (!unmap_large(excess))
+			return;
 	}
 }
 
@@ -367,12 +389,11 @@ void *large_resize(struct large *large, size_t size) {
 bool large_trim(void) {
 	bool any = false;
 	lock_take(&large_lock);
-	while (larges.nheld) {
+	for (size_t n = larges.nheld; n > 0 && larges.nheld; n--) { /* one that cannot go comes back */
 		struct large *large = CONTAINER(larges.held.prev, struct large, link);
 		remove_held(large);
 		lock_release(&large_lock);
-		unmap_large(large);
-		any = true;
+		any |= unmap_large(large);
 		lock_take(&large_lock);
 	}
 	lock_release(&large_lock);

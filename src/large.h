@@ -49,7 +49,7 @@ void *large_resize(struct large *large, size_t size);
  * now and then. */
 void large_tidy(void);
 
-/* Unmaps every held run; true when there was one. */
+/* Unmaps every held run that the kernel lets go; true when one went. */
 bool large_trim(void);
 
 struct large_totals large_count(void);

@@ -23,6 +23,7 @@ static char *answered;            /* the target that was, until it is unmapped *
 static char *next_target;         /* what os_map_aligned or os_reserve_aligned is to answer, once */
 static bool no_leaf; /* the next os_map is refused: memory for a leaf, once next_target was answered */
 static bool full;    /* nothing is mapped until something was unmapped */
+static bool stuck;   /* nothing is unmapped */
 
 static bool refused(void) {
 	calls++;
@@ -72,7 +73,7 @@ WRAPPED(bool, os_unmap, (void *address, size_t size)) {
 	full = false;
 	if (address == answered)
 		answered = NULL;
-	return !refused() && __real_os_unmap(address, size);
+	return !refused() && !stuck && __real_os_unmap(address, size);
 }
 WRAPPED(bool, os_purge, (void *address, size_t size)) { return !refused() && __real_os_purge(address, size); }
 WRAPPED(bool, os_grow, (void *address, size_t size, size_t new_size)) {
@@ -105,6 +106,7 @@ static void check(void) {
 static int nothing(void **state) {
 	(void)state;
 	refuse_nothing();
+	stuck = false;
 	registered_given = 0;
 	trim();
 	struct chunk_totals chunk = chunk_count();
@@ -337,6 +339,48 @@ TEST(a_chunk_that_cannot_be_unmapped_is_kept_and_used) {
 	}
 }
 
+TEST(pages_are_purged_though_no_chunk_can_be_unmapped) {
+	char *blocks[20];
+	for (int i = 0; i < 20; i++)
+		memset(blocks[i] = allocate(MB), 1, MB);
+	stuck = true;
+	for (int i = 0; i < 20; i++)
+		release(blocks[i]);
+	size_t chunks = chunk_count().chunks, dirty = chunk_count().dirty_pages;
+	trim();
+	stuck = false;
+	assert_int_equal(chunks, 10);
+	assert_true(dirty < 1024); /* the bound holds without a trim */
+	assert_int_equal(chunk_count().dirty_pages, 0);
+	check();
+}
+
+TEST(a_large_block_that_cannot_be_unmapped_is_kept_and_used) {
+	char *blocks[8];
+	for (int i = 0; i < 8; i++)
+		memset(blocks[i] = allocate(4 * MB), 1, 4 * MB);
+	size_t before = virtual_pages(), resident = 0;
+	stuck = true;
+	for (int round = 0; round < 20; round++) {
+		for (int i = 0; i < 8; i++)
+			release(blocks[i]);
+		trim();
+		for (int i = 0; i < 8; i++)
+			resident += resident_pages(blocks[i], 4 * MB);
+		for (int i = 0; i < 8; i++)
+			assert_non_null(blocks[i] = allocate_zeroed(1, 4 * MB));
+		for (int i = 0; i < 8; i++) {
+			assert_true(is_zero(blocks[i], 4 * MB));
+			memset(blocks[i], 1, 4 * MB);
+		}
+	}
+	stuck = false;
+	assert_int_equal(resident, 0);
+	assert_int_equal(virtual_pages(), before);
+	for (int i = 0; i < 8; i++)
+		release(blocks[i]);
+}
+
 TEST(pages_that_cannot_be_purged_stay_dirty) {
 	char *live[100], *freed[100];
 	for (int i = 0; i < 100; i++) {
@@ -417,6 +461,8 @@ int main(void) {
 	        CASE(a_mapping_that_cannot_be_registered_is_given_back),
 	        CASE(what_is_held_makes_room),
 	        CASE(a_chunk_that_cannot_be_unmapped_is_kept_and_used),
+	        CASE(pages_are_purged_though_no_chunk_can_be_unmapped),
+	        CASE(a_large_block_that_cannot_be_unmapped_is_kept_and_used),
 	        CASE(pages_that_cannot_be_purged_stay_dirty),
 	        CASE(empty_pages_of_slabs_that_cannot_be_purged_stay_in_use),
 	        CASE(nothing_registered_goes_back),
