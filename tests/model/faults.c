@@ -1,0 +1,514 @@
+/* faults.c: model.c's operations while the kernel refuses, by the choices of the input: one call, a burst, one kind
+ * for good, all from now on, everything but mappings; and gives again. The functions of os.h are refused as a whole,
+ * and the system calls inside them one by one (linked with --wrap for both).
+ *
+ * NULL comes with ENOMEM, and only when what gives memory was refused in that very call; every live block keeps
+ * its content; what calloc gives is zero though purges failed; the checkers hold and the account is right. When
+ * all is freed and trimmed, a ledger of what the kernel gave and got back shows our records and nothing else, but
+ * for addresses of which it would not take back the untouched memory. */
+#include "driver.h"
+
+#include "../../src/account.h"
+#include "../../src/chunk.h"
+#include "../../src/malloc.h"
+#include "../../src/meta.h"
+#include "../../src/os.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+enum { BLOCKS = 120, CHECK_EVERY = 100, LIVE_BYTES = 20 << 20, RANGES = 8192 };
+
+#define EXPECT(holds)                                                                                        \
+	do {                                                                                                 \
+		if (!(holds))                                                                                \
+			fail("%s:%d: %s", __FILE__, __LINE__, #holds);                                       \
+	} while (0)
+
+/* ---- what is refused ---- */
+
+enum kind {
+	OS_MAP,
+	OS_MAP_ALIGNED,
+	OS_RESERVE_ALIGNED,
+	OS_OPEN,
+	OS_UNMAP,
+	OS_PURGE,
+	OS_GROW,
+	OS_MOVE,
+	CALL_MMAP,
+	CALL_MUNMAP,
+	CALL_MADVISE,
+	CALL_MREMAP,
+	CALL_MPROTECT,
+	KINDS
+};
+static const char *const kind_names[KINDS] = {"os_map",  "os_map_aligned", "os_reserve_aligned",
+                                              "os_open", "os_unmap",       "os_purge",
+                                              "os_grow", "os_move",        "mmap",
+                                              "munmap",  "madvise",        "mremap",
+                                              "mprotect"};
+
+enum { FOREVER = UINT32_MAX, ALL = (1 << KINDS) - 1 };
+enum { /* no allocation may fail for want of the others */
+       GIVING = 1 << OS_MAP | 1 << OS_MAP_ALIGNED | 1 << OS_RESERVE_ALIGNED | 1 << OS_OPEN | 1 << CALL_MMAP |
+	        1 << CALL_MPROTECT,
+       UNMAPPING = 1 << OS_UNMAP | 1 << CALL_MUNMAP,
+       NEAR_MAX_MAP_COUNT = UNMAPPING | 1 << OS_OPEN | 1 << OS_MOVE | 1 << CALL_MREMAP | 1 << CALL_MPROTECT,
+};
+
+static struct {
+	uint32_t kinds;  /* a bit each */
+	uint32_t skip;   /* so many of their calls go through first, … */
+	uint32_t length; /* … then so many, or FOREVER, are refused, … */
+	uint32_t one_of; /* … or one of so many */
+} weather;
+static struct source inner;    /* choices inside the calls: their number is not the same in every run */
+static uint32_t refused_kinds; /* in the present operation */
+static size_t injected[KINDS];
+
+static bool refused(enum kind kind) {
+	if (!(weather.kinds >> kind & 1) || !weather.length)
+		return false;
+	if (weather.skip) {
+		weather.skip--;
+		return false;
+	}
+	if (weather.one_of > 1 && draw_below(&inner, weather.one_of))
+		return false;
+	weather.length -= weather.length != FOREVER;
+	refused_kinds |= 1u << kind;
+	injected[kind]++;
+	return true;
+}
+
+static void draw_weather(struct source *source) {
+	static const uint32_t some[] = {UNMAPPING, NEAR_MAX_MAP_COUNT, ALL & ~GIVING, GIVING};
+	weather.skip = weather.one_of = 0;
+	weather.kinds = ALL;
+	weather.length = FOREVER;
+	switch (draw_below(source, 8)) {
+	case 0: /* one refusal */
+		weather.skip = draw_below(source, 30);
+		weather.length = 1;
+		break;
+	case 1: /* a burst */
+		weather.skip = draw_below(source, 30);
+		weather.length = 1 + draw_below(source, 20);
+		break;
+	case 2: /* nothing from now on */
+		break;
+	case 3: /* one kind */
+		weather.kinds = 1u << draw_below(source, KINDS);
+		break;
+	case 4:
+		weather.kinds = some[draw_below(source, 4)];
+		break;
+	case 5: /* now and then */
+		weather.kinds = draw(source);
+		weather.one_of = 2 + draw_below(source, 6);
+		break;
+	default:
+		weather.length = 0;
+	}
+}
+
+/* ---- the ledger: what is mapped, range by range ---- */
+
+struct ledger {
+	struct range {
+		uintptr_t from, end;
+	} ranges[RANGES];
+	size_t n, bytes;
+};
+static struct ledger mapped; /* by the kernel's answers */
+static struct ledger stuck;  /* of it, what the kernel would not take back */
+
+static void ledger_put(struct ledger *ledger, uintptr_t from, uintptr_t end) {
+	if (from >= end)
+		return;
+	EXPECT(ledger->n < RANGES);
+	ledger->ranges[ledger->n++] = (struct range){from, end};
+	ledger->bytes += end - from;
+}
+
+static void ledger_take(struct ledger *ledger, uintptr_t from, uintptr_t end) {
+	for (size_t i = ledger->n; i-- > 0;) {
+		struct range range = ledger->ranges[i];
+		if (range.end <= from || end <= range.from)
+			continue;
+		ledger->bytes -= range.end - range.from;
+		ledger->ranges[i] = ledger->ranges[--ledger->n];
+		ledger_put(ledger, range.from, from);
+		ledger_put(ledger, end, range.end);
+	}
+}
+
+static size_t whole(size_t size) { return align_up(size, os_page_size()); }
+
+static void note_mapped(const void *address, size_t size) {
+	uintptr_t from = (uintptr_t)address, end = from + whole(size);
+	ledger_take(&mapped, from, end); /* MREMAP_FIXED replaces */
+	ledger_take(&stuck, from, end);
+	ledger_put(&mapped, from, end);
+}
+
+static void note_unmapped(const void *address, size_t size) {
+	uintptr_t from = (uintptr_t)address, end = from + whole(size);
+	ledger_take(&mapped, from, end);
+	ledger_take(&stuck, from, end);
+}
+
+static void note_stuck(const void *address, size_t size) {
+	uintptr_t from = (uintptr_t)address, end = from + whole(size);
+	ledger_take(&stuck, from, end);
+	ledger_put(&stuck, from, end);
+}
+
+/* ---- the functions and the calls ---- */
+
+static size_t nsteps_done; /* the clock: a step takes 5 ms */
+
+#define WRAPPED(type, name, parameters)                                                                      \
+	type __real_##name parameters;                                                                       \
+	type __wrap_##name parameters;                                                                       \
+	type __wrap_##name parameters
+
+WRAPPED(void *, os_map, (size_t size)) { return refused(OS_MAP) ? NULL : __real_os_map(size); }
+WRAPPED(void *, os_map_aligned, (size_t size, size_t align)) {
+	return refused(OS_MAP_ALIGNED) ? NULL : __real_os_map_aligned(size, align);
+}
+WRAPPED(void *, os_reserve_aligned, (size_t size, size_t align)) {
+	return refused(OS_RESERVE_ALIGNED) ? NULL : __real_os_reserve_aligned(size, align);
+}
+WRAPPED(bool, os_open, (void *address, size_t size)) {
+	return !refused(OS_OPEN) && __real_os_open(address, size);
+}
+WRAPPED(bool, os_unmap, (void *address, size_t size)) {
+	if (!refused(OS_UNMAP))
+		return __real_os_unmap(address, size);
+	note_stuck(address, size);
+	return false;
+}
+WRAPPED(bool, os_purge, (void *address, size_t size)) {
+	return !refused(OS_PURGE) && __real_os_purge(address, size);
+}
+WRAPPED(bool, os_grow, (void *address, size_t size, size_t new_size)) {
+	return !refused(OS_GROW) && __real_os_grow(address, size, new_size);
+}
+WRAPPED(bool, os_move, (void *address, size_t size, void *target, size_t new_size)) {
+	return !refused(OS_MOVE) && __real_os_move(address, size, target, new_size);
+}
+
+WRAPPED(uint64_t, os_milliseconds, (void)) { return 5 * nsteps_done; }
+WRAPPED(uint64_t, os_microseconds, (void)) { return 5000 * nsteps_done; }
+
+static bool no_memory(enum kind kind) {
+	if (!refused(kind))
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+/* Now and then a mapping lies across the border of two leaves of the registry far away, which are not made yet. */
+static void *draw_hint(void *hint, size_t size) {
+	static const uintptr_t far = (uintptr_t)0x20 << 40;
+	if (size < CHUNK_SIZE || draw_below(&inner, 16))
+		return hint;
+	return (void *)(far + ((uintptr_t)draw_below(&inner, 1024) << LEAF_SHIFT) - 2 * CHUNK_SIZE);
+}
+
+WRAPPED(void *, mmap, (void *hint, size_t size, int protection, int flags, int file, off_t offset)) {
+	if (no_memory(CALL_MMAP))
+		return MAP_FAILED;
+	void *address = __real_mmap(draw_hint(hint, size), size, protection, flags, file, offset);
+	if (address != MAP_FAILED)
+		note_mapped(address, size);
+	return address;
+}
+WRAPPED(int, munmap, (void *address, size_t size)) {
+	int answer = no_memory(CALL_MUNMAP) ? -1 : __real_munmap(address, size);
+	if (answer == 0)
+		note_unmapped(address, size);
+	else
+		note_stuck(address, size);
+	return answer;
+}
+WRAPPED(int, madvise, (void *address, size_t size, int advice)) {
+	return no_memory(CALL_MADVISE) ? -1 : __real_madvise(address, size, advice);
+}
+WRAPPED(int, mprotect, (void *address, size_t size, int protection)) {
+	return no_memory(CALL_MPROTECT) ? -1 : __real_mprotect(address, size, protection);
+}
+/* The engine passes a target always or never: without MREMAP_FIXED it is not looked at. */
+WRAPPED(void *, mremap, (void *address, size_t size, size_t new_size, int flags, ...)) {
+	va_list arguments;
+	va_start(arguments, flags);
+	void *target = flags & MREMAP_FIXED ? va_arg(arguments, void *) : NULL;
+	va_end(arguments);
+	void *moved =
+	        no_memory(CALL_MREMAP) ? MAP_FAILED : __real_mremap(address, size, new_size, flags, target);
+	if (moved == MAP_FAILED)
+		return moved;
+	note_unmapped(address, size);
+	note_mapped(moved, new_size);
+	return moved;
+}
+
+/* ---- blocks: a byte in every 499 is filled, and the last; of a small one all ---- */
+
+static struct block {
+	unsigned char *at; /* NULL: none */
+	size_t size, usable;
+	unsigned char fill; /* never 0: memory that is freed holds junk on each page */
+} blocks[BLOCKS];
+static size_t live_bytes; /* usable */
+
+static size_t stride_of(size_t size) { return size <= 4096 ? 1 : 499; }
+
+static void fill(const struct block *block) {
+	for (size_t i = 0; i < block->size; i += stride_of(block->size))
+		block->at[i] = block->fill;
+	if (block->size)
+		block->at[block->size - 1] = block->fill;
+}
+
+/* The first n bytes, as they were filled when the block had block->size. */
+static void expect_fill(const struct block *block, const unsigned char *at, size_t n) {
+	for (size_t i = 0; i < n; i += stride_of(block->size))
+		EXPECT(at[i] == block->fill);
+	if (n && n == block->size)
+		EXPECT(at[n - 1] == block->fill);
+}
+
+static void expect_all_filled(void) {
+	for (const struct block *block = blocks; block < blocks + BLOCKS; block++)
+		if (block->at)
+			expect_fill(block, block->at, block->size);
+}
+
+static void expect_apart(const struct block *block) {
+	for (const struct block *other = blocks; other < blocks + BLOCKS; other++)
+		EXPECT(other == block || !other->at || other->at + other->usable <= block->at ||
+		       block->at + block->usable <= other->at);
+}
+
+static void note(struct block *block, void *at, size_t size, size_t align) {
+	EXPECT((uintptr_t)at % align == 0);
+	block->at = at;
+	block->size = size;
+	block->usable = usable_size(at);
+	block->fill = (unsigned char)(block->fill % 255 + 1);
+	EXPECT(block->usable >= size);
+	expect_apart(block);
+	fill(block);
+	live_bytes += block->usable;
+}
+
+static void forget(struct block *block) {
+	live_bytes -= block->usable;
+	block->at = NULL;
+}
+
+/* The only good reason for no block. */
+static void expect_no_memory(void) {
+	EXPECT(errno == ENOMEM);
+	EXPECT(refused_kinds & GIVING);
+	errno = EXDEV;
+}
+
+static void check_all(void) {
+	struct account account = account_read();
+	lock_take(&chunk_lock);
+	int broken = chunk_check();
+	lock_release(&chunk_lock);
+	EXPECT(broken == 0);
+	for (unsigned class = 1; class < CLASSES; class ++)
+		EXPECT(heap_check(class));
+	EXPECT(account.chunk_live + account.large_live == live_bytes);
+	EXPECT(account.chunk_live + account.cached + account.chunk_dirty <= account.chunk_bytes);
+}
+
+/* ---- operations ---- */
+
+/* Less often small than in model.c: those seldom need the kernel. */
+static size_t draw_size(struct source *source) {
+	uint32_t kind = draw_below(source, 64);
+	if (kind < 24)
+		return draw_below(source, 600);
+	if (kind < 40)
+		return draw_below(source, 32769);
+	if (kind < 56)
+		return draw_below(source, 300000);
+	if (kind < 60)
+		return draw_below(source, 1 << 20);
+	return (1 << 20) + draw_below(source, 5 << 20);
+}
+
+static void do_take(struct source *source, struct block *block, uint32_t kind) {
+	size_t size = draw_size(source), align = 16;
+	unsigned char *at;
+	if (kind < 3) {
+		at = allocate_zeroed(1, size);
+		EXPECT(!at || !size || (at[0] == 0 && memcmp(at, at + 1, size - 1) == 0));
+	} else if (kind == 3) {
+		align = (size_t)1 << draw_below(source, draw_below(source, 16) ? 13 : 23);
+		at = allocate_aligned(align, size);
+	} else {
+		at = allocate(size);
+	}
+	if (at)
+		note(block, at, size, align);
+	else
+		expect_no_memory();
+}
+
+static void do_release(struct block *block) {
+	expect_fill(block, block->at, block->size);
+	EXPECT(usable_size(block->at) == block->usable);
+	release(block->at);
+	forget(block);
+}
+
+/* A failure leaves the block; and no block fails to shrink. */
+static void do_reallocate(struct source *source, struct block *block) {
+	size_t size =
+	        1 + (draw_below(source, 4) ? block->size / 2 + draw_below(source, (uint32_t)block->size + 100)
+	                                   : draw_size(source));
+	struct block old = *block;
+	unsigned char *at = reallocate(old.at, size);
+	if (!at) {
+		expect_no_memory();
+		EXPECT(size > old.size);
+		EXPECT(usable_size(old.at) == old.usable);
+		expect_fill(&old, old.at, old.size);
+		return;
+	}
+	forget(block);
+	expect_fill(&old, at, min_size(old.size, size));
+	note(block, at, size, 16);
+}
+
+static void release_some(struct source *source) {
+	uint32_t one_of = 1 + draw_below(source, 4);
+	for (struct block *block = blocks; block < blocks + BLOCKS; block++)
+		if (block->at && draw_below(source, one_of) == 0)
+			do_release(block);
+}
+
+/* Records that are in use elsewhere, so that others must come from the kernel. */
+static struct {
+	unsigned char *at;
+	size_t size;
+} records[512];
+
+static void put_record(size_t i) {
+	EXPECT(records[i].at[0] == (unsigned char)i &&
+	       records[i].at[records[i].size - 1] == (unsigned char)i);
+	meta_put(records[i].at, records[i].size);
+	records[i].at = NULL;
+}
+
+static void use_records(struct source *source) {
+	size_t size = (size_t)1 << (META_MIN_LOG2 + draw_below(source, META_MAX_LOG2 - META_MIN_LOG2 + 1));
+	for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+		if (records[i].at && draw_below(source, 2) == 0) {
+			put_record(i);
+		} else if (!records[i].at && (records[i].at = meta_take(size))) {
+			memset(records[i].at, (int)i, size);
+			records[i].size = size;
+		}
+	}
+}
+
+static void step(struct source *source) {
+	struct block *block = &blocks[draw_below(source, BLOCKS)];
+	uint32_t kind = draw_below(source, 1000);
+	errno = EXDEV;
+	refused_kinds = 0;
+	nsteps_done++;
+	if (kind < 5 || live_bytes > LIVE_BYTES)
+		release_some(source);
+	else if (kind < 25)
+		trim();
+	else if (kind < 40)
+		use_records(source);
+	else if (!block->at)
+		do_take(source, block, kind % 8);
+	else if (kind % 2 == 0)
+		do_reallocate(source, block);
+	else
+		do_release(block);
+	EXPECT(errno == EXDEV);
+}
+
+/* ---- the end ---- */
+
+static size_t leaf_bytes(void) {
+	size_t leaves = 0;
+	for (size_t i = 0; i < ROOT_LEAVES; i++)
+		leaves += registry_root[i] != NULL;
+	return leaves * whole(sizeof(struct leaf));
+}
+
+static size_t resident_bytes(struct range range) {
+	static unsigned char present[4096];
+	size_t page = os_page_size(), pages = 0;
+	for (uintptr_t from = range.from, n; from < range.end; from += n * page) {
+		n = min_size((range.end - from) / page, sizeof present);
+		EXPECT(mincore((void *)from, n * page, present) == 0);
+		for (size_t i = 0; i < n; i++)
+			pages += present[i] & 1;
+	}
+	return pages * page;
+}
+
+/* All is freed and trimmed, and nothing is refused: what is mapped are the records. What the kernel would not take
+ * back when a failure was undone is addresses without memory. */
+static void expect_nothing_kept(void) {
+	struct account account = account_read();
+	EXPECT(live_bytes == 0);
+	EXPECT(account.chunks == 0 && account.large == 0 && account.large_held == 0);
+	for (size_t i = 0; i < stuck.n; i++)
+		EXPECT(resident_bytes(stuck.ranges[i]) == 0);
+	EXPECT(mapped.bytes == account.records + leaf_bytes() + stuck.bytes);
+}
+
+static void say_refused(void) {
+#ifndef FUZZ
+	printf("# refused:");
+	for (unsigned kind = 0; kind < KINDS; kind++)
+		printf(" %s %zu%s", kind_names[kind], injected[kind], kind + 1 < KINDS ? "," : "");
+	printf("; addresses left behind: %zu KB\n", stuck.bytes / 1024);
+#else
+	(void)kind_names;
+#endif
+}
+
+static void run(struct source *source, size_t nsteps) {
+	inner = (struct source){.seed = draw(source) | 1};
+	memset(injected, 0, sizeof injected);
+	draw_weather(source);
+	for (size_t i = 1; i <= nsteps && !source->ended; i++) {
+		step(source);
+		if (i % CHECK_EVERY)
+			continue;
+		check_all();
+		expect_all_filled();
+		draw_weather(source);
+	}
+	weather.length = 0;
+	for (struct block *block = blocks; block < blocks + BLOCKS; block++)
+		if (block->at)
+			do_release(block);
+	for (size_t i = 0; i < sizeof records / sizeof *records; i++)
+		if (records[i].at)
+			put_record(i);
+	check_all();
+	trim();
+	check_all();
+	expect_nothing_kept();
+	say_refused();
+	for (unsigned kind = 0; kind < KINDS; kind++)
+		EXPECT(injected[kind] || kind == OS_MAP || nsteps < DEFAULT_STEPS || !source->seed);
+}
