@@ -3,45 +3,13 @@
  * here calls malloc before a case does: the first malloc of the child is then the first of the process.
  * Every case ends by exit(), so that what runs at exit runs too. */
 #define _GNU_SOURCE
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <malloc.h>
-#include <stddef.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include "common.h"
+#include "refuse.h"
 
-static const struct kind {
-	const char *name;
-	int calls[5], n;
-	int gives; /* memory may be had or not; else no allocation may fail */
-} kinds[] = {
-        {"mmap", {SYS_mmap}, 1, 1},
-        {"munmap", {SYS_munmap}, 1, 0},
-        {"madvise", {SYS_madvise}, 1, 0},
-        {"mremap", {SYS_mremap}, 1, 0},
-        {"mprotect", {SYS_mprotect}, 1, 1},
-        {"all five", {SYS_mmap, SYS_munmap, SYS_madvise, SYS_mremap, SYS_mprotect}, 5, 1},
-};
 static const struct kind *kind; /* of the case */
-
-/* Refuses the case's calls to the whole process, or to this thread and those it starts. */
-static int refuse(int everywhere) {
-	struct sock_filter code[16];
-	unsigned short n = 0, ncalls = (unsigned short)kind->n;
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (unsigned short i = 0; i < ncalls; i++)
-		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)kind->calls[i],
-		                                         (unsigned char)(ncalls - i), 0);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM);
-	struct sock_fprog program = {n, code};
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, everywhere ? SECCOMP_FILTER_FLAG_TSYNC : 0,
-	               &program) == 0;
-}
 
 /* ---- blocks, in a table without malloc ---- */
 
@@ -174,7 +142,7 @@ static void reuse(void) {
 	size_t given = 0;
 	for (size_t i = 0; i < COUNT(small); i++)
 		small[i] = malloc(500);
-	NEED(refuse(1));
+	NEED(refuse(kind, 1));
 	for (int round = 0; round < 10; round++) {
 		for (size_t i = 0; i < COUNT(small); i++)
 			free(small[i]);
@@ -187,21 +155,21 @@ static void reuse(void) {
 /* ---- the moments ---- */
 
 static void first_of_process(void) {
-	NEED(refuse(1));
+	NEED(refuse(kind, 1));
 	work(0, BLOCKS);
 }
 
 static void in_the_middle(void) {
 	take(0, BLOCKS / 2);
 	release(0, BLOCKS / 2, 5); /* caches and held runs are filled */
-	NEED(refuse(1));
+	NEED(refuse(kind, 1));
 	work(BLOCKS / 4, BLOCKS);
 	release(0, BLOCKS, 1);
 }
 
 static void *work_in_thread(void *refused_here) {
 	if (refused_here)
-		NEED(refuse(0));
+		NEED(refuse(kind, 0));
 	work(BLOCKS / 2, BLOCKS);
 	return NULL;
 }
@@ -229,7 +197,7 @@ static void *fill_cache(void *unused) {
 /* A thread ends with a full cache; the next one, on the stack of the first, takes it over. */
 static void adopted(void) {
 	pthread_join(start(fill_cache, NULL), NULL);
-	NEED(refuse(1));
+	NEED(refuse(kind, 1));
 	pthread_join(start(work_in_thread, NULL), NULL);
 	work(0, BLOCKS / 2);
 }
@@ -237,7 +205,7 @@ static void adopted(void) {
 static void forked(void) {
 	take(0, BLOCKS / 2);
 	pthread_join(start(fill_cache, NULL), NULL);
-	NEED(refuse(1));
+	NEED(refuse(kind, 1));
 	fflush(stdout);
 	pid_t child = fork();
 	if (child == 0) {
@@ -262,11 +230,6 @@ static const struct moment {
         {"before a thread adopts another's cache", adopted},
         {"before a fork", forked},
 };
-
-static int can_refuse(void) {
-	kind = &kinds[0];
-	return refuse(1) && mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
-}
 
 int main(void) {
 	if (!in_child(can_refuse)) {
