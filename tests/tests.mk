@@ -38,7 +38,7 @@ wraps_large  := os_milliseconds
 wraps_heap   := os_milliseconds chunk_take
 wraps_turns  := os_map os_milliseconds os_microseconds
 wraps_kernel := os_map os_map_aligned os_reserve_aligned os_open os_unmap os_purge os_grow os_move
-wraps_faults := $(wraps_kernel) os_milliseconds os_microseconds mmap munmap madvise mremap mprotect
+wraps_faults := $(wraps_kernel) os_milliseconds os_microseconds meta_take meta_put mmap munmap madvise mremap mprotect
 
 # What is added to the linker's script.
 script_turns := tests/model/state.ld

@@ -203,6 +203,18 @@ WRAPPED(bool, os_move, (void *address, size_t size, void *target, size_t new_siz
 WRAPPED(uint64_t, os_milliseconds, (void)) { return 5 * nsteps_done; }
 WRAPPED(uint64_t, os_microseconds, (void)) { return 5000 * nsteps_done; }
 
+static size_t nrecords; /* taken and not put back */
+
+WRAPPED(void *, meta_take, (size_t size)) {
+	void *record = __real_meta_take(size);
+	nrecords += record != NULL;
+	return record;
+}
+WRAPPED(void, meta_put, (void *record, size_t size)) {
+	nrecords--;
+	__real_meta_put(record, size);
+}
+
 static bool no_memory(enum kind kind) {
 	if (!refused(kind))
 		return false;
@@ -281,10 +293,15 @@ static void expect_fill(const struct block *block, const unsigned char *at, size
 		EXPECT(at[n - 1] == block->fill);
 }
 
-static void expect_all_filled(void) {
-	for (const struct block *block = blocks; block < blocks + BLOCKS; block++)
-		if (block->at)
-			expect_fill(block, block->at, block->size);
+/* Every block is as it was left, and registered as one to its end. */
+static void expect_all_intact(void) {
+	for (const struct block *block = blocks; block < blocks + BLOCKS; block++) {
+		if (!block->at)
+			continue;
+		expect_fill(block, block->at, block->size);
+		for (size_t i = 0; i < block->usable; i += CHUNK_SIZE)
+			EXPECT(registry_owner(block->at + i) == registry_owner(block->at));
+	}
 }
 
 static void expect_apart(const struct block *block) {
@@ -469,6 +486,7 @@ static void expect_nothing_kept(void) {
 	struct account account = account_read();
 	EXPECT(live_bytes == 0);
 	EXPECT(account.chunks == 0 && account.large == 0 && account.large_held == 0);
+	EXPECT(nrecords <= 1 + CLASSES); /* this thread's cache and its bins */
 	for (size_t i = 0; i < stuck.n; i++)
 		EXPECT(resident_bytes(stuck.ranges[i]) == 0);
 	EXPECT(mapped.bytes == account.records + leaf_bytes() + stuck.bytes);
@@ -494,7 +512,7 @@ static void run(struct source *source, size_t nsteps) {
 		if (i % CHECK_EVERY)
 			continue;
 		check_all();
-		expect_all_filled();
+		expect_all_intact();
 		draw_weather(source);
 	}
 	weather.length = 0;
