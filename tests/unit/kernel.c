@@ -423,6 +423,29 @@ TEST(empty_pages_of_slabs_that_cannot_be_purged_stay_in_use) {
 		release(blocks[i]);
 }
 
+/* The slabs go, their pages still hold data, and zeroed spans come to lie there. */
+TEST(pages_of_slabs_that_cannot_be_purged_are_not_taken_for_zero) {
+	enum { N = 10000, SPANS = 24 };
+	static char *blocks[N], *spans[SPANS];
+	char *live = allocate(100000); /* its chunk stays */
+	for (int i = 0; i < N; i++)
+		memset(blocks[i] = allocate(100), 1, 100);
+	for (int i = 0; i < N; i++)
+		if (i % 400)
+			release(blocks[i]);
+	refuse(1, UINT32_MAX);
+	trim();
+	for (int i = 0; i < N; i += 400)
+		release(blocks[i]);
+	assert_null(cache_flush_all().slot);
+	refuse_nothing();
+	for (int i = 0; i < SPANS; i++)
+		assert_true(is_zero(spans[i] = allocate_zeroed(1, 40000), 40000));
+	for (int i = 0; i < SPANS; i++)
+		release(spans[i]);
+	release(live);
+}
+
 /* ---- what goes back is not registered ---- */
 
 TEST(nothing_registered_goes_back) {
@@ -463,6 +486,7 @@ int main(void) {
 	        CASE(a_large_block_that_cannot_be_unmapped_is_kept_and_used),
 	        CASE(pages_that_cannot_be_purged_stay_dirty),
 	        CASE(empty_pages_of_slabs_that_cannot_be_purged_stay_in_use),
+	        CASE(pages_of_slabs_that_cannot_be_purged_are_not_taken_for_zero),
 	        CASE(nothing_registered_goes_back),
 	};
 	return RUN(tests);
