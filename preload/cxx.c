@@ -98,7 +98,7 @@ NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t, BY_NEW_ARRAY)
 /* delete: alignments and tags say nothing that the block does not; a size alone gives the class. */
 #define DELETE_SIZED(name, maker)                                                                            \
 	EXPORT void name(void *block, size_t size);                                                          \
-	EXPORT void name(void *block, size_t size) { release_sized(block, size, maker); }
+	EXPORT void name(void *block, size_t size) { release_sized_by(block, size, maker); }
 #define DELETE(name, maker, ...)                                                                             \
 	EXPORT void name(void *block, ##__VA_ARGS__);                                                        \
 	EXPORT void name(void *block, ##__VA_ARGS__) { release_by(block, maker); }

@@ -391,8 +391,9 @@ static void expect_tail(const char *call, const char *block, const struct header
 		    block, (size_t)(written - block), size_in(header));
 }
 
-size_t guard_size(const char *call, void *block) {
+size_t guard_size(const char *call, const void *pointer) {
 	struct frame frame;
+	void *block = (void *)(uintptr_t)pointer;
 	struct header *header = find_live(block, &frame);
 	if (!header && find_frame(block, &frame) && is_early(block, &frame))
 		return live_size(block);

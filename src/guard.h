@@ -40,7 +40,7 @@ void *guard_take(size_t size, size_t align, enum maker maker);
 void guard_put(void *block, enum maker maker, size_t size);
 
 /* The size that was asked for; what is no live block is misuse by `call`. */
-size_t guard_size(const char *call, void *block);
+size_t guard_size(const char *call, const void *block);
 
 /* Empties the quarantine; true when there was something in it. */
 bool guard_trim(void);

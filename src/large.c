@@ -361,7 +361,10 @@ static bool relocate(struct large *large, size_t size) {
 		return false;
 	}
 	registry_clear_owner(large->base, covered(large->size));
-	if (!os_move(large->base, large->size, target, size)) {
+	/* The kernel unmaps the target before it knows that it has the memory, so it is asked for that first: afterwards
+	 * the place may be somebody else's. */
+	if (!os_open(target + large->size, size - large->size) ||
+	    !os_move(large->base, large->size, target, size)) {
 		registry_set_owner(large->base, covered(large->size), &large->owner);
 		registry_clear_owner(target, covered(size));
 		os_unmap(target, size);

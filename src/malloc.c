@@ -144,7 +144,7 @@ bool trim(void) {
 /* ---- asking and changing ---- */
 
 /* The size of a live block; anything else is misuse by `call`. */
-static size_t block_size(void *block, const char *call) {
+static size_t block_size(const void *block, const char *call) {
 	if (unlikely(guard_on))
 		return guard_size(call, block);
 	size_t size = live_size(block);
@@ -156,7 +156,7 @@ static size_t block_size(void *block, const char *call) {
 	return size;
 }
 
-size_t usable_size(void *block) { return block ? block_size(block, "malloc_usable_size") : 0; }
+size_t usable_size(const void *block) { return block ? block_size(block, "malloc_usable_size") : 0; }
 
 /* The block itself when it can be made `size` bytes long without copying; a large one may move. Or NULL. */
 static void *resize_in_place(void *block, size_t old, size_t size) {

@@ -35,10 +35,12 @@ static inline void release(void *block) { release_by(block, BY_MALLOC); }
 
 /* The same, of a block that was asked for with this size and no alignment. The size is trusted until the slot
  * returns to its slab; then a wrong one is found. */
-static inline void release_sized(void *block, size_t size, enum maker maker) {
+static inline void release_sized_by(void *block, size_t size, enum maker maker) {
 	if (unlikely(!block || size > SMALL_MAX || !cache_push(thread_cache, class_of(size), block)))
 		release_slow(block, maker, size);
 }
+
+static inline void release_sized(void *block, size_t size) { release_sized_by(block, size, BY_NEW); }
 
 /* A zeroed block of n * size bytes. */
 void *allocate_zeroed(size_t n, size_t size);
@@ -55,7 +57,7 @@ static inline void *allocate_aligned(size_t align, size_t size) {
 void *reallocate(void *block, size_t size);
 
 /* The bytes of a live block that may be used; 0 for NULL. */
-size_t usable_size(void *block);
+size_t usable_size(const void *block);
 
 /* Gives all free memory back to the kernel; true when there was some. */
 bool trim(void);

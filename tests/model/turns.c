@@ -188,7 +188,7 @@ static void ask_one(struct source *source) {
 /* Enough slow calls for a look. */
 static void look(void) {
 	for (unsigned i = 0; i < LOOK; i++) {
-		void *slot = allocate_slow(LOOK_SIZE);
+		void *slot = allocate_slow(LOOK_SIZE, BY_MALLOC);
 		EXPECT(slot != NULL);
 		release(slot);
 	}
