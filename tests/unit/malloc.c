@@ -113,6 +113,8 @@ TEST(aligned_blocks_are_apart) {
 
 /* ---- no memory ---- */
 
+static void *allocate_the_slow_way(size_t size) { return allocate_slow(size, BY_MALLOC); }
+
 TEST(impossible_sizes_are_enomem_and_change_nothing) {
 	static const size_t impossible[] = {SIZE_MAX,
 	                                    SIZE_MAX - 1,
@@ -124,7 +126,7 @@ TEST(impossible_sizes_are_enomem_and_change_nothing) {
 	char *block = allocate(100);
 	memset(block, 7, 100);
 	for (size_t i = 0; i < COUNT(impossible); i++) {
-		void *(*const none[])(size_t) = {allocate, allocate_slow};
+		void *(*const none[])(size_t) = {allocate, allocate_the_slow_way};
 		for (size_t k = 0; k < COUNT(none); k++) {
 			errno = 0;
 			assert_null(none[k](impossible[i]));
