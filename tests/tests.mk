@@ -1,5 +1,5 @@
-# tests.mk: the engine's own tests, linked without preload, so that malloc is libc's: unit, model, mutate; and golden and
-# embedded. Included by the Makefile. All that is built here lies in build/tests/engine/VARIANT:
+# tests.mk: the engine's own tests, linked without preload, so that malloc is libc's: unit, model, mutate, exhaustive; and
+# golden and embedded. Included by the Makefile. All that is built here lies in build/tests/engine/VARIANT:
 #
 #	gcc, clang   as released
 #	debug        with assertions
@@ -70,6 +70,10 @@ $(engine)/$(1)/mutate/%: $(engine)/$(1)/tests/mutate/%.o $(engine)/$(1)/engine.a
 	@mkdir -p $$(@D)
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
 
+$(engine)/$(1)/exhaustive/%: $(engine)/$(1)/tests/exhaustive/%.o $(engine)/$(1)/src/buddy.o
+	@mkdir -p $$(@D)
+	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
+
 .PRECIOUS: $(engine)/$(1)/%.o $(engine)/$(1)/fuzz-%.o
 -include $(wildcard $(engine)/$(1)/*.d $(engine)/$(1)/*/*.d $(engine)/$(1)/*/*/*.d)
 endef
@@ -89,7 +93,7 @@ corpora     := tests/model/corpus
 finds       := build/fuzz
 have_fuzzer := $(if $(have_clang),$(wildcard $(shell clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a))
 
-.PHONY: check-unit check-model check-mutate check-asan check-tsan check-clang check-fuzz check-golden check-embedded
+.PHONY: check-unit check-model check-mutate check-states check-asan check-tsan check-clang check-fuzz check-golden check-embedded
 .PHONY: fuzz fuzz-merge
 .PHONY: check-engine check-engine-quick
 
@@ -105,6 +109,12 @@ check-model: $(call model_of,gcc) $(call model_of,debug) $(fuzz_names:%=$(engine
 
 check-mutate: $(call mutate_of,gcc) ## the checkers notice every mutation
 	$(prove) $^
+
+states_of = $(engine)/$(1)/exhaustive/buddy_states
+
+check-states: $(call states_of,gcc) $(call states_of,asan) ## every state of a buddy of 16 leaves, every operation
+	$(prove) $(call states_of,gcc)
+	$(prove) $(call states_of,asan) :: 8
 
 check-asan: $(call unit_of,asan) $(call model_of,asan) $(call mutate_of,asan) ## the same under Address- and UndefinedBehaviorSanitizer
 	$(prove) $^
@@ -148,8 +158,9 @@ check-golden: libbuddymalloc.so ## layers, sizes, the fast path, the version, na
 check-embedded: ## the buddy without a C library, here and on a Cortex-M3
 	prove tests/embedded
 
-check-engine: check-unit check-model check-mutate check-clang check-asan check-tsan check-fuzz check-golden check-embedded ## all of the engine's tests
+check-engine: check-unit check-model check-mutate check-states check-clang check-asan check-tsan check-fuzz check-golden check-embedded ## all of the engine's tests
 
-check-engine-quick: $(call unit_of,asan) check-unit check-model check-mutate ## the quick ones: no sanitizer but ASan of unit
+check-engine-quick: $(call unit_of,asan) $(call states_of,gcc) check-unit check-model check-mutate ## the quick ones: no sanitizer but ASan of unit
 	$(prove) $(call unit_of,asan)
+	$(prove) $(call states_of,gcc) :: 8
 	BM_QUICK=1 prove tests/golden
