@@ -91,7 +91,7 @@ preload_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/preload/
 
 include tests/tests.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk
 
-.PHONY: check check-quick check-preload check-real check-bench check-gdb
+.PHONY: check check-quick check-preload check-real check-bench check-gdb check-soak soak
 
 check: ## install what the tests need, build and run every test
 	tests/install.sh all
@@ -100,6 +100,7 @@ check: ## install what the tests need, build and run every test
 	$(MAKE) check-bench
 	$(MAKE) check-preload
 	$(MAKE) check-gdb
+	$(MAKE) check-soak
 	$(MAKE) check-real
 
 check-quick: ## the tests that take under two minutes together
@@ -111,6 +112,19 @@ check-quick: ## the tests that take under two minutes together
 
 check-preload: $(preload_programs) libbuddymalloc.so libbuddymalloc.a ## libc's names under the preload, limits, misuse
 	prove tests/preload tests/abuse
+
+MINUTES ?= 30
+THREADS ?= 16
+soak_plain   := build/tests/soak/soak
+soak_checked := build/tests/engine/debug/soak/soak
+
+soak: $(soak_plain) $(soak_checked) libbuddymalloc.so ## threads churn for MINUTES=30, THREADS=16, then as long with the checkers on
+	prove -v -e 'env LD_PRELOAD=$(CURDIR)/libbuddymalloc.so' $(soak_plain) :: $$(($(MINUTES) * 60)) $(THREADS)
+	prove -v -e '' $(soak_checked) :: $$(($(MINUTES) * 60)) $(THREADS)
+
+check-soak: $(soak_plain) $(soak_checked) libbuddymalloc.so ## the soak for 20 seconds
+	prove -e 'env LD_PRELOAD=$(CURDIR)/libbuddymalloc.so' $(soak_plain) :: 10
+	prove -e '' $(soak_checked) :: 10
 
 check-real: libbuddymalloc.so ## real programs: the same output with and without the preload
 	prove tests/real

@@ -74,6 +74,13 @@ $(engine)/$(1)/exhaustive/%: $(engine)/$(1)/tests/exhaustive/%.o $(engine)/$(1)/
 	@mkdir -p $$(@D)
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
 
+# The whole library in the program: the engine's checkers are at hand, and malloc is ours without a preload.
+$(engine)/$(1)/soak/soak: $(patsubst %.c,$(engine)/$(1)/%.o,$(wildcard tests/soak/*.c src/*.c preload/*.c))
+	@mkdir -p $$(@D)
+	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
+
+$(engine)/$(1)/tests/soak/%.o: engine_flags += -fno-builtin -Itests
+
 .PRECIOUS: $(engine)/$(1)/%.o $(engine)/$(1)/fuzz-%.o
 -include $(wildcard $(engine)/$(1)/*.d $(engine)/$(1)/*/*.d $(engine)/$(1)/*/*/*.d)
 endef

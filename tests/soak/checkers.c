@@ -1,0 +1,23 @@
+/* checkers.c: see checkers.h. */
+#include "checkers.h"
+
+#include "../../src/chunk.h"
+#include "../../src/heap.h"
+
+#include <stdio.h>
+
+const char *heap_fault(char *text, size_t size) {
+	lock_take(&chunk_lock);
+	int broken = chunk_check();
+	lock_release(&chunk_lock);
+	if (broken) {
+		snprintf(text, size, "chunk_check: %d", broken);
+		return text;
+	}
+	for (unsigned class = 1; class < CLASSES; class ++)
+		if (!heap_check(class)) {
+			snprintf(text, size, "heap_check of class %u", class);
+			return text;
+		}
+	return NULL;
+}
