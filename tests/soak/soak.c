@@ -23,7 +23,7 @@
 #include "checkers.h"
 
 enum { SEATS_MAX = 256, KEPT = 48, QUEUES = 4, QUEUE_LENGTH = 256 };
-enum { CHILDREN_MAX = 3, CHILD_THREADS = 3, CHILD_STEPS = 400 };
+enum { CHILDREN_MAX = 3, CHILD_THREADS = 3, CHILD_STEPS = 400, FORK_MS = 20 };
 enum { HANG_SECONDS = 30, CHILD_SECONDS = 90, PAUSE_SECONDS = 60, FAULTS_SHOWN = 10 };
 enum { DENSE = 2048, SPARSE = 64, PAGE = 4096 }; /* painted: all of the first bytes, some of each page */
 
@@ -285,11 +285,11 @@ static void read_figures(uint64_t kind) {
 static void fork_child(struct life *life);
 
 static void step(struct life *life) {
-	uint64_t kind = next_random(&life->random) % 16, rare = next_random(&life->random) % 16384;
+	uint64_t kind = next_random(&life->random) % 16, rare = next_random(&life->random) % 8192;
 	struct block **kept = &life->kept[next_random(&life->random) % KEPT];
-	if (rare < 4)
-		read_figures(rare);
-	else if (rare < 6 && !is_child)
+	if (rare < 2)
+		read_figures(life->random / 64);
+	else if (rare < 16 && !is_child)
 		fork_child(life);
 	else if (life->role == TAKER && kind < 8)
 		drop(pass(NULL, &life->random));
@@ -393,11 +393,13 @@ static struct child {
 } children[CHILDREN_MAX];
 static unsigned long nchildren, nchildren_failed;
 
-static time_t now(void) {
+static long now_ms(void) {
 	struct timespec time;
 	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec;
+	return time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
+
+static time_t now(void) { return now_ms() / 1000; }
 
 static void show_stack(int signal) {
 	void *frames[32];
@@ -407,23 +409,29 @@ static void show_stack(int signal) {
 		_exit(3);
 }
 
-/* Only the forking thread is there. What it held, and what lay in the queues, is the child's as well. */
-_Noreturn static void be_child(struct life *life) {
+static void use_heap(struct life *life) {
 	pthread_t threads[CHILD_THREADS];
+	for (unsigned i = 0; i < CHILD_STEPS; i++)
+		step(life);
+	for (unsigned i = 0; i < CHILD_THREADS; i++)
+		threads[i] = start(live, &seats[SEATS_MAX + 1 + i]);
+	for (unsigned i = 0; i < CHILD_THREADS; i++)
+		pthread_join(threads[i], NULL);
+	drop_queues();
+}
+
+/* Only the forking thread is there. What it held, and what lay in the queues, is the child's as well. Most
+ * children are short, so that there are many: what counts is the instant of the fork. */
+_Noreturn static void be_child(struct life *life) {
 	char text[64];
 	is_child = true;
 	pausing = ending = false;
 	nfaults = 0;
 	alarm(CHILD_SECONDS);
-	for (unsigned i = 0; i < CHILD_STEPS; i++)
-		step(life);
-	for (unsigned i = 0; i < CHILD_THREADS; i++)
-		threads[i] = start(live, &seats[SEATS_MAX + i]);
 	verify_queues();
-	for (unsigned i = 0; i < CHILD_THREADS; i++)
-		pthread_join(threads[i], NULL);
 	end_life(life);
-	drop_queues();
+	if (life->random % 4 == 0)
+		use_heap(life);
 	const char *fault = heap_fault ? heap_fault(text, sizeof text) : NULL;
 	if (fault)
 		dprintf(STDERR_FILENO, "# in a child: %s\n", fault), nfaults++;
@@ -433,6 +441,10 @@ _Noreturn static void be_child(struct life *life) {
 }
 
 static void fork_child(struct life *life) {
+	static atomic_long last_ms;
+	if (now_ms() - last_ms < FORK_MS)
+		return;
+	last_ms = now_ms();
 	for (struct child *child = children; child < children + CHILDREN_MAX; child++) {
 		int none = 0;
 		if (!atomic_compare_exchange_strong(&child->pid, &none, -1))
@@ -476,6 +488,8 @@ static void show_seat(const struct seat *shown) {
 	pause_ms(300); /* it writes meanwhile */
 }
 
+static atomic_bool hung;
+
 /* Allocates nothing, so that a heap that hangs cannot stop it. The last seat is that of main. */
 static void *watch(void *unused) {
 	static unsigned long steps[SEATS_MAX + 1];
@@ -487,6 +501,7 @@ static void *watch(void *unused) {
 				moved[i] = now();
 			} else if (i == nseats ? now() - moved[i] > 2 * HANG_SECONDS
 			                       : now() - moved[i] > HANG_SECONDS) {
+				hung = true;
 				dprintf(STDERR_FILENO, "# seat %u makes no progress; all of them:\n", i);
 				for (unsigned k = 0; k <= nseats; k++)
 					show_seat(&seats[k]);
@@ -643,6 +658,8 @@ int main(int argc, char **argv) {
 	}
 	printf("# %s %ld %u %llu\n", argv[0], (long)seconds, nseats, (unsigned long long)seed);
 	run(seconds);
+	while (hung) /* the dump is under way: its signals may have woken what slept */
+		pause_ms(1000);
 	report_all();
 	return done();
 }
