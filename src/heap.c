@@ -12,7 +12,7 @@
 enum {
 	QUARTERS = 4,
 	BUCKET_NONE = QUARTERS,
-	BUCKET_SWEPT,                /* chained by a sweep: its links are not a list's */
+	BUCKET_SWEPT,                /* on the list of those being swept */
 	TRANSFER_BYTES = 256 * 1024, /* of slots in one transfer stack: two batches of the largest */
 	TRANSFER_SLOTS = 512,        /* in one transfer stack */
 	SWEEP_BASE = 16,             /* pages of free slots that are never swept: 64 KB per class … */
@@ -29,6 +29,7 @@ struct heap {
 	unsigned ntransfer;
 	void **transfer;                /* TRANSFER_SLOTS places, made when first needed */
 	struct list quarters[QUARTERS]; /* 0: up to a quarter free, … 3: more than three quarters */
+	struct list swept;              /* being swept: those of one sweep are neighbours */
 	size_t nslabs, npages, untouched, nslots, nfree;
 	size_t unsweepable; /* pages of free slots that the last sweep could not purge */
 };
@@ -220,6 +221,7 @@ static unsigned take_from_slabs(struct heap *heap, void **slots, unsigned n) {
 static void init_heap(struct heap *heap) {
 	for (unsigned q = 0; q < QUARTERS; q++)
 		list_init(&heap->quarters[q]);
+	list_init(&heap->swept);
 	heap->ready = true;
 }
 
@@ -399,11 +401,10 @@ struct wrong heap_flush(unsigned class, void *const *slots, unsigned n) {
 
 /* ---- sweeping: purging empty pages inside slabs that are partly used ---- */
 
-/* Withdraws the empty pages of the sparser slabs and chains those slabs; slabs without taken slots are
- * detached to a chain of their own. Lock held. */
-static struct list *withdraw(struct heap *heap, struct list **empty_slabs) {
-	struct list *chain = NULL;
-	unsigned looked = 0;
+/* Withdraws the empty pages of the sparser slabs and appends those slabs to the list of the swept; slabs without
+ * taken slots are detached to a chain. Returns how many were appended. Lock held. */
+static unsigned withdraw(struct heap *heap, struct list **empty_slabs) {
+	unsigned looked = 0, withdrawn = 0;
 	for (unsigned q = QUARTERS; q-- > 0;) {
 		struct list *head = &heap->quarters[q], *next;
 		for (struct list *at = head->next; at != head && looked < SWEEP_SLABS; at = next, looked++) {
@@ -422,11 +423,11 @@ static struct list *withdraw(struct heap *heap, struct list **empty_slabs) {
 			unlink_slab(slab);
 			slab->bucket = BUCKET_SWEPT;
 			slab->enough = UINT16_MAX;
-			slab->link.next = chain;
-			chain = &slab->link;
+			list_append(&heap->swept, &slab->link);
+			withdrawn++;
 		}
 	}
-	return chain;
+	return withdrawn;
 }
 
 /* Purges the withdrawn pages of a slab, run by run; which of them are zero now. */
@@ -451,8 +452,7 @@ static void restore(struct heap *heap, struct slab *slab, uint16_t purged, struc
 	heap->nfree += slab->nfree - before;
 	heap->untouched += (size_t)__builtin_popcount(purged);
 	slab->swept |= purged;
-	slab->bucket = BUCKET_NONE;
-	slab->enough = 0;
+	unlink_slab(slab);
 	if (slab->nfree < slab->nslots)
 		update_quarter(heap, slab);
 	else
@@ -462,15 +462,17 @@ static void restore(struct heap *heap, struct slab *slab, uint16_t purged, struc
 static COLD bool sweep(struct heap *heap) {
 	lock_take(&heap->lock);
 	hold_decay();
-	struct list *empty = NULL, *next, *chain = withdraw(heap, &empty);
+	struct list *empty = NULL, *last = heap->swept.prev;
+	unsigned n = withdraw(heap, &empty);
+	struct list *at = last->next;
 	lock_release(&heap->lock);
 	size_t purged = 0;
-	for (struct list *at = chain; at; at = next) {
+	for (; n > 0; n--) {
 		struct slab *slab = CONTAINER(at, struct slab, link);
 		uint16_t pages = purge_withdrawn(slab);
 		purged += (size_t)__builtin_popcount(pages);
-		next = at->next;
 		lock_take(&heap->lock);
+		at = at->next;
 		restore(heap, slab, pages, &empty);
 		lock_release(&heap->lock);
 	}
@@ -499,6 +501,19 @@ bool heap_trim(struct wrong *wrong) {
 			*wrong = here;
 	}
 	return any;
+}
+
+/* Whether the kernel still has the pages is not known: they count as touched. */
+void heap_after_fork(void) {
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		struct heap *heap = &heaps[class];
+		struct list *empty = NULL;
+		lock_take(&heap->lock);
+		while (heap->ready && !list_empty(&heap->swept))
+			restore(heap, CONTAINER(heap->swept.next, struct slab, link), 0, &empty);
+		lock_release(&heap->lock);
+		drop_slabs(empty);
+	}
 }
 
 /* ---- the rest ---- */

@@ -4,8 +4,8 @@
  * H1. A heap's lock guards its slabs, its lists, its transfer stack, and slab_of_page of its slabs'
  *     pages.
  * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab being swept is
- *     on no list until it is restored. A slab whose last slot comes back is dropped, unless the class has few
- *     free slots but these.
+ *     on the list of the swept until it is restored. A slab whose last slot comes back is dropped, unless
+ *     the class has few free slots but these.
  * H3. untouched is the number of its slabs' pages that are fresh from the kernel.
  */
 #ifndef HEAP_H
@@ -54,6 +54,9 @@ void heap_set_transfer(bool wanted);
 /* Empties the transfer stacks and purges every empty page inside slabs. True: memory went back to the kernel.
  * *wrong: as heap_flush answers. */
 bool heap_trim(struct wrong *wrong);
+
+/* In the child of a fork, with every lock free: restores the slabs that other threads were sweeping. */
+void heap_after_fork(void);
 
 struct heap_totals heap_count(unsigned class);
 

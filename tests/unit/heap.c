@@ -1,5 +1,5 @@
 /* heap.c: refill and flush, what is wrong, transfer between threads, and the sweep of empty pages.
- * Linked with --wrap for os_milliseconds, the clock being the test's, and chunk_take. */
+ * Linked with --wrap for os_milliseconds, the clock being the test's, chunk_take and os_purge. */
 #include "unit.h"
 
 #include "../../src/chunk.h"
@@ -24,6 +24,19 @@ struct span __wrap_chunk_take(unsigned npages, unsigned align_order) {
 	if (act)
 		act();
 	return __real_chunk_take(npages, align_order);
+}
+
+/* What happens in the middle of a sweep, when its slabs are withdrawn. */
+static void (*amid_sweep)(void);
+
+bool __real_os_purge(void *address, size_t size);
+bool __wrap_os_purge(void *address, size_t size);
+bool __wrap_os_purge(void *address, size_t size) {
+	void (*act)(void) = amid_sweep;
+	amid_sweep = NULL;
+	if (act)
+		act();
+	return __real_os_purge(address, size);
 }
 
 /* The words of the equation: every slot is with the caller, free in its slab, or on the transfer stack. */
@@ -334,6 +347,45 @@ TEST(a_trim_purges_empty_pages_between_live_slots) {
 	}
 }
 
+/* The class whose sweep is cut short by a fork, and what is live in it. */
+static struct {
+	unsigned class;
+	size_t taken, slots;
+	int status;
+} cut;
+
+/* Every slot but the taken ones can be had, and no slab was made for that. */
+static void take_the_rest(void *unused) {
+	(void)unused;
+	static void *slots[20000];
+	heap_after_fork();
+	check(cut.class, cut.taken);
+	take(cut.class, slots, cut.slots - cut.taken);
+	check(cut.class, cut.slots);
+	assert_int_equal(heap_count(cut.class).slots, cut.slots);
+}
+
+static void fork_amid_sweep(void) {
+	cut.slots = heap_count(cut.class).slots;
+	cut.status = status_of(take_the_rest, NULL);
+}
+
+TEST(a_fork_amid_a_sweep_leaves_the_child_every_slot) {
+	enum { CLASS = 40, N = 2048 };
+	static void *slots[N];
+	struct wrong wrong;
+	config.hold = 1000;
+	take(CLASS, slots, N);
+	cut.class = CLASS;
+	cut.taken = keep_every(CLASS, slots, N, 12);
+	cut.status = -1;
+	amid_sweep = fork_amid_sweep;
+	heap_trim(&wrong);
+	assert_true(exited_well(cut.status));
+	check(CLASS, cut.taken);
+	put(CLASS, slots, cut.taken);
+}
+
 /* Among few live slots each free empties a page: less is freed than the bound, and yet much can go. */
 TEST(pages_are_swept_as_the_last_slots_on_them_are_freed) {
 	enum { CLASS = 18, N = 40000, EVERY = 26 }; /* 320 bytes; every other page keeps a slot */
@@ -399,6 +451,7 @@ int main(void) {
 	        CASE(the_transfer_stack_is_bounded),
 	        CASE(a_double_free_on_the_transfer_stack_is_found_when_it_is_emptied),
 	        CASE(a_trim_purges_empty_pages_between_live_slots),
+	        CASE(a_fork_amid_a_sweep_leaves_the_child_every_slot),
 	        CASE(pages_are_swept_as_the_last_slots_on_them_are_freed),
 	        CASE(a_few_free_pages_are_left_alone),
 	        CASE(frees_alone_sweep_when_much_is_free),
