@@ -401,7 +401,7 @@ struct wrong heap_flush(unsigned class, void *const *slots, unsigned n) {
 
 /* ---- sweeping: purging empty pages inside slabs that are partly used ---- */
 
-/* Withdraws the empty pages of the sparser slabs and appends those slabs to the list of the swept; slabs without
+/* Withdraws the empty pages of the sparser slabs and appends those to the list of the swept; slabs without
  * taken slots are detached to a chain. Returns how many were appended. Lock held. */
 static unsigned withdraw(struct heap *heap, struct list **empty_slabs) {
 	unsigned looked = 0, withdrawn = 0;

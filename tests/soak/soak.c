@@ -1,13 +1,13 @@
-/* soak.c: threads use the heap in every way for as long as wanted; lost or damaged blocks and hangs are found.
+/* soak.c: threads use the heap in every way for as long as wanted; lost or damaged blocks and hangs show.
  *
  *	soak [SECONDS [THREADS [SEED]]]        default: 10 seconds, 16 threads, a seed from the clock
  *
  * Each seat has one thread after another: it allocates, changes, frees, hands blocks to other threads through
  * queues, forks, and ends; its last blocks are freed by others. Every block has a seal and a pattern that are
- * verified when it changes hands, is changed or freed. Now and then all threads pause, and what lies in the
- * queues is verified, the heap's account is compared with what the seats hold, and the engine's own checkers are
- * called where they are linked in (checkers.h). A seat that makes no step for 30 seconds ends the soak, with
- * what every seat is doing and its stack.
+ * verified when it is changed or freed. Now and then all threads pause: what lies in the queues is verified,
+ * the heap's account is compared with what the seats hold, and the engine's own checkers are called where
+ * they are linked in (checkers.h). A seat that makes no step for 30 seconds ends the soak, with what every
+ * seat is doing and its stack.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -516,7 +516,7 @@ static void *watch(void *unused) {
 static unsigned long npauses, nunlike, nbroken;
 static long widest; /* difference between the accounts */
 
-/* What libc itself holds, for the process and for each thread, is all that the heap may have beyond the seats. */
+/* What libc itself holds, for the process and each thread, is all that the heap may have beyond the seats. */
 static void check_account(void) {
 	long ours = 0, allowed = (long)(64 * KB + nseats * 2 * KB);
 	for (unsigned i = 0; i <= nseats; i++)
