@@ -425,6 +425,7 @@ static void forget_bins(struct cache *cache) {
 
 void cache_after_fork(void) {
 	heap_set_transfer(false);
+	chunk_after_fork();
 	heap_after_fork();
 	for (struct list *at = caches.all.next; at != &caches.all; at = at->next) {
 		struct cache *cache = CONTAINER(at, struct cache, link);

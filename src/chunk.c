@@ -24,6 +24,7 @@ static struct {
 	struct list places[PLACES];
 	uint64_t mask; /* bit p: the list of place p is not empty */
 	struct list all, dirty;
+	struct list purging; /* batches */
 	size_t count, empty; /* chunks, and those without a live span */
 	size_t used_pages, dirty_pages, peak_pages;
 	size_t without_huge; /* chunks to come that ask for no huge pages, since they came slowly, … */
@@ -39,6 +40,7 @@ static void init_lists(void) {
 		list_init(&chunks.places[p]);
 	list_init(&chunks.all);
 	list_init(&chunks.dirty);
+	list_init(&chunks.purging);
 	chunks.ready = true;
 }
 
@@ -201,6 +203,7 @@ struct run {
 };
 
 struct batch {
+	struct list link; /* while its runs are out */
 	struct run runs[BATCH];
 	unsigned n;
 };
@@ -254,6 +257,7 @@ static struct chunk *find_dirty(void) {
 
 static void withdraw(struct batch *batch, size_t keep) {
 	batch->n = 0;
+	list_append(&chunks.purging, &batch->link);
 	while (batch->n < BATCH && chunks.dirty_pages > keep)
 		withdraw_from(find_dirty(), batch);
 }
@@ -263,16 +267,8 @@ void chunk_refuse_huge(struct chunk *chunk) {
 		os_huge_pages(chunk->base, CHUNK_SIZE, false);
 }
 
-/* Purges the batch, without the lock; then puts its runs back, with it. False: nothing could be purged. */
-static bool purge(struct batch *batch) {
-	bool purged[BATCH], any = false;
-	for (unsigned i = 0; i < batch->n; i++) {
-		struct run *run = &batch->runs[i];
-		chunk_refuse_huge(run->chunk);
-		purged[i] = os_purge(run->chunk->base + run->page * PAGE_SIZE, run->npages * PAGE_SIZE);
-		any |= purged[i];
-	}
-	lock_take(&chunk_lock);
+/* Puts the runs of a batch back, as far as they were purged clean. Lock held. */
+static void put_back(struct batch *batch, const bool *purged) {
 	for (unsigned i = 0; i < batch->n; i++) {
 		struct run *run = &batch->runs[i];
 		if (purged[i]) {
@@ -285,6 +281,20 @@ static bool purge(struct batch *batch) {
 		add_dirty(run->chunk, (int)pagemap_count(&run->chunk->touched, run->page, run->npages));
 		update_place(run->chunk);
 	}
+	list_delete(&batch->link);
+}
+
+/* Purges the batch, without the lock; then puts its runs back, with it. False: nothing could be purged. */
+static bool purge(struct batch *batch) {
+	bool purged[BATCH], any = false;
+	for (unsigned i = 0; i < batch->n; i++) {
+		struct run *run = &batch->runs[i];
+		chunk_refuse_huge(run->chunk);
+		purged[i] = os_purge(run->chunk->base + run->page * PAGE_SIZE, run->npages * PAGE_SIZE);
+		any |= purged[i];
+	}
+	lock_take(&chunk_lock);
+	put_back(batch, purged);
 	lock_release(&chunk_lock);
 	return any;
 }
@@ -540,6 +550,15 @@ char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npag
 	*npages = chunk->npages_at[page];
 	lock_release(&chunk_lock);
 	return !(*npages & SPAN_RETIRED) && *npages > at - page ? chunk->base + page * PAGE_SIZE : NULL;
+}
+
+/* The stacks of the threads that are not here are still there to be read. */
+void chunk_after_fork(void) {
+	static const bool not_purged[BATCH];
+	lock_take(&chunk_lock);
+	while (chunks.ready && !list_empty(&chunks.purging))
+		put_back(CONTAINER(chunks.purging.next, struct batch, link), not_purged);
+	lock_release(&chunk_lock);
 }
 
 struct chunk_totals chunk_count(void) {

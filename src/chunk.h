@@ -91,6 +91,9 @@ void chunk_tidy(void);
 /* Gives every free page back to the kernel; true when there was one. */
 bool chunk_trim(void);
 
+/* In the child of a fork, with every lock free: puts back what other threads were purging. */
+void chunk_after_fork(void);
+
 struct chunk_totals chunk_count(void);
 
 /* The page of its chunk in which an address lies. */

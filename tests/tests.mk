@@ -33,7 +33,7 @@ fuzz_names     := buddy_model turns
 
 # Functions that a test puts its own in place of.
 wraps_hold   := os_milliseconds
-wraps_chunk  := os_milliseconds os_microseconds
+wraps_chunk  := os_milliseconds os_microseconds os_purge
 wraps_large  := os_milliseconds
 wraps_turns  := os_map os_milliseconds os_microseconds
 wraps_heap   := os_milliseconds os_purge chunk_take

@@ -19,6 +19,18 @@ static uint64_t exact, exact_per_look; /* microseconds */
 uint64_t __wrap_os_microseconds(void);
 uint64_t __wrap_os_microseconds(void) { return exact += exact_per_look; }
 
+static void (*amid_purge)(void); /* done at the next purge, once */
+
+bool __real_os_purge(void *address, size_t size);
+bool __wrap_os_purge(void *address, size_t size);
+bool __wrap_os_purge(void *address, size_t size) {
+	void (*act)(void) = amid_purge;
+	amid_purge = NULL;
+	if (act)
+		act();
+	return __real_os_purge(address, size);
+}
+
 /* Every test starts and ends without a chunk. */
 static int no_chunk(void **state) {
 	(void)state;
@@ -495,6 +507,34 @@ TEST(one_empty_chunk_is_kept_for_the_next) {
 	put(span, 1);
 }
 
+static struct {
+	size_t used;
+	int status;
+} forked;
+
+static void expect_the_pages_back(void *unused) {
+	(void)unused;
+	chunk_after_fork();
+	check();
+	assert_int_equal(chunk_count().used_pages, forked.used);
+}
+
+static void fork_amid_purge(void) { forked.status = status_of(expect_the_pages_back, NULL); }
+
+TEST(a_fork_amid_a_purge_leaves_the_child_every_page) {
+	struct span kept = take(3, 0), freed = take(200, 0), last = take(5, 0);
+	memset(freed.base, 1, 200 * PAGE_SIZE);
+	put(freed, 200);
+	forked.used = chunk_count().used_pages;
+	forked.status = -1;
+	amid_purge = fork_amid_purge;
+	assert_true(chunk_trim());
+	assert_true(exited_well(forked.status));
+	assert_int_equal(chunk_count().used_pages, forked.used);
+	put(kept, 3);
+	put(last, 5);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, no_chunk, no_chunk)
 
 int main(void) {
@@ -520,6 +560,7 @@ int main(void) {
 	        CASE(phases_within_a_second_come_to_pay_nothing),
 	        CASE(empty_chunks_are_unmapped),
 	        CASE(one_empty_chunk_is_kept_for_the_next),
+	        CASE(a_fork_amid_a_purge_leaves_the_child_every_page),
 	};
 	return RUN(tests);
 }
