@@ -490,13 +490,12 @@ bool heap_trim(struct wrong *wrong) {
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		struct heap *heap = &heaps[class];
 		struct list *chain = NULL;
-		if (!heap->ready)
-			continue;
 		lock_take(&heap->lock);
+		bool ready = heap->ready;
 		struct wrong here = empty_transfer(heap, class, &chain);
 		lock_release(&heap->lock);
 		drop_slabs(chain);
-		any |= sweep(heap);
+		any |= ready && sweep(heap);
 		if (here.slot)
 			*wrong = here;
 	}

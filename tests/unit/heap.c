@@ -8,6 +8,8 @@
 #include "../../src/registry.h"
 #include "../../src/slab.h"
 
+#include <pthread.h>
+
 static uint64_t now;
 
 uint64_t __wrap_os_milliseconds(void);
@@ -300,6 +302,30 @@ TEST(a_double_free_on_the_transfer_stack_is_found_when_it_is_emptied) {
 /* ---- sweeping ---- */
 
 /* Keeps every n-th of many slots; the slots kept are left at the front. */
+/* Trims until *argument is set: before a class has its first slab, while it gets it, and after. */
+static void *trim_until(void *argument) {
+	struct wrong wrong;
+	while (!atomic_load_explicit((atomic_bool *)argument, memory_order_relaxed))
+		heap_trim(&wrong);
+	return NULL;
+}
+
+/* The first test, for a heap begins only once. ThreadSanitizer sees it when a trim looks without the lock. */
+TEST(heaps_begin_while_another_thread_trims) {
+	static void *slots[CLASSES];
+	atomic_bool done = false;
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, trim_until, &done), 0);
+	for (unsigned class = 1; class < CLASSES; class ++)
+		take(class, &slots[class], 1);
+	atomic_store_explicit(&done, true, memory_order_relaxed);
+	pthread_join(thread, NULL);
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		check(class, 1);
+		put(class, &slots[class], 1);
+	}
+}
+
 static size_t keep_every(unsigned class, void **slots, size_t n, size_t every) {
 	size_t kept = 0;
 	for (size_t i = 0; i < n; i++)
@@ -438,6 +464,7 @@ TEST(frees_alone_sweep_when_much_is_free) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
+	        CASE(heaps_begin_while_another_thread_trims),
 	        CASE(slots_of_every_class),
 	        CASE(a_batch_rises_in_address_within_a_slab),
 	        CASE(the_lowest_freed_slots_come_back_first),
