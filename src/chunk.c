@@ -27,8 +27,9 @@ static struct {
 	struct list purging; /* batches */
 	size_t count, empty; /* chunks, and those without a live span */
 	size_t used_pages, dirty_pages, peak_pages;
-	size_t without_huge; /* chunks to come that ask for no huge pages, since they came slowly, … */
-	size_t next_without; /* … and how many it will be the next time */
+	size_t withdrawn_pages; /* of those in use: in no span, but in a purge */
+	size_t without_huge;    /* chunks to come that ask for no huge pages, since they came slowly, … */
+	size_t next_without;    /* … and how many it will be the next time */
 	bool ready;
 } chunks;
 struct lock chunk_lock = LOCK_INITIAL(RANK_CHUNKS);
@@ -238,6 +239,7 @@ static void withdraw_from(struct chunk *chunk, struct batch *batch) {
 		take_pages(chunk, page, npages);
 		add_used(chunk, (int)npages);
 		add_dirty(chunk, -(int)dirty);
+		chunks.withdrawn_pages += npages;
 		batch->runs[batch->n++] = (struct run){chunk, page, npages};
 	}
 	update_place(chunk);
@@ -277,6 +279,7 @@ static void put_back(struct batch *batch, const bool *purged) {
 			pagemap_clear(&run->chunk->touched, run->page, run->npages);
 		}
 		put_pages(run->chunk, run->page, run->npages);
+		chunks.withdrawn_pages -= run->npages;
 		add_used(run->chunk, -(int)run->npages);
 		add_dirty(run->chunk, (int)pagemap_count(&run->chunk->touched, run->page, run->npages));
 		update_place(run->chunk);
@@ -588,8 +591,27 @@ static unsigned count_free(const struct chunk *chunk, unsigned *marked, unsigned
 	return free_pages;
 }
 
+/* C3: the pages in spans, or UINT32_MAX when one overlaps another or free pages, or ends within a block. */
+static unsigned count_in_spans(const struct chunk *chunk) {
+	unsigned in_spans = 0, end = 0;
+	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
+		unsigned entry = chunk->npages_at[page], npages = entry & ~(unsigned)SPAN_RETIRED;
+		if (!entry)
+			continue;
+		if (page < end || !npages || npages > CHUNK_PAGES - page ||
+		    pagemap_count(&chunk->free, page, npages))
+			return UINT32_MAX;
+		end = page + npages;
+		if (buddy_at(&chunk->buddy, page).is_free != 0 ||
+		    (end < CHUNK_PAGES && buddy_at(&chunk->buddy, end).is_free < 0))
+			return UINT32_MAX;
+		in_spans += npages;
+	}
+	return in_spans;
+}
+
 static int check_one(const struct chunk *chunk) {
-	unsigned marked, dirty, spans = 0;
+	unsigned marked, dirty;
 	int broken = buddy_check(&chunk->buddy);
 	if (broken)
 		return broken;
@@ -603,23 +625,50 @@ static int check_one(const struct chunk *chunk) {
 		return 15;
 	if (dirty != chunk->ndirty)
 		return 12;
-	for (unsigned page = 0; page < CHUNK_PAGES; page++)
-		spans += chunk->npages_at[page] & ~(unsigned)SPAN_RETIRED;
-	return spans <= chunk->nused ? 0 : 13; /* less while a purge has withdrawn some */
+	return count_in_spans(chunk) <= chunk->nused ? 0 : 13;
+}
+
+/* C2 and C4: every chunk is on the lists that it should be on, and on no other. */
+static bool lists_hold(size_t placed, size_t dirty) {
+	for (unsigned p = 0; p < PLACES; p++) {
+		const struct list *head = &chunks.places[p];
+		size_t count = list_count(head, placed);
+		if (count == SIZE_MAX || (chunks.mask >> p & 1) != (count > 0))
+			return false;
+		placed -= count;
+		for (const struct list *at = head->next; at != head; at = at->next)
+			if (CONTAINER(at, struct chunk, link)->place != p)
+				return false;
+	}
+	if (placed || list_count(&chunks.dirty, dirty) != dirty)
+		return false;
+	for (const struct list *at = chunks.dirty.next; at != &chunks.dirty; at = at->next)
+		if (!CONTAINER(at, struct chunk, dirty_link)->ndirty)
+			return false;
+	return true;
 }
 
 int chunk_check(void) {
-	size_t count = 0, used = 0, dirty = 0;
+	size_t used = 0, dirty = 0, empty = 0, withdrawn = 0, placed = 0, on_dirty = 0;
 	if (!chunks.ready)
 		return 0;
+	if (list_count(&chunks.all, chunks.count) != chunks.count)
+		return 14;
 	for (struct list *at = chunks.all.next; at != &chunks.all; at = at->next) {
 		const struct chunk *chunk = CONTAINER(at, struct chunk, all_link);
 		int broken = check_one(chunk);
 		if (broken)
 			return broken;
-		count++;
 		used += chunk->nused;
 		dirty += chunk->ndirty;
+		empty += chunk->nused == 0;
+		withdrawn += chunk->nused - count_in_spans(chunk);
+		placed += chunk->place != PLACE_NONE;
+		on_dirty += chunk->ndirty > 0;
 	}
-	return count == chunks.count && used == chunks.used_pages && dirty == chunks.dirty_pages ? 0 : 14;
+	if (used != chunks.used_pages || dirty != chunks.dirty_pages || empty != chunks.empty)
+		return 14;
+	if (withdrawn != chunks.withdrawn_pages)
+		return 13;
+	return lists_hold(placed, on_dirty) ? 0 : 16;
 }

@@ -54,6 +54,11 @@ static void unlink_slab(struct slab *slab) {
 	slab->enough = 0;
 }
 
+/* The free slots with which a slab stays on the list of a quarter. */
+static uint16_t enough_of(const struct slab *slab, unsigned quarter) {
+	return (uint16_t)min_size((quarter + 1) * slab->nslots / QUARTERS, slab->nslots - 1u);
+}
+
 static void update_quarter(struct heap *heap, struct slab *slab) {
 	unsigned quarter = quarter_of(slab);
 	if (quarter == slab->bucket || slab->bucket == BUCKET_SWEPT)
@@ -62,7 +67,7 @@ static void update_quarter(struct heap *heap, struct slab *slab) {
 	if (quarter == BUCKET_NONE)
 		return;
 	slab->bucket = (unsigned char)quarter;
-	slab->enough = (uint16_t)min_size((quarter + 1) * slab->nslots / QUARTERS, slab->nslots - 1u);
+	slab->enough = enough_of(slab, quarter);
 	list_push(&heap->quarters[quarter], &slab->link);
 }
 
@@ -543,18 +548,22 @@ void heap_unlock_all(void) {
 bool heap_check(unsigned class) {
 	struct heap *heap = &heaps[class];
 	bool good = true;
-	size_t free_on_lists = 0;
+	size_t free_on_lists = 0, untouched = 0;
 	lock_take(&heap->lock);
-	for (unsigned q = 0; heap->ready && q < QUARTERS; q++) {
-		for (struct list *at = heap->quarters[q].next; at != &heap->quarters[q]; at = at->next) {
+	for (unsigned q = 0; heap->ready && good && q < QUARTERS; q++) {
+		good = list_count(&heap->quarters[q], heap->nslabs) <= heap->nslabs;
+		for (struct list *at = heap->quarters[q].next; good && at != &heap->quarters[q];
+		     at = at->next) {
 			const struct slab *slab = CONTAINER(at, struct slab, link);
-			good = good && slab_check(slab) && slab->bucket == q && quarter_of(slab) == q &&
-			       slab->class == class && heap_slab_of(slab->base) == slab &&
-			       registry_class(slab->base) == class;
+			good = slab_check(slab) && slab->bucket == q && quarter_of(slab) == q &&
+			       slab->enough == enough_of(slab, q) && slab->class == class &&
+			       heap_slab_of(slab->base) == slab && registry_class(slab->base) == class;
 			free_on_lists += slab->nfree;
+			untouched += untouched_pages(slab);
 		}
 	}
-	good = good && free_on_lists == heap->nfree && heap->untouched <= heap->npages;
+	/* A slab on no list has no free slot, and so no untouched page. */
+	good = good && free_on_lists == heap->nfree && heap->untouched == untouched;
 	lock_release(&heap->lock);
 	return good;
 }

@@ -30,4 +30,13 @@ static inline void list_delete(struct list *item) {
 	item->next->prev = item->prev;
 }
 
+/* The number of items, or SIZE_MAX: a link back is wrong, or there are more than `most`. For checkers. */
+static inline size_t list_count(const struct list *head, size_t most) {
+	size_t count = 0;
+	for (const struct list *at = head; at->next->prev == at && count <= most; at = at->next, count++)
+		if (at->next == head)
+			return count;
+	return SIZE_MAX;
+}
+
 #endif

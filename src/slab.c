@@ -151,6 +151,16 @@ void slab_restore(struct slab *slab, uint16_t purged) {
 	slab->touched &= (uint16_t)~purged;
 }
 
+/* S3. A slot on a withdrawn page is free, though its bit is clear. */
+static bool taken_are_touched(const struct slab *slab) {
+	for (unsigned slot = 0; slot < slab->nslots; slot++) {
+		bool taken = !(slab->bits[slot / 64] >> slot % 64 & 1) && !slab_is_withdrawn(slab, slot);
+		if (taken && pages_under(slab, slot, slot) & ~slab->touched)
+			return false;
+	}
+	return true;
+}
+
 bool slab_check(const struct slab *slab) {
 	unsigned set = 0;
 	for (unsigned w = 0; w < words(slab); w++) {
@@ -160,5 +170,5 @@ bool slab_check(const struct slab *slab) {
 	}
 	if (slab->nslots % 64 && slab->bits[words(slab) - 1] >> slab->nslots % 64)
 		return false; /* S1 */
-	return set == slab->nfree;
+	return set == slab->nfree && taken_are_touched(slab);
 }

@@ -4,10 +4,11 @@
  *   buddy    nleaves, height, stride, bits, links: the geometry, given at init and never written again; a
  * checker that doubted it would have nothing to read the rest by. Links of leaves that start no free block,
  * and the heads of orders above the root's, are no part of the structure: here it is shown that the checker
- * ignores them. Padding of the last word of an arena below 16 leaves: no node has these bits. slab     first
- * may be lower than needed: the search then begins with empty words (S2 still holds). chunk    npages_at is
- * only bounded by nused, since a purge withdraws pages that belong to no span. touched of pages in use: they
- * say nothing until the page is freed (C4).
+ * ignores them. Padding of the last word of an arena below 16 leaves: no node has these bits.
+ *   slab     first may be lower than needed: the search then begins with empty words (S2 still holds). touched
+ * of pages without a taken slot: they may have been written or not.
+ *   chunk    the bit by which npages_at tells a retired span from a live one: no other field knows it. touched
+ * of pages in use: they say nothing until the page is freed (C4).
  */
 #include "../tap.h"
 
@@ -33,6 +34,35 @@ static void note(struct tally *tally, bool noticed) {
 static void report(const struct tally *tally) {
 	ok(tally->made > 0 && tally->missed == 0, "%s: %lu mutations, %lu unnoticed", tally->name,
 	   tally->made, tally->missed);
+}
+
+/* Takes an item off its list, and bends each of its links. `holds` runs the checker. */
+static void alter_item(struct tally *tally, struct list *item, bool (*holds)(void)) {
+	struct list *prev = item->prev, *next = item->next;
+	list_delete(item);
+	note(tally, !holds());
+	list_add_between(item, prev, next);
+	item->next = item;
+	note(tally, !holds());
+	item->next = next;
+	item->prev = item;
+	note(tally, !holds());
+	item->prev = prev;
+}
+
+/* Puts an item that is on no list behind one that is on a list to which it does not belong. */
+static void stray(struct tally *tally, struct list *at, struct list *item, bool (*holds)(void)) {
+	list_push(at, item);
+	note(tally, !holds());
+	list_delete(item);
+}
+
+/* The same for an item that is on another list. */
+static void move_astray(struct tally *tally, struct list *at, struct list *item, bool (*holds)(void)) {
+	struct list *prev = item->prev, *next = item->next;
+	list_delete(item);
+	stray(tally, at, item, holds);
+	list_add_between(item, prev, next);
 }
 
 /* ---- buddy ---- */
@@ -150,7 +180,7 @@ static void make_slab(unsigned class, unsigned want, unsigned keep_one_of) {
 			slab_put(slab, slots[i]);
 }
 
-static void mutate_slab(struct tally *of_bits, struct tally *of_counts) {
+static void mutate_slab(struct tally *of_bits, struct tally *of_counts, struct tally *of_touched) {
 	for (unsigned bit = 0; bit < (slab->nslots + 63u) / 64 * 64; bit++) {
 		slab->bits[bit / 64] ^= (uint64_t)1 << (bit % 64);
 		note(of_bits, !slab_check(slab));
@@ -160,6 +190,13 @@ static void mutate_slab(struct tally *of_bits, struct tally *of_counts) {
 		slab->nfree ^= (uint16_t)(1u << bit);
 		note(of_counts, !slab_check(slab));
 		slab->nfree ^= (uint16_t)(1u << bit);
+	}
+	unsigned occupied = slab->touched & ~(unsigned)slab_empty_pages(slab);
+	for (unsigned page = 0; page < slab->npages; page++) {
+		slab->touched ^= (uint16_t)(1u << page);
+		if (occupied >> page & 1)
+			note(of_touched, !slab_check(slab));
+		slab->touched ^= (uint16_t)(1u << page);
 	}
 	unsigned lowest = 0;
 	while (slab->nfree && !slab->bits[lowest])
@@ -173,14 +210,15 @@ static void mutate_slab(struct tally *of_bits, struct tally *of_counts) {
 }
 
 static void test_slab(void) {
-	struct tally of_bits = {.name = "slab: every bit"}, of_counts = {.name = "slab: nfree and first"};
+	struct tally of_bits = {.name = "slab: every bit"}, of_counts = {.name = "slab: nfree and first"},
+	             of_touched = {.name = "slab: touched, of pages with a taken slot"};
 	bool good = true;
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		for (unsigned want = 1; want <= SLAB_MAX_PAGES; want *= 4) {
 			for (unsigned keep_one_of = 0; keep_one_of < 5; keep_one_of++) {
 				make_slab(class, want, keep_one_of * 13);
 				good &= slab_check(slab);
-				mutate_slab(&of_bits, &of_counts);
+				mutate_slab(&of_bits, &of_counts, &of_touched);
 				good &= slab_check(slab);
 			}
 		}
@@ -188,6 +226,7 @@ static void test_slab(void) {
 	ok(good, "slab: what was altered is restored, and right");
 	report(&of_bits);
 	report(&of_counts);
+	report(&of_touched);
 }
 
 /* ---- heap ---- */
@@ -200,12 +239,16 @@ static void flip_bytes(struct tally *tally, void *field, size_t size, unsigned c
 	}
 }
 
+enum { CLASS = 20 };
+static bool heap_holds(void) { return heap_check(CLASS); }
+
 /* Two slabs of a class, one nearly full and one nearly empty, as their heap sees them. */
 static void test_heap(void) {
-	enum { CLASS = 20, N = 100 };
+	enum { N = 100 };
 	static void *slots[N];
 	struct tally of_slabs = {.name = "heap: its slabs' fields"},
-	             of_maps = {.name = "heap: the ways to its slabs"};
+	             of_maps = {.name = "heap: the ways to its slabs"},
+	             of_lists = {.name = "heap: the lists of its slabs"};
 	unsigned n = 0;
 	while (n < N)
 		n += heap_refill(CLASS, slots + n, N - n > BATCH_MAX ? BATCH_MAX : N - n);
@@ -223,6 +266,10 @@ static void test_heap(void) {
 		flip_bytes(&of_slabs, &one->nfree, sizeof one->nfree, CLASS);
 		flip_bytes(&of_slabs, &one->class, sizeof one->class, CLASS);
 		flip_bytes(&of_slabs, &one->bucket, sizeof one->bucket, CLASS);
+		flip_bytes(&of_slabs, &one->enough, sizeof one->enough, CLASS);
+		flip_bytes(&of_slabs, &one->touched, sizeof one->touched, CLASS);
+		alter_item(&of_lists, &one->link, heap_holds);
+		move_astray(&of_lists, &both[!i]->link, &one->link, heap_holds);
 		flip_bytes(&of_slabs, one->bits, (one->nslots + 7) / 8, CLASS);
 		flip_bytes(&of_maps, &chunk->slab_of_page[chunk_page(one->base)], sizeof(struct slab *),
 		           CLASS);
@@ -237,6 +284,7 @@ static void test_heap(void) {
 	ok(good, "heap: what was altered is restored, and right");
 	report(&of_slabs);
 	report(&of_maps);
+	report(&of_lists);
 }
 
 /* ---- chunk ---- */
@@ -253,6 +301,19 @@ static void flip_unsigned(struct tally *tally, unsigned *field) {
 		*field ^= 1u << bit;
 		note(tally, !chunk_holds());
 		*field ^= 1u << bit;
+	}
+}
+
+/* The length of every span, and one at every page where none begins. */
+static void mutate_spans(struct chunk *chunk, struct tally *of_spans) {
+	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
+		uint16_t right = chunk->npages_at[page];
+		for (unsigned bit = 0; bit < 16; bit++) {
+			chunk->npages_at[page] = right ^ (uint16_t)(1u << bit);
+			if (!right || 1u << bit != SPAN_RETIRED)
+				note(of_spans, !chunk_holds());
+		}
+		chunk->npages_at[page] = right;
 	}
 }
 
@@ -284,6 +345,22 @@ static void mutate_chunk(struct chunk *chunk, struct tally *of_fields, struct ta
 	flip_unsigned(of_buddy, &chunk->buddy.mask);
 }
 
+/* `full` is on neither list, `mixed` on both, `sparse` on the list of another place alone. */
+static void mutate_lists(struct chunk *full, struct chunk *mixed, struct chunk *sparse,
+                         struct tally *of_lists) {
+	struct chunk *each[] = {full, mixed, sparse};
+	for (unsigned i = 0; i < 3; i++)
+		alter_item(of_lists, &each[i]->all_link, chunk_holds);
+	alter_item(of_lists, &mixed->link, chunk_holds);
+	alter_item(of_lists, &sparse->link, chunk_holds);
+	alter_item(of_lists, &mixed->dirty_link, chunk_holds);
+	stray(of_lists, &mixed->link, &full->link, chunk_holds);
+	stray(of_lists, &mixed->dirty_link, &full->dirty_link, chunk_holds);
+	stray(of_lists, &mixed->dirty_link, &sparse->dirty_link, chunk_holds);
+	move_astray(of_lists, &mixed->link, &sparse->link, chunk_holds);
+	move_astray(of_lists, &sparse->link, &mixed->link, chunk_holds);
+}
+
 /* Three chunks: full, mixed, and nearly empty; each is altered among the others. */
 static void test_chunk(void) {
 	enum { SPANS = 400 };
@@ -291,7 +368,9 @@ static void test_chunk(void) {
 	struct tally of_fields = {.name = "chunk: nused, ndirty, place"},
 	             of_touched = {.name = "chunk: touched, of free pages"},
 	             of_free = {.name = "chunk: free"},
-	             of_buddy = {.name = "chunk: its buddy's bits and mask"};
+	             of_buddy = {.name = "chunk: its buddy's bits and mask"},
+	             of_spans = {.name = "chunk: the length of every span"},
+	             of_lists = {.name = "chunk: the lists"};
 	struct span full = chunk_take(CHUNK_PAGES, 0), sparse;
 	for (unsigned i = 0; i < SPANS / 4; i++)
 		spans[i] = chunk_take(1 + i % 9, 0);
@@ -302,12 +381,18 @@ static void test_chunk(void) {
 	mutate_chunk(full.chunk, &of_fields, &of_touched, &of_free, &of_buddy);
 	mutate_chunk(spans[1].chunk, &of_fields, &of_touched, &of_free, &of_buddy);
 	mutate_chunk(sparse.chunk, &of_fields, &of_touched, &of_free, &of_buddy);
+	mutate_spans(full.chunk, &of_spans);
+	mutate_spans(spans[1].chunk, &of_spans);
+	mutate_spans(sparse.chunk, &of_spans);
+	mutate_lists(full.chunk, spans[1].chunk, sparse.chunk, &of_lists);
 	good &= chunk_holds();
 	ok(good, "chunk: what was altered is restored, and right");
 	report(&of_fields);
 	report(&of_touched);
 	report(&of_free);
 	report(&of_buddy);
+	report(&of_spans);
+	report(&of_lists);
 }
 
 int main(void) {
