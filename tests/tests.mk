@@ -171,3 +171,8 @@ check-engine-quick: $(call unit_of,asan) $(call states_of,gcc) check-unit check-
 	$(prove) $(call unit_of,asan)
 	$(prove) $(call states_of,gcc) :: 8
 	BM_QUICK=1 prove tests/golden
+
+.PHONY: mutants
+
+mutants: ## 30 bugs planted one at a time: a test must catch each (half an hour; MUTANTS='01 14' for some)
+	tests/mutants/run.sh $(MUTANTS)
