@@ -17,19 +17,30 @@
 
 const char process_linked = 1;
 
-/* Locks in rising rank: no thread is then in the middle of anything that the child would miss. */
+/* Older libcs do not say whether there is one thread only. */
+extern char __libc_single_threaded __attribute__((weak));
+
+static bool alone; /* the fork is that of a process of one thread */
+
+/* Locks in rising rank: no thread is then in the middle of anything that the child would miss. A single thread
+ * takes none: it may be a signal handler that forks, in the middle of a call that holds one. */
 static void before_fork(void) {
-	lock_take_for_fork(&guard_lock);
-	lock_take_for_fork(&cache_lock);
-	heap_lock_all();
-	lock_take_for_fork(&chunk_lock);
-	lock_take_for_fork(&large_lock);
-	lock_take_for_fork(&meta_lock);
+	alone = &__libc_single_threaded && __libc_single_threaded;
+	if (!alone) {
+		lock_take_for_fork(&guard_lock);
+		lock_take_for_fork(&cache_lock);
+		heap_lock_all();
+		lock_take_for_fork(&chunk_lock);
+		lock_take_for_fork(&large_lock);
+		lock_take_for_fork(&meta_lock);
+	}
 	lock_own_for_fork();
 }
 
 static void after_fork(void) {
 	lock_disown_after_fork();
+	if (alone)
+		return;
 	lock_release_after_fork(&meta_lock);
 	lock_release_after_fork(&large_lock);
 	lock_release_after_fork(&chunk_lock);
@@ -40,7 +51,10 @@ static void after_fork(void) {
 
 static void after_fork_in_child(void) {
 	after_fork();
-	cache_after_fork();
+	if (alone)
+		cache_own_after_fork();
+	else
+		cache_after_fork();
 	if (config.stats > 1)
 		config.stats = 0; /* the child is another process than the one that was named */
 }

@@ -423,19 +423,25 @@ static void forget_bins(struct cache *cache) {
 	cache->nretired = cache->retired_pages = 0;
 }
 
+void cache_own_after_fork(void) {
+	if (!own_cache)
+		return;
+	init_owner(own_cache);
+	pthread_mutex_trylock(&own_cache->owner);
+}
+
 void cache_after_fork(void) {
 	heap_set_transfer(false);
 	chunk_after_fork();
 	heap_after_fork();
+	cache_own_after_fork();
 	for (struct list *at = caches.all.next; at != &caches.all; at = at->next) {
 		struct cache *cache = CONTAINER(at, struct cache, link);
+		if (cache == own_cache)
+			continue;
 		init_owner(cache);
-		if (cache == own_cache) {
-			pthread_mutex_trylock(&cache->owner);
-		} else {
-			flush_cache(cache); /* what it calls wrong was in flight when the fork came */
-			forget_bins(cache);
-		}
+		flush_cache(cache); /* what it calls wrong was in flight when the fork came */
+		forget_bins(cache);
 	}
 	caches.owned = own_cache != NULL;
 }
