@@ -10,7 +10,7 @@
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$root/build/mutants
-export LC_ALL=C CI='' BM_TIMEOUT=60
+export LC_ALL=C CI='' BM_TIMEOUT=120
 unset MAKEFLAGS MFLAGS MAKELEVEL
 fixed=''
 setarch -R true 2>/dev/null && fixed='setarch -R' # as tests.mk has it
