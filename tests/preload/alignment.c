@@ -81,6 +81,25 @@ static void test_pages(void) {
 	ok(pvalloc_ok, "pvalloc aligns to a page and rounds the size up to whole pages");
 }
 
+/* What an aligned block leaves free in front of it and behind it serves again: nothing grows from round to round. */
+static void test_reuse(void) {
+	static void *kept[500];
+	size_t before = 0;
+	for (size_t round = 0; round < 40; round++) {
+		if (round == 4)
+			before = resident();
+		for (size_t i = 0; i < COUNT(kept); i++) {
+			size_t size = 1 + i * 131 % 20000;
+			kept[i] = memalign((size_t)16 << (i + round) % 12, size);
+			fill(kept[i], 0, size, i);
+		}
+		for (size_t i = 0; i < COUNT(kept); i++)
+			free(kept[i * 7 % COUNT(kept)]);
+	}
+	size_t rise = grown(before, resident());
+	ok(rise < 8 * MB, "36 more rounds of aligned blocks grow the heap by %zu KB", rise / KB);
+}
+
 enum { N = 4000 };
 static struct block {
 	char *bytes;
@@ -118,6 +137,7 @@ int main(void) {
 	test_malloc();
 	test_aligned();
 	test_pages();
+	test_reuse();
 	test_usable_is_own();
 	return done();
 }

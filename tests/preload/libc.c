@@ -5,6 +5,7 @@
 #include <glob.h>
 #include <locale.h>
 #include <malloc.h>
+#include <obstack.h>
 #include <netdb.h>
 #include <regex.h>
 #include <search.h>
@@ -100,7 +101,27 @@ static void test_sort_and_search(void) {
 	free(numbers);
 }
 
+#define obstack_chunk_alloc malloc
+#define obstack_chunk_free  free
+
+static void test_obstack(void) {
+	struct obstack stack;
+	int good = 1;
+	obstack_init(&stack);
+	void *first = obstack_alloc(&stack, 1);
+	for (size_t size = 1; size < 50000; size += size / 3 + 1) {
+		void *block = obstack_alloc(&stack, size);
+		fill(block, 0, size, size);
+		obstack_grow(&stack, block, size);
+		good &= intact(obstack_finish(&stack), size, size);
+	}
+	ok(good, "an obstack grows by chunks of ours");
+	obstack_free(&stack, first);
+	obstack_free(&stack, NULL);
+}
+
 int main(void) {
+	test_obstack();
 	test_strings();
 	test_streams();
 	test_tables();
