@@ -377,6 +377,33 @@ TEST(a_large_block_that_cannot_be_unmapped_is_kept_and_used) {
 	assert_int_equal(virtual_pages(), before);
 	for (int i = 0; i < 8; i++)
 		release(blocks[i]);
+	check();
+}
+
+/* The other runs of its batch are purged. */
+TEST(a_run_that_cannot_be_purged_stays_dirty_alone) {
+	enum { N = 20 };
+	char *live[N], *freed[N];
+	for (unsigned refused_call = 1; refused_call <= N; refused_call++) {
+		for (int i = 0; i < N; i++) {
+			memset(live[i] = allocate(40000), 1, 40000);
+			memset(freed[i] = allocate(40000), 2, 40000);
+		}
+		for (int i = 0; i < N; i++)
+			release(freed[i]);
+		refuse(refused_call, refused_call);
+		trim();
+		refuse_nothing();
+		check();
+		for (int i = 0; i < N; i++) {
+			freed[i] = allocate_zeroed(1, 40000);
+			assert_true(is_zero(freed[i], 40000));
+		}
+		for (int i = 0; i < N; i++) {
+			release(freed[i]);
+			release(live[i]);
+		}
+	}
 }
 
 TEST(pages_that_cannot_be_purged_stay_dirty) {
@@ -484,6 +511,7 @@ int main(void) {
 	        CASE(a_chunk_that_cannot_be_unmapped_is_kept_and_used),
 	        CASE(pages_are_purged_though_no_chunk_can_be_unmapped),
 	        CASE(a_large_block_that_cannot_be_unmapped_is_kept_and_used),
+	        CASE(a_run_that_cannot_be_purged_stays_dirty_alone),
 	        CASE(pages_that_cannot_be_purged_stay_dirty),
 	        CASE(empty_pages_of_slabs_that_cannot_be_purged_stay_in_use),
 	        CASE(pages_of_slabs_that_cannot_be_purged_are_not_taken_for_zero),
