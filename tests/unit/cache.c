@@ -259,6 +259,11 @@ TEST(idle_bins_are_flushed_while_others_work) {
 	assert_int_equal(cache_count(IDLE), 0);
 	assert_int_not_equal(cache_count(BUSY), 0);
 	check(IDLE, 0);
+	/* The thread's share is of what its bins may hold now: those that were dropped gave theirs back. */
+	size_t bytes = 0;
+	for (unsigned class = 1; class < CLASSES; class ++)
+		bytes += thread_cache->capacity[class] * class_size(class);
+	assert_int_equal(thread_cache->bytes, bytes);
 }
 
 /* ---- what is wrong ---- */

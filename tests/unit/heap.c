@@ -326,6 +326,31 @@ TEST(heaps_begin_while_another_thread_trims) {
 	}
 }
 
+static atomic_uint counted;
+
+static void *count_one(void *class) {
+	heap_count((unsigned)(uintptr_t) class); /* takes the lock */
+	atomic_fetch_add(&counted, 1);
+	return NULL;
+}
+
+/* A thread of its own for each class: all of them wait until the fork is over. */
+TEST(a_fork_takes_the_lock_of_every_class) {
+	pthread_t threads[CLASSES];
+	atomic_store(&counted, 0);
+	heap_lock_all();
+	for (unsigned class = 1; class < CLASSES; class ++)
+		assert_int_equal(pthread_create(&threads[class], NULL, count_one, (void *)(uintptr_t) class),
+		                 0);
+	usleep(100000);
+	unsigned early = atomic_load(&counted);
+	heap_unlock_all();
+	for (unsigned class = 1; class < CLASSES; class ++)
+		pthread_join(threads[class], NULL);
+	assert_int_equal(early, 0);
+	assert_int_equal(atomic_load(&counted), CLASSES - 1);
+}
+
 static size_t keep_every(unsigned class, void **slots, size_t n, size_t every) {
 	size_t kept = 0;
 	for (size_t i = 0; i < n; i++)
@@ -466,6 +491,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	        CASE(heaps_begin_while_another_thread_trims),
 	        CASE(slots_of_every_class),
+	        CASE(a_fork_takes_the_lock_of_every_class),
 	        CASE(a_batch_rises_in_address_within_a_slab),
 	        CASE(the_lowest_freed_slots_come_back_first),
 	        CASE(slabs_grow_with_their_class),
