@@ -69,6 +69,10 @@ for call in free realloc malloc_usable_size; do
 	done
 done
 
+for call in free realloc malloc_usable_size; do
+	misuse $call 'past the last slot of a slab of SIZE-byte slots' $call tail 144
+done
+
 for size in $small $middle $large; do
 	for place in freed-before freed-by-thread freed-beside freed-before-fork; do
 		misuse free "$(freed "$size")" free $place "$size"

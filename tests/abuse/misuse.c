@@ -120,6 +120,13 @@ static void on_interior(char *block, int right) {
 	call->run(block + distance);
 }
 
+/* where no slot fits any more: the last 16 bytes of a slab of one page, as the first of a size are */
+static void on_tail(char *block, int right) {
+	char *tail = (char *)((size_t)others[0] | 4095) - 15;
+	tell(right ? block : tail, malloc_usable_size(block), 0);
+	call->run(right ? block : tail);
+}
+
 /* the second free follows the first at once */
 static void on_freed(char *block, int right) {
 	tell(block, malloc_usable_size(block), 0);
@@ -214,6 +221,7 @@ static const struct place {
 	void (*run)(char *block, int right);
 } places[] = {
         {"interior", on_interior},
+        {"tail", on_tail},
         {"freed", on_freed},
         {"freed-before", on_freed_before},
         {"freed-by-thread", on_freed_by_thread},
