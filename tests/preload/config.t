@@ -30,6 +30,19 @@ with stats:1,bogus:1
 says 'unknown option "bogus", ignored'
 with stats:banana
 says 'bad value in "stats:banana", ignored'
+# bash makes a child for ( ), which ends by exit as its parent does.
+accounts() { # OPTION: how many of the two print their account
+	# shellcheck disable=SC2016 # the inner shell expands it
+	limited bash -c "BUDDYMALLOC_CONF=stats:$1"' exec bash -c "( : ); :"' 2>&1 | grep -c 'account of bash'
+}
+[ "$(accounts 1)" -eq 2 ]
+ok $? "stats:1: a process and its child print their accounts"
+# shellcheck disable=SC2016
+[ "$(accounts '$$')" -eq 1 ]
+ok $? "stats:PID: the process of that number alone does, not its child"
+# shellcheck disable=SC2016
+[ "$(accounts '$PPID')" -eq 0 ]
+ok $? "stats:PID of another process: none does"
 with ''
 silent "an empty configuration"
 limited "$built/small" >"$scratch/out" 2>"$scratch/all"
