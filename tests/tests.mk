@@ -5,6 +5,7 @@
 #	debug        with assertions
 #	asan, tsan   AddressSanitizer and UndefinedBehaviorSanitizer; ThreadSanitizer; with assertions, nothing suppressed
 #	fuzz         the models under libFuzzer (clang), with AddressSanitizer
+#	cov          counted by gcov, for make coverage
 
 engine       := build/tests/engine
 engine_flags := -std=gnu11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' -Wall -Wextra -Wshadow -Wundef -g -pthread
@@ -25,6 +26,8 @@ flags_tsan  := -O1 -DBM_DEBUG=1 -fsanitize=thread
 cc_fuzz     := clang
 flags_fuzz  := -O1 -DBM_DEBUG=1 -DFUZZ -fsanitize=address,fuzzer-no-link
 link_fuzz   := -fsanitize=address,fuzzer
+cc_cov      := gcc
+flags_cov   := -O0 --coverage -fprofile-update=atomic
 
 engine_sources := $(wildcard src/*.c)
 unit_names     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
@@ -86,7 +89,7 @@ $(engine)/$(1)/tests/soak/%.o: engine_flags += -fno-builtin -Itests
 endef
 
 comma := ,
-$(foreach variant,gcc debug clang asan tsan fuzz,$(eval $(call engine_variant,$(variant))))
+$(foreach variant,gcc debug clang asan tsan fuzz cov,$(eval $(call engine_variant,$(variant))))
 
 unit_of   = $(unit_names:%=$(engine)/$(1)/unit/%)
 model_of  = $(model_names:%=$(engine)/$(1)/model/%)
@@ -172,7 +175,29 @@ check-engine-quick: $(call unit_of,asan) $(call states_of,gcc) check-unit check-
 	$(prove) $(call states_of,gcc) :: 8
 	BM_QUICK=1 prove tests/golden
 
-.PHONY: mutants
+# The library counted by gcov. abort leaves the counts of processes that misuse ends.
+coverage := build/coverage
+
+$(coverage)/%.o: %.c tests/tests.mk
+	@mkdir -p $(@D)
+	@echo "  CC  $@"; $(CC) $(flags) $(flags_cov) -MMD -MP -c -o $@ $<
+
+$(coverage)/libbuddymalloc.so: $(sources:%.c=$(coverage)/%.o) tests/coverage/abort.c preload/exports.map
+	@echo "  LD  $@"; $(CC) -O1 -fPIC -shared --coverage -Wl,--wrap=abort -Wl,-soname,libbuddymalloc.so \
+		-Wl,--version-script=preload/exports.map -Wl,-z,now,-z,initfirst -o $@ $(filter %.o %.c,$^)
+
+coverage_tests := $(addprefix tests/preload/,preload.t statistics.t config.t early.t dlopen_self.t) \
+		  tests/abuse/abuse.t $(addprefix tests/real/,sqlite.t perl.t gawk.t)
+
+-include $(sources:%.c=$(coverage)/%.d)
+
+.PHONY: coverage mutants
+
+coverage: $(call unit_of,cov) $(call model_of,cov) $(call mutate_of,cov) $(coverage)/libbuddymalloc.so $(preload_programs) ## lines and branches that the tests run
+	@find $(engine)/cov $(coverage) -name '*.gcda' -delete
+	-$(prove) $(call unit_of,cov) $(call model_of,cov) $(call mutate_of,cov)
+	-BM_PRELOAD=$(CURDIR)/$(coverage)/libbuddymalloc.so prove $(coverage_tests)
+	tests/coverage/coverage.py $(engine)/cov $(coverage)
 
 mutants: ## 30 bugs planted one at a time: a test must catch each (half an hour; MUTANTS='01 14' for some)
 	tests/mutants/run.sh $(MUTANTS)
