@@ -28,7 +28,9 @@ objects  := $(sources:%.c=$(build)/%.o)
 
 .PHONY: all help run install uninstall format clean FORCE
 
-all: libbuddymalloc.so libbuddymalloc.a ## the library, shared and static (DEBUG=1: with assertions)
+libraries := libbuddymalloc.so libbuddymalloc-hardened.so
+
+all: $(libraries) libbuddymalloc.a ## the library, shared (normal and hardened) and static (DEBUG=1: with assertions)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-][a-z .-]*:.*## / { printf "make %-28s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,19 +44,28 @@ $(build)/%.o: %.c $(build)/flags
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(flags) -MMD -MP -c -o $@ $<
 
+# mode:hardened is what it begins with: only the reading of BUDDYMALLOC_CONF differs.
+hardened := $(objects:$(build)/src/config.o=$(build)/hardened/config.o)
+
+$(build)/hardened/config.o: src/config.c $(build)/flags
+	@mkdir -p $(@D)
+	@echo "  CC  $@"; $(CC) $(flags) -DBM_HARDENED=1 -MMD -MP -c -o $@ $<
+
 build/last: FORCE
 	@mkdir -p $(@D)
 	@echo '$(build)' | cmp -s - $@ || echo '$(build)' >$@
 
-libbuddymalloc.so: $(objects) preload/exports.map build/last
+libbuddymalloc.so: $(objects)
+libbuddymalloc-hardened.so: $(hardened)
+$(libraries): preload/exports.map build/last
 	@echo "  LD  $@"; $(CC) $(flags) -shared -Wl,-soname,$@ -Wl,--version-script=preload/exports.map -Wl,-z,now,-z,relro,-z,initfirst \
-		-Wl,--as-needed -o $@ $(objects)
+		-Wl,--as-needed -o $@ $(filter %.o,$^)
 
 libbuddymalloc.a: $(objects) build/last
 	@echo "  AR  $@"; rm -f $@
 	@ar rcs $@ $(objects)
 
--include $(objects:.o=.d)
+-include $(objects:.o=.d) $(build)/hardened/config.d
 
 run: export CMD := $(value CMD)
 run: ## run CMD='program …' on our heap and print the account of it (default: a perl program)
@@ -64,17 +75,19 @@ run: ## run CMD='program …' on our heap and print the account of it (default: 
 gdb_script := libbuddymalloc.so.$(VERSION)-gdb.py
 gdb_share   = $(DESTDIR)$(PREFIX)/share/buddymalloc
 
-install: all ## put the library, its headers and its commands of gdb under DESTDIR/PREFIX
+install: all ## put the libraries, their headers and their commands of gdb under DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include $(gdb_share)
-	install -m 755 libbuddymalloc.so $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.so.$(VERSION)
-	ln -sf libbuddymalloc.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.so
+	for library in $(libraries); do \
+		install -m 755 $$library $(DESTDIR)$(PREFIX)/lib/$$library.$(VERSION) && \
+		ln -sf $$library.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$$library || exit 1; \
+	done
 	install -m 644 libbuddymalloc.a $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 include/buddy.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 tools/buddymalloc-gdb.py $(DESTDIR)$(PREFIX)/lib/$(gdb_script)
 	ln -sf ../../lib/$(gdb_script) $(gdb_share)/buddymalloc-gdb.py
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.so* $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.a \
+	rm -f $(addsuffix *,$(libraries:%=$(DESTDIR)$(PREFIX)/lib/%)) $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.a \
 		$(DESTDIR)$(PREFIX)/include/buddy.h $(gdb_share)/buddymalloc-gdb.py
 	rmdir $(gdb_share) 2>/dev/null || true
 
@@ -82,7 +95,7 @@ format: ## format every C file by .clang-format
 	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/inputs')
 
 clean: ## remove what was built
-	rm -rf build libbuddymalloc.so libbuddymalloc.a
+	rm -rf build $(libraries) libbuddymalloc.a
 
 # ---- tests ----
 
