@@ -22,8 +22,10 @@ enum {
 	TAIL_MIN = 8,               /* bytes of tail behind a slot's block; more when debugging: */
 	REDZONE = 16,               /* of tail, and what memcheck is told */
 	SPAN_MAX = 256,             /* pages of a block that lies in a span */
-	QUARANTINE_BLOCKS = 4096,   /* at most, … */
-	QUARANTINE_BYTES = 8 << 20, /* … and of slots so many bytes */
+	QUARANTINE_PAGES = 256,     /* blocks of pages in quarantine, … */
+	QUARANTINE_SLOTS = 4096,    /* … of slots, … */
+	QUARANTINE_BYTES = 8 << 20, /* … and the bytes of these, at most */
+	FENCED_MAX = 16384,         /* live blocks between guard pages: the kernel allows 65530 mappings */
 	PURGE_FROM = 64 * 1024,     /* bytes that the kernel zeroes faster than we */
 };
 
@@ -62,10 +64,11 @@ static struct {
 	unsigned char tail_byte;
 	uint64_t key, sequence_key;
 	_Atomic uint64_t drawn;
+	_Atomic size_t fenced; /* blocks of pages, live or in quarantine, in hardened mode */
 } guard;
 
 static struct {
-	struct quarantined blocks[QUARANTINE_BLOCKS];
+	struct quarantined blocks[QUARANTINE_PAGES + QUARANTINE_SLOTS]; /* in this order */
 	unsigned next;
 	_Atomic size_t slot_bytes;
 } quarantine;
@@ -168,6 +171,14 @@ static char *frame_end(const struct frame *frame) {
 	return frame->base + frame->size - (frame->class ? 0 : guard_page());
 }
 
+/* Where the tail of a block ends: behind the last of its pages there may be more, left over by its alignment. */
+static char *tail_end(const char *block, size_t size, const struct frame *frame) {
+	char *end = frame_end(frame);
+	size_t tail = guard_page() ? 0 : guard.tail,
+	       pages = align_up((uintptr_t)block + size + tail, os_page_size()) - (uintptr_t)frame->base;
+	return frame->class || pages >= (size_t)(end - frame->base) ? end : frame->base + pages;
+}
+
 /* The frame that a live or quarantined block at the address would have. */
 static bool find_frame(const void *address, struct frame *frame) {
 	struct owner *owner = registry_owner(address);
@@ -247,13 +258,15 @@ static char *take_pages(size_t size, size_t align, struct frame *frame) {
 		take_large(need, frame);
 	if (!frame->base)
 		return NULL;
-	if (page) { /* where the kernel has no room for the mappings it is done without */
-		os_close(frame->base, page);
-		os_close(frame->base + frame->size - page, page);
-	}
 	size_t tail = page ? 0 : guard.tail;
-	uintptr_t block = (uintptr_t)frame_end(frame) - tail - size;
-	return frame->base + ((block & ~(align - 1)) - (uintptr_t)frame->base);
+	uintptr_t last = (uintptr_t)frame_end(frame) - tail - size;
+	char *block = frame->base + ((last & ~(align - 1)) - (uintptr_t)frame->base);
+	if (page && atomic_fetch_add_explicit(&guard.fenced, 1, memory_order_relaxed) < FENCED_MAX) {
+		char *end = tail_end(block, size, frame); /* no room for the mappings: done without */
+		os_close(frame->base, page);
+		os_close(end, (size_t)(frame->base + frame->size - end));
+	}
+	return block;
 }
 
 /* ---- taking ---- */
@@ -293,7 +306,7 @@ void *guard_take(size_t size, size_t align, enum maker maker) {
 	else if (frame.class)
 		expect_zeros(&frame);
 	set_header(block, size, maker, LIVE);
-	memset(block + size, guard.tail_byte, (size_t)(frame_end(&frame) - (block + size)));
+	memset(block + size, guard.tail_byte, (size_t)(tail_end(block, size, &frame) - (block + size)));
 	if (config.debug) {
 		struct stacks *stacks = header_of(block)->stacks = meta_take(sizeof *stacks);
 		if (stacks) {
@@ -312,7 +325,7 @@ void *guard_take(size_t size, size_t align, enum maker maker) {
 static struct quarantined find_quarantined(const void *block) {
 	struct quarantined found = {.block = NULL};
 	lock_take(&guard_lock);
-	for (unsigned i = 0; i < QUARANTINE_BLOCKS && !found.block; i++)
+	for (unsigned i = 0; i < QUARANTINE_PAGES && !found.block; i++)
 		if (quarantine.blocks[i].block == block)
 			found = quarantine.blocks[i];
 	lock_release(&guard_lock);
@@ -384,11 +397,11 @@ static _Noreturn void die_not_live(const char *call, void *block) {
 
 static void expect_tail(const char *call, const char *block, const struct header *header,
                         const struct frame *frame) {
-	const char *end = block + size_in(header),
-	           *written = find_other(end, frame_end(frame), guard.tail_byte);
+	size_t size = size_in(header);
+	const char *written = find_other(block + size, tail_end(block, size, frame), guard.tail_byte);
 	if (written)
 		DIE(stacks_in(header), "%s(%p): written past its end, at byte %z: a block of %z bytes", call,
-		    block, (size_t)(written - block), size_in(header));
+		    block, (size_t)(written - block), size);
 }
 
 size_t guard_size(const char *call, const void *pointer) {
@@ -413,8 +426,11 @@ static void put_frame(struct frame *frame) {
 		heap_flush(frame->class, &slot, 1);
 		return;
 	}
-	if (config.hardened)
-		os_open(frame->base, frame->size);
+	if (config.hardened) {
+		if (!os_open(frame->base, frame->size)) /* no room for the mappings: these pages are lost */
+			return;
+		atomic_fetch_sub_explicit(&guard.fenced, 1, memory_order_relaxed);
+	}
 	if (frame->owner->kind == OWNER_CHUNK)
 		chunk_put((struct chunk *)frame->owner, frame->base, (unsigned)(frame->size >> PAGE_SHIFT),
 		          UINT16_MAX);
@@ -456,9 +472,13 @@ static size_t slot_bytes(const struct quarantined *freed) {
 
 /* Puts a block into quarantine, or takes one out (`freed` without a block); the answer is to be let go. */
 static struct quarantined exchange(struct quarantined freed) {
+	bool slot = freed.block && registry_class(freed.block);
+	unsigned from = slot ? QUARANTINE_PAGES : 0, n = !freed.block ? QUARANTINE_PAGES + QUARANTINE_SLOTS
+	                                                 : slot       ? QUARANTINE_SLOTS
+	                                                              : QUARANTINE_PAGES;
 	lock_take(&guard_lock);
 	unsigned at = config.hardened && freed.block ? (unsigned)draw() : quarantine.next++;
-	struct quarantined *place = &quarantine.blocks[at % QUARANTINE_BLOCKS], out = *place;
+	struct quarantined *place = &quarantine.blocks[from + at % n], out = *place;
 	*place = freed;
 	quarantine.slot_bytes += slot_bytes(&freed) - slot_bytes(&out);
 	lock_release(&guard_lock);
@@ -467,7 +487,7 @@ static struct quarantined exchange(struct quarantined freed) {
 
 bool guard_trim(void) {
 	bool any = false;
-	for (unsigned i = 0; i < QUARANTINE_BLOCKS; i++) {
+	for (unsigned i = 0; i < QUARANTINE_PAGES + QUARANTINE_SLOTS; i++) {
 		struct quarantined out = exchange((struct quarantined){.block = NULL});
 		any |= out.block != NULL;
 		let_go(out);
@@ -485,8 +505,11 @@ static void enter_quarantine(void *block, struct header *header, const struct fr
 		memcheck_freed(block, REDZONE);
 	} else if (frame->class)
 		memset(block, 0, freed.size);
-	else
-		wipe(frame->base + guard_page(), frame_end(frame));
+	else if (!os_purge(frame->base, frame->size)) {
+		if (config.hardened)
+			os_open(frame->base, frame->size);
+		wipe(frame->base, frame->base + frame->size);
+	}
 	if (config.hardened && !frame->class)
 		os_close(frame->base, frame->size);
 	let_go(exchange(freed));
@@ -537,6 +560,16 @@ void guard_put(void *block, enum maker maker, size_t size) {
 
 /* ---- the start ---- */
 
+/* What was freed before the start may hold data: such slots are taken for good, and pages given back. No slab is made
+ * while there are free slots. */
+static void set_aside_freed(void) {
+	void *slots[BATCH_MAX];
+	for (unsigned class = 1; class < CLASSES; class ++)
+		while (heap_count(class).free_slots && heap_refill(class, slots, BATCH_MAX))
+			continue;
+	chunk_trim();
+}
+
 bool guard_begin(bool early) {
 	guard.memcheck = memcheck_runs();
 	guard_on = guard.memcheck || config.hardened || config.debug;
@@ -548,5 +581,7 @@ bool guard_begin(bool early) {
 	guard.key = os_random();
 	guard.sequence_key = os_random();
 	guard.tail_byte = (unsigned char)(guard.key >> 40 | 1);
+	if (early)
+		set_aside_freed();
 	return true;
 }
