@@ -102,9 +102,11 @@ clean: ## remove what was built
 preload_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/preload/*.c tests/abuse/*.c)) \
 		    $(patsubst tests/%.cc,build/tests/%,$(wildcard tests/preload/*.cc))
 
+security_program := build/tests/security/misuse
+
 include tests/tests.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk
 
-.PHONY: check check-quick check-preload check-real check-bench check-gdb check-soak soak
+.PHONY: check check-quick check-preload check-real check-bench check-gdb check-soak soak check-security check-valgrind security-table
 
 check: ## install what the tests need, build and run every test
 	tests/install.sh all
@@ -114,6 +116,8 @@ check: ## install what the tests need, build and run every test
 	$(MAKE) check-preload
 	$(MAKE) check-gdb
 	$(MAKE) check-soak
+	$(MAKE) check-security
+	$(MAKE) check-valgrind
 	$(MAKE) check-real
 
 check-quick: ## the tests that take under two minutes together
@@ -138,6 +142,12 @@ soak: $(soak_plain) $(soak_checked) libbuddymalloc.so ## threads churn for MINUT
 check-soak: $(soak_plain) $(soak_checked) libbuddymalloc.so ## the soak for 20 seconds
 	prove -e 'env LD_PRELOAD=$(CURDIR)/libbuddymalloc.so' $(soak_plain) :: 10
 	prove -e '' $(soak_checked) :: 10
+
+check-security: $(security_program) $(libraries) ## one misuse a run: what normal mode, mode:hardened and debug:1 make of it
+	prove tests/security
+
+security-table: $(security_program) $(libraries) ## the kinds of misuse under other mallocs, as Markdown (ALLOC='NAME=PATH …': more of them)
+	@tests/security/table.sh $(ALLOC)
 
 check-real: libbuddymalloc.so ## real programs: the same output with and without the preload
 	prove tests/real

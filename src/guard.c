@@ -291,6 +291,8 @@ static void tell_taken(void *block, size_t size, const struct frame *frame) {
 	memcheck_taken(block, size, REDZONE);
 }
 
+bool guard_zeroes(void) { return !guard.memcheck; }
+
 void *guard_take(size_t size, size_t align, enum maker maker) {
 	struct frame frame;
 	char *block;
@@ -438,15 +440,28 @@ static void put_frame(struct frame *frame) {
 		large_put((struct large *)frame->owner, frame->base);
 }
 
+static _Noreturn void die_written(const struct quarantined *freed, const char *at) {
+	DIE(freed->stacks, "free(): written after it was freed, at %p: a block of %z bytes at %p", at,
+	    freed->size, freed->block);
+}
+
+/* Looks at the first `size` bytes of a freed block. */
+static void expect_unwritten(const struct quarantined *freed, size_t size) {
+	const char *block = freed->block, *written = find_other(block, block + size, 0);
+	if (written)
+		die_written(freed, written);
+}
+
 /* Looks at a freed slot, and wipes the rest of it. */
 static void wipe_slot(const struct quarantined *freed, const struct frame *frame) {
-	char *block = freed->block;
-	const struct header *header = header_of(block);
-	const char *written = find_other(block, block + freed->size, 0);
-	if (written || header->seal != seal_of(header) ||
-	    find_other(block + freed->size, frame_end(frame), guard.tail_byte))
-		DIE(freed->stacks, "free(): written after it was freed, at %p: a block of %z bytes at %p",
-		    written ? written : block, freed->size, block);
+	const char *end = (const char *)freed->block + freed->size, *written;
+	const struct header *header = header_of(freed->block);
+	expect_unwritten(freed, freed->size);
+	if (header->seal != seal_of(header))
+		die_written(freed, (const char *)header);
+	written = find_other(end, frame_end(frame), guard.tail_byte);
+	if (written)
+		die_written(freed, written);
 	memset(frame->base, 0, frame->size);
 }
 
@@ -459,6 +474,8 @@ static void let_go(struct quarantined freed) {
 		memcheck_open(frame.base, frame.size);
 	else if (frame.class)
 		wipe_slot(&freed, &frame);
+	else if (!config.hardened)
+		expect_unwritten(&freed, min_size(freed.size, SPAN_MAX * PAGE_SIZE));
 	if (guard.memcheck)
 		memcheck_close(frame.base, frame.size);
 	if (freed.stacks)

@@ -9,8 +9,8 @@
  * F1. The header's seal is a keyed hash of its place, the block's size, its maker and its state: a pointer that is no
  *     block's start, or whose header was written over, has none.
  * F2. Every byte of the tail is the process's tail byte, which is not 0.
- * F3. A freed block stays in quarantine for a while: a slot filled with zeros, which are looked at when it leaves; pages
- *     given back to the kernel and, in hardened mode, without access.
+ * F3. A freed block stays in quarantine for a while, filled with zeros, which are looked at when it leaves; pages are
+ *     given back to the kernel for that and, in hardened mode, without access instead of being looked at.
  * F4. A slot that is free holds zeros, which are looked at when it is taken: so a block is zero when it is new, and a
  *     write after free is found.
  * F5. Under Valgrind memcheck knows the blocks, and finds what F1 … F4 are for by itself.
@@ -32,7 +32,10 @@ extern bool guard_on HIDDEN;
  * To be called once, before there are threads. */
 bool guard_begin(bool early);
 
-/* A block of `size` bytes, its address a multiple of `align`, zeroed but under Valgrind. NULL: no memory. */
+/* Whether new blocks are zero: not under Valgrind. */
+bool guard_zeroes(void);
+
+/* A block of `size` bytes, its address a multiple of `align`. NULL: no memory. */
 void *guard_take(size_t size, size_t align, enum maker maker);
 
 /* Frees a block, made by `maker` and, unless 0, of `size` bytes; anything else is misuse. One from before guard_begin is

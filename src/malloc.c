@@ -51,8 +51,10 @@ static void *take_pages(size_t size, size_t align, size_t *dirty) {
 
 static void *take_once(size_t size, size_t align, size_t *dirty, enum maker maker) {
 	*dirty = size;
-	if (unlikely(guard_on))
+	if (unlikely(guard_on)) {
+		*dirty = guard_zeroes() ? 0 : size;
 		return guard_take(size, align, maker);
+	}
 	unsigned class =
 	        align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
 	if (!class)

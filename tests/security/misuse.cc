@@ -47,6 +47,8 @@ void end(const char *how) {
 	_exit(0);
 }
 
+void set_stage(const char *name) { stage = name; }
+
 /* Volatile pointers, so that the compiler does not see the mistakes. */
 char *take(size_t bytes) {
 	char *volatile block = static_cast<char *>(malloc(bytes));
@@ -66,7 +68,7 @@ void take_others(size_t from, size_t to) {
 		others[i] = take(size);
 }
 void give_others() {
-	stage = "after";
+	set_stage("after");
 	for (size_t i = 0; i < count(); i++)
 		give(others[i]);
 	take_others(0, count());
@@ -83,8 +85,6 @@ void go_on(size_t calls) {
 		give(same);
 	}
 }
-
-void set_stage(const char *name) { stage = name; }
 
 void finish(const char *how) {
 	give_others();
@@ -148,6 +148,7 @@ void on_freed(void (*call)(char *, char *)) {
 
 void delete_size(size_t other) {
 	void *volatile block = ::operator new(size);
+	give(take(other)); /* so that the size has its place in the thread's cache */
 	tell(block, block);
 	set_stage("call");
 	::operator delete(block, other);
@@ -300,7 +301,7 @@ const struct kind {
         {"underflow-1", underflow},
         {"overflow-into-next", overflow_into_next},
         {"write-after-free-near", [] { write_after_free(0); }},
-        {"write-after-free-far", [] { write_after_free(300); }},
+        {"write-after-free-far", [] { write_after_free(5); }},
         {"read-after-free", read_after_free},
         {"uninitialised", uninitialised},
 };
