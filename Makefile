@@ -103,6 +103,7 @@ preload_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/preload/
 		    $(patsubst tests/%.cc,build/tests/%,$(wildcard tests/preload/*.cc))
 
 security_program := build/tests/security/misuse
+valgrind_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/valgrind/*.c))
 
 include tests/tests.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk
 
@@ -145,6 +146,9 @@ check-soak: $(soak_plain) $(soak_checked) libbuddymalloc.so ## the soak for 20 s
 
 check-security: $(security_program) $(libraries) ## one misuse a run: what normal mode, mode:hardened and debug:1 make of it
 	prove tests/security
+
+check-valgrind: $(valgrind_programs) libbuddymalloc.so ## what Valgrind says of right and of wrong programs on our heap
+	prove tests/valgrind
 
 security-table: $(security_program) $(libraries) ## the kinds of misuse under other mallocs, as Markdown (ALLOC='NAME=PATH …': more of them)
 	@tests/security/table.sh $(ALLOC)

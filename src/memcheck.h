@@ -53,7 +53,7 @@ static inline void memcheck_freed(void *block, size_t redzone) {
 /* A sentence, with the stack of the call. */
 static inline void memcheck_say(const char *sentence, const void *block) {
 	(void)sentence, (void)block;
-	MEMCHECK(VALGRIND_PRINTF_BACKTRACE("libbuddymalloc: %s (%p)", sentence, block));
+	MEMCHECK(VALGRIND_PRINTF_BACKTRACE("libbuddymalloc: %s (%p)\n", sentence, block));
 }
 
 #endif

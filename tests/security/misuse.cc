@@ -31,7 +31,7 @@ void ended(int signal) {
 	int length = snprintf(line, sizeof line, "%s %s\n", stage,
 	                      signal == SIGABRT   ? "SIGABRT"
 	                      : signal == SIGSEGV ? "SIGSEGV"
-	                                          : "signal");
+	                                          : "SIGNAL");
 	_exit(write(STDOUT_FILENO, line, (size_t)length) == length ? 3 : 4);
 }
 

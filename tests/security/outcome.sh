@@ -7,7 +7,7 @@ program=${BM_BUILD:-$root/build}/tests/security/misuse
 # them X; a stack that follows is left out.
 outcome() { # LIBRARY (or nothing) KIND [SIZE]: "STAGE: SENTENCE", "STAGE SIGNAL", harmless, unnoticed, or what went wrong
 	local block pointer how sentence status
-	{ LD_PRELOAD=$1 timeout -k 5 60 "$program" "${@:2}" >"$scratch/out" 2>"$scratch/err" </dev/null; } 2>/dev/null
+	{ LD_PRELOAD=$1 timeout -k 5 20 "$program" "${@:2}" >"$scratch/out" 2>"$scratch/err" </dev/null; } 2>/dev/null
 	status=$?
 	read -r block pointer _ <"$scratch/out"
 	how=$(tail -n 1 "$scratch/out")
