@@ -1,0 +1,275 @@
+/* guard.c: blocks with a frame, in both modes: content, alignment, quarantine, random slots, no memory. Linked with --wrap
+ * for the calls of os.h that can fail. */
+#include "unit.h"
+
+#include "../../src/chunk.h"
+#include "../../src/config.h"
+#include "../../src/guard.h"
+#include "../../src/heap.h"
+#include "../../src/misuse.h"
+#include "../../src/os.h"
+#include "../../src/slab.h"
+
+#include <stdatomic.h>
+
+#define MB ((size_t)1 << 20)
+
+/* ---- the kernel, which may refuse ---- */
+
+static bool no_memory, no_mappings; /* os_map and its kin; os_open and os_close */
+
+#define WRAPPED(type, name, parameters, arguments, refused)                                                  \
+	type __real_##name parameters;                                                                       \
+	type __wrap_##name parameters;                                                                       \
+	type __wrap_##name parameters { return refused ? 0 : __real_##name arguments; }
+
+WRAPPED(void *, os_map, (size_t size), (size), no_memory)
+WRAPPED(void *, os_map_aligned, (size_t size, size_t align), (size, align), no_memory)
+WRAPPED(void *, os_reserve_aligned, (size_t size, size_t align), (size, align), no_memory)
+WRAPPED(bool, os_open, (void *address, size_t size), (address, size), no_mappings)
+WRAPPED(bool, os_close, (void *address, size_t size), (address, size), no_mappings)
+
+static void begin(bool hardened, bool debug) {
+	guard_trim();
+	config.hardened = hardened;
+	config.debug = debug;
+	assert_true(guard_begin(false));
+}
+
+static const size_t sizes[] = {0,    1,     8,     16,     24,     48,      100,     1000,    4096,
+                               5000, 32700, 32768, 100000, 999999, 1048576, 1100000, 3000000, 5000001};
+#define NSIZES (sizeof sizes / sizeof *sizes)
+
+/* ---- blocks ---- */
+
+static void use(size_t size, size_t align) {
+	char *block = guard_take(size, align, BY_MALLOC);
+	assert_non_null(block);
+	assert_int_equal((uintptr_t)block % align, 0);
+	assert_int_equal((uintptr_t)block % 16, 0);
+	assert_int_equal(guard_size("malloc_usable_size", block), size);
+	assert_true(is_zero(block, size));
+	memset(block, 0xff, size);
+	guard_put(block, BY_MALLOC, size);
+}
+
+static void use_all(bool hardened, bool debug) {
+	begin(hardened, debug);
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < NSIZES; i++)
+			for (size_t align = 1; align <= 4 * MB; align *= 2)
+				use(sizes[i], align);
+		guard_trim(); /* what was used before is used again */
+	}
+}
+
+TEST(blocks_are_aligned_sized_and_zero) {
+	use_all(true, false);
+	use_all(false, true);
+	use_all(true, true);
+}
+
+TEST(what_an_alignment_leaves_over_is_not_touched) {
+	for (int hardened = 0; hardened < 2; hardened++) {
+		begin(hardened, !hardened);
+		char *block = guard_take(100, 64 * MB, BY_MALLOC);
+		assert_non_null(block);
+		assert_true(resident_pages((char *)((uintptr_t)block & ~(uintptr_t)4095) - 32 * MB, 64 * MB) <
+		            16);
+		guard_put(block, BY_MALLOC, 0);
+		guard_trim();
+	}
+}
+
+TEST(neighbours_do_not_overlap) {
+	static char *blocks[3000];
+	begin(true, false);
+	for (size_t i = 0; i < 3000; i++) {
+		blocks[i] = guard_take(i % 200, 16, BY_MALLOC);
+		memset(blocks[i], (int)(i % 255 + 1), i % 200);
+	}
+	for (size_t i = 0; i < 3000; i++) {
+		assert_true(is_filled(blocks[i], (int)(i % 255 + 1), i % 200));
+		guard_put(blocks[i], BY_MALLOC, i % 200);
+	}
+}
+
+/* ---- the quarantine ---- */
+
+static size_t taken_slots(unsigned class) {
+	struct heap_totals totals = heap_count(class);
+	return totals.slots - totals.free_slots;
+}
+
+static void churn(size_t size, size_t times) {
+	for (size_t i = 0; i < times; i++)
+		guard_put(guard_take(size, 16, BY_MALLOC), BY_MALLOC, 0);
+}
+
+TEST(the_quarantine_is_bounded) {
+	unsigned class = class_of(100 + 16 + 8);
+	begin(true, false);
+	assert_int_equal(taken_slots(class), 0);
+	churn(100, 20000);
+	assert_in_range(taken_slots(class), 3500, 4096); /* 20000 draws leave few places empty */
+	churn(20000, 5000);
+	unsigned larger = class_of(20000 + 16 + 8);
+	assert_in_range(taken_slots(larger) * 20000, 4 * MB, 8 * MB);
+	churn(100000, 2000);
+	assert_true(chunk_count().used_pages < 257 * 28 + (8 * MB >> PAGE_SHIFT) * 2);
+	assert_true(guard_trim());
+	assert_int_equal(taken_slots(class) + taken_slots(larger), 0);
+	assert_false(guard_trim());
+}
+
+/* ---- chance ---- */
+
+TEST(the_nth_free_slot_is_taken) {
+	static _Alignas(64) char record[1024];
+	struct slab *slab = (struct slab *)(void *)record;
+	char *base = (char *)(8 * MB);
+	uint64_t seed = 7;
+	bool taken[204] = {false};
+	slab_init(slab, base, 80, 4, 0);
+	assert_int_equal(slab->nslots, 204);
+	assert_true(slab_record_size(204) <= sizeof record);
+	for (int step = 0; step < 5000; step++) {
+		unsigned back = next_random(&seed) % 204, slot = 0;
+		if (taken[back]) {
+			assert_int_equal(slab_put(slab, base + back * 80), SLAB_OK);
+			taken[back] = false;
+		}
+		unsigned n = next_random(&seed) % slab->nfree;
+		for (unsigned left = n; taken[slot] || left-- > 0;) /* the slow way */
+			slot++;
+		assert_ptr_equal(slab_take_nth(slab, n), base + slot * 80);
+		taken[slot] = true;
+		assert_true(slab_check(slab));
+	}
+}
+
+TEST(random_slots_are_spread_and_distinct) {
+	static char *slots[400];
+	unsigned class = class_of(640), descents = 0;
+	for (size_t i = 0; i < 400; i++) {
+		slots[i] = heap_take_random(class, i * 0x9e3779b97f4a7c15 >> 7);
+		assert_non_null(slots[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_ptr_not_equal(slots[i], slots[j]);
+		descents += i > 0 && slots[i] < slots[i - 1];
+	}
+	assert_in_range(descents, 100, 300);
+	assert_true(heap_check(class));
+	for (size_t i = 0; i < 400; i++)
+		assert_null(heap_flush(class, (void *const *)&slots[i], 1).slot);
+}
+
+/* ---- no memory ---- */
+
+TEST(without_memory_there_is_no_block) {
+	static void *blocks[4096];
+	size_t n = 0;
+	begin(true, false);
+	no_memory = true;
+	assert_null(guard_take(600 * MB, 16, BY_MALLOC));
+	while (n < 4096 && (blocks[n] = guard_take(30000, 16, BY_MALLOC)))
+		n++;
+	assert_true(n < 4096);
+	assert_null(guard_take(100000, 65536, BY_MALLOC));
+	no_memory = false;
+	void *block = guard_take(30000, 16, BY_MALLOC);
+	assert_non_null(block);
+	guard_put(block, BY_MALLOC, 0);
+	while (n > 0)
+		guard_put(blocks[--n], BY_MALLOC, 0);
+}
+
+TEST(without_mappings_there_are_no_guard_pages) {
+	begin(true, false);
+	no_mappings = true;
+	for (size_t i = 0; i < NSIZES; i++)
+		use(sizes[i], 16);
+	no_mappings = false;
+	guard_trim();
+}
+
+TEST(pages_that_cannot_be_opened_are_not_used_again) {
+	begin(true, false);
+	churn(100000, 50);
+	size_t before = chunk_count().used_pages;
+	no_mappings = true;
+	guard_trim();
+	no_mappings = false;
+	assert_int_equal(chunk_count().used_pages, before);
+	for (int i = 0; i < 100; i++)
+		use(100000, 16);
+}
+
+/* ---- before the start, and misuse ---- */
+
+static void start_late(void *unused) {
+	(void)unused;
+	static void *slots[100];
+	unsigned class = class_of(100 + 16 + 8);
+	config.hardened = false;
+	unsigned n = heap_refill(class, slots, 100);
+	for (unsigned i = 0; i < n; i++)
+		memset(slots[i], 0xff, class_size(class));
+	if (n < 2 || heap_flush(class, slots + 1, n - 1).slot)
+		_exit(4);
+	struct span span = chunk_take(64, 0);
+	memset(span.base, 0xff, 64 * PAGE_SIZE);
+	chunk_put(span.chunk, span.base, 64, UINT16_MAX);
+	config.hardened = true;
+	if (!guard_begin(true) || guard_size("realloc", slots[0]) != class_size(class))
+		_exit(1);
+	for (int i = 0; i < 5000; i++)
+		if (!is_zero(guard_take(100, 16, BY_MALLOC), 100))
+			_exit(2);
+	guard_put(slots[0], BY_MALLOC, 0);
+	if (!is_zero(slots[0], class_size(class)))
+		_exit(3);
+}
+
+TEST(blocks_from_before_the_start_are_known) { assert_true(exited_well(status_of(start_late, NULL))); }
+
+static void free_twice(void *size) {
+	void *block = guard_take(*(size_t *)size, 16, BY_NEW);
+	guard_put(block, BY_NEW, 0);
+	guard_put(block, BY_NEW, 0);
+}
+static void free_with_wrong_size(void *size) {
+	guard_put(guard_take(*(size_t *)size, 16, BY_NEW), BY_NEW, *(size_t *)size + 1);
+}
+
+TEST(misuse_is_fatal) {
+	struct capture capture;
+	begin(true, false);
+	for (size_t i = 0; i < NSIZES; i++) {
+		size_t size = sizes[i];
+		capture_begin(&capture);
+		int twice = status_of(free_twice, &size), wrong = status_of(free_with_wrong_size, &size);
+		capture_end(&capture);
+		assert_true(was_aborted(twice));
+		assert_true(was_aborted(wrong));
+		assert_non_null(strstr(capture.text, "already free: a block of "));
+		assert_non_null(strstr(capture.text, ", freed as "));
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(blocks_from_before_the_start_are_known),
+	        cmocka_unit_test(blocks_are_aligned_sized_and_zero),
+	        cmocka_unit_test(what_an_alignment_leaves_over_is_not_touched),
+	        cmocka_unit_test(neighbours_do_not_overlap),
+	        cmocka_unit_test(the_quarantine_is_bounded),
+	        cmocka_unit_test(the_nth_free_slot_is_taken),
+	        cmocka_unit_test(random_slots_are_spread_and_distinct),
+	        cmocka_unit_test(without_memory_there_is_no_block),
+	        cmocka_unit_test(without_mappings_there_are_no_guard_pages),
+	        cmocka_unit_test(pages_that_cannot_be_opened_are_not_used_again),
+	        cmocka_unit_test(misuse_is_fatal),
+	};
+	return RUN(tests);
+}
