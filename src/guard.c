@@ -600,9 +600,5 @@ bool guard_begin(bool early) {
 	guard.tail_byte = (unsigned char)(guard.key >> 40 | 1);
 	if (early)
 		set_aside_freed();
-	if (config.debug) { /* what walks stacks is loaded before a thread can be in the midst of it while another forks */
-		void *frames[STACK_DEPTH];
-		note_stack(frames);
-	}
 	return true;
 }

@@ -40,7 +40,6 @@ wraps_chunk  := os_milliseconds os_microseconds os_purge
 wraps_large  := os_milliseconds
 wraps_turns  := os_map os_milliseconds os_microseconds
 wraps_heap   := os_milliseconds os_purge chunk_take
-
 wraps_guard  := os_map os_map_aligned os_reserve_aligned os_open os_close
 wraps_kernel := os_map os_map_aligned os_reserve_aligned os_open os_unmap os_purge os_grow os_move
 wraps_faults := $(wraps_kernel) os_milliseconds os_microseconds meta_take meta_put mmap munmap madvise mremap mprotect
