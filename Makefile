@@ -107,7 +107,7 @@ valgrind_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/valgrin
 
 include tests/tests.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk
 
-.PHONY: check check-quick check-preload check-real check-bench check-gdb check-soak soak check-security check-valgrind security-table
+.PHONY: check check-quick check-preload check-real check-bench check-gdb check-soak soak check-security check-valgrind security-table check-system
 
 check: ## install what the tests need, build and run every test
 	tests/install.sh all
@@ -158,6 +158,10 @@ check-real: libbuddymalloc.so ## real programs: the same output with and without
 
 check-gdb: build/tests/gdb/layout build/tests/gdb/layout-linked libbuddymalloc.so ## the commands of gdb on processes and on core files
 	prove tests/gdb
+
+check-system: libbuddymalloc.so ## a whole Debian on our heap, as root, not part of check (ONLY='perl …' SYSTEM_DIR=PATH)
+	tests/install.sh system
+	ONLY='$(ONLY)' SYSTEM_DIR='$(SYSTEM_DIR)' SECOND='$(SECOND)' prove -v tests/system
 
 check-bench: engines libbuddymalloc.so ## the simple engines run their programs; the bench runs at its smallest
 	prove tests/engines tests/bench

@@ -1,6 +1,6 @@
 #!/bin/bash
 # install.sh: installs what the tests need from Debian, as root or through sudo -n.
-# usage: tests/install.sh [quick|all]      (default: all)
+# usage: tests/install.sh [quick|all|system]      (default: all)
 # Without these rights it says what is missing; the tests of those programs then skip and say so.
 # A package is listed alone, or as package:probe where the probe is a command or a path (may be a glob):
 # a program that came from elsewhere than Debian then counts as present.
@@ -21,6 +21,10 @@ programs=( # of tests/real and of bench
 tools=( # of the other tests
 	gdb:gdb hyperfine:hyperfine strace:strace qemu-system-arm:qemu-system-arm gcc-arm-none-eabi:arm-none-eabi-gcc
 	patch:patch libclang-rt-14-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4
+)
+system=( # of tests/system, which puts all else into its own folders
+	debootstrap:debootstrap debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg util-linux:unshare
+	iproute2:ip perl:prove coreutils:timeout
 )
 
 present() { # PACKAGE[:PROBE]
@@ -75,7 +79,8 @@ apt_install() {
 case ${1:-all} in
 quick) wanted=("${quick[@]}") ;;
 all) wanted=("${quick[@]}" "${programs[@]}" "${tools[@]}") ;;
-*) echo "usage: tests/install.sh [quick|all]" >&2; exit 2 ;;
+system) wanted=("${system[@]}") ;;
+*) echo "usage: tests/install.sh [quick|all|system]" >&2; exit 2 ;;
 esac
 
 find_missing "${wanted[@]}"

@@ -1,0 +1,44 @@
+#!/bin/bash
+# build.sh: builds packages from source. Compared: what their test suites say, and every file of the packages built, byte for byte.
+. "$(dirname "$0")/../inside.sh"
+
+packages=(build-essential fakeroot)
+sources=(hello bash)
+
+fetch() {
+	apt-get install -y --download-only "${packages[@]}"
+	apt-get build-dep -y --arch-only --download-only "${sources[@]}"
+	fetch_sources
+}
+
+prepare() {
+	apt-get install -y "${packages[@]}"
+	apt-get build-dep -y --arch-only "${sources[@]}"
+	unpack_sources
+}
+
+show_packages() { # FOLDER: the packages in it, and all that is in them
+	local package
+	for package in "$1"/*.deb; do
+		echo "package ${package##*/} $(sha256sum <"$package")"
+		dpkg-deb --info "$package"
+		dpkg-deb --contents "$package"
+		rm -rf /work/unpacked
+		dpkg-deb --extract "$package" /work/unpacked
+		(cd /work/unpacked && find . -type f -exec sha256sum {} + | sort -k 2)
+	done
+}
+
+session() {
+	local source
+	chown -R root: /work/src
+	for source in "${sources[@]}"; do
+		(cd "/work/src/$source/tree" && dpkg-buildpackage -B -us -uc) >"/work/src/$source/log" 2>&1 ||
+			{ tail -n 40 "/work/src/$source/log" >&2; return 1; }
+		grep -aE '^(# )?(PASS|FAIL|XFAIL|SKIP|ERROR|TOTAL)' "/work/src/$source/log" || true
+		show_packages "/work/src/$source"
+	done
+	rm -rf /work/src /work/unpacked
+}
+
+main "$@"

@@ -1,0 +1,56 @@
+#!/bin/bash
+# install.sh: apt installs several hundred packages with all their scripts. Compared: apt's and dpkg's words in their order,
+# the state of every package, and name, owner, mode, size and checksum of every file of the system.
+. "$(dirname "$0")/../inside.sh"
+
+packages=(
+	build-essential devscripts git vim-nox emacs-nox openssh-server exim4-daemon-light apache2 php-cli php-xml ruby nodejs
+	default-jre-headless python3-numpy python3-lxml man-db locales systemd dbus samba mariadb-server slapd bind9 squid
+	texlive-latex-base ghostscript imagemagick gnupg zsh gnuplot-nox lua5.4 swi-prolog-nox cmake clang gdb subversion
+	rsyslog snmpd xfonts-base fontconfig shared-mime-info libgtk-3-0 librsvg2-common iso-codes wamerican
+)
+
+fetch() {
+	apt-get update
+	apt-get install -y --download-only "${packages[@]}"
+}
+
+prepare() {
+	apt-get update
+}
+
+list_files() { # ACTION OF FIND...: of the system, without the work and what makes the two sides differ
+	find / -xdev \( -path /work -o -path /system -o -path /var/cache/apt -o -path /tmp -o -path /etc/ld.so.preload \
+		-o -path /usr/local/lib \) -prune -o "$@"
+}
+
+digest_files() {
+	list_files -printf '%p %y %M %u %g %l\n' | sort
+	list_files -type f -printf '%p %s bytes\n' | sort
+	list_files -type f -print0 | sort -z | xargs -0 sha256sum | awk '{ print $2, $1 }'
+}
+
+session() {
+	export SOURCE_DATE_EPOCH=1700000000 FORCE_SOURCE_DATE=1 # TeX's formats hold the time of day
+	apt-get install -y "${packages[@]}"
+	dpkg --audit
+	dpkg-query -W -f '${Package} ${Version} ${Status}\n'
+	digest_files
+}
+
+# What two plain installs differ in: of these files, as extended regular expressions, size and checksum are not compared.
+varying=(
+	'/etc/machine-id' '/var/lib/dbus/machine-id' '/etc/ssh/ssh_host_.*' '/etc/bind/rndc.key' # random
+	'/var/lib/ldap/.*' '/var/lib/mysql/.*'                                                   # databases: random, and times
+	'/etc/ldap/slapd.d/.*' '/etc/ssl/certs/java/cacerts'                                     # times
+	'/var/cache/fontconfig/.*' '/var/cache/ldconfig/aux-cache'                               # inodes, times of folders
+	'/var/lib/texmf/web2c/.*[.]log' '/var/log/.*'                                            # times
+)
+
+filter() {
+	local paths
+	paths=$(printf '%s|' "${varying[@]}")
+	grep -avE "^(${paths%|}) ([0-9]+ bytes|[0-9a-f]{64})$" | sed -E 's/^([0-9]+) SHA256:[^ ]+ (root@)/\1 SHA256:KEY \2/'
+}
+
+main "$@"
