@@ -25,12 +25,17 @@ filter() { cat; }
 fetch_sources() {
 	[ ${#sources[@]} -eq 0 ] && return
 	mkdir -p /var/cache/apt/archives/src
-	(cd /var/cache/apt/archives/src && apt-get source --download-only "${sources[@]}")
+	local source
+	cd /var/cache/apt/archives/src
+	for source in "${sources[@]}"; do # the release's own, where a mirror lacks the update's
+		apt-get source --download-only "$source" || apt-get source --download-only "$source/$(release)"
+	done
 }
+
+release() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
 
 unpack_sources() {
 	local source
-	rm -rf /work/src
 	for source in "${sources[@]}"; do
 		mkdir -p "/work/src/$source"
 		# The newest, should an older one be in the cache.

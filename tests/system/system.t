@@ -59,13 +59,16 @@ both() { # STEP PHASE NETWORK: on both sides at a time
 	wait
 }
 
+clear_work() { rm -rf "$dir/plain/work" "$dir/$second/work"; }
+
 run_step() { # STEP: one TAP line, and what is wrong
 	local wrong
-	rm -rf "$dir/plain/work" "$dir/$second/work"
+	clear_work
 	rm -f "$(result plain "$1")".* "$(result "$second" "$1")".*
 	phase plain "$1" fetch yes
 	both "$1" prepare yes
 	both "$1" session no
+	clear_work
 	wrong=$(judge "$1")
 	[ -z "$wrong" ]
 	ok $? "$1: $(wc -l <"$scratch/plain") lines compared, $(total "$1") processes, $(looked_at "$1") seen with the library"

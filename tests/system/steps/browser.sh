@@ -55,7 +55,6 @@ draw() {
 }
 
 session() {
-	rm -rf /work/home
 	export -f write_page browse draw
 	as_user bash -e -o pipefail -c draw
 }

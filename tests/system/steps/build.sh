@@ -38,7 +38,6 @@ session() {
 		grep -aE '^(# )?(PASS|FAIL|XFAIL|SKIP|ERROR|TOTAL)' "/work/src/$source/log" || true
 		show_packages "/work/src/$source"
 	done
-	rm -rf /work/src /work/unpacked
 }
 
 main "$@"

@@ -62,7 +62,6 @@ sqlite() {
 }
 
 session() {
-	rm -rf /work/home
 	export -f postgres sqlite bench balances digest_tables sql
 	as_user bash -e -o pipefail -c postgres
 	as_user bash -e -o pipefail -c sqlite

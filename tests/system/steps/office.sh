@@ -16,8 +16,9 @@ write_document() { # as HTML
 	echo '</body></html>'
 }
 
-convert_to() { # FORMAT FILE
-	soffice --headless --norestore -env:UserInstallation=file:///work/home/profile --convert-to "$1" --outdir /work/home "$2" >&2
+convert_to() { # FORMAT FILE OPTION...
+	soffice --headless --norestore -env:UserInstallation=file:///work/home/profile "${@:3}" \
+		--convert-to "$1" --outdir /work/home "$2" >&2
 }
 
 show_text() { # FILE MEMBER: of an archive of XML
@@ -27,7 +28,7 @@ show_text() { # FILE MEMBER: of an archive of XML
 convert_all() {
 	cd
 	write_document >report.html
-	convert_to 'odt:writer8' report.html
+	convert_to odt:writer8 report.html --infilter='HTML (StarWriter)'
 	convert_to docx report.odt
 	convert_to pdf report.docx
 	convert_to txt:Text report.odt
@@ -39,7 +40,6 @@ convert_all() {
 }
 
 session() {
-	rm -rf /work/home
 	export -f write_document convert_to show_text convert_all
 	as_user bash -e -o pipefail -c convert_all
 }

@@ -14,6 +14,7 @@ configure() {
 		events { worker_connections 512; }
 		http {
 			access_log /work/web/access.log; types { text/plain txt; } gzip on; gzip_types text/plain; gzip_min_length 10;
+			gzip_http_version 1.0; gzip_proxied any; # as ab speaks it
 			server { listen 127.0.0.1:8080; root /work/web/files; location /proxy/ { proxy_pass http://127.0.0.1:8081/; } }
 			server { listen 127.0.0.1:8081; root /work/web/files; autoindex on; }
 		}
