@@ -31,20 +31,21 @@ digest_files() {
 }
 
 session() {
-	export SOURCE_DATE_EPOCH=1700000000 FORCE_SOURCE_DATE=1 # TeX's formats hold the time of day
 	apt-get install -y "${packages[@]}"
 	dpkg --audit
 	dpkg-query -W -f '${Package} ${Version} ${Status}\n'
 	digest_files
 }
 
-# What two plain installs differ in: of these files, as extended regular expressions, size and checksum are not compared.
+# What two plain installs differ in: size and checksum of these files are not compared. Extended regular expressions.
 varying=(
-	'/etc/machine-id' '/var/lib/dbus/machine-id' '/etc/ssh/ssh_host_.*' '/etc/bind/rndc.key' # random
-	'/var/lib/ldap/.*' '/var/lib/mysql/.*'                                                   # databases: random, and times
-	'/etc/ldap/slapd.d/.*' '/etc/ssl/certs/java/cacerts'                                     # times
-	'/var/cache/fontconfig/.*' '/var/cache/ldconfig/aux-cache'                               # inodes, times of folders
-	'/var/lib/texmf/web2c/.*[.]log' '/var/log/.*'                                            # times
+	# random numbers: keys and names of this one system
+	'/etc/machine-id' '/var/lib/dbus/machine-id' '/etc/ssh/ssh_host_.*' '/etc/bind/rndc.key'
+	# the time, inside logs, databases, keystores, configurations and the caches of folders
+	'/var/log/.*' '/var/lib/ldap/.*' '/var/lib/mysql/.*' '/etc/ldap/slapd.d/.*' '/etc/ssl/certs/java/cacerts'
+	'/var/cache/fontconfig/.*' '/var/cache/ldconfig/aux-cache' '/var/lib/texmf/web2c/.*[.]log' '/var/lib/texmf/ls-R'
+	# parts of arrays that TeX writes and never set: under glibc they differ with MALLOC_PERTURB_ alike
+	'/var/lib/texmf/web2c/.*[.](fmt|base)'
 )
 
 filter() {
