@@ -41,7 +41,7 @@ session() {
 varying=(
 	# random numbers: keys and names of this one system
 	'/etc/machine-id' '/var/lib/dbus/machine-id' '/etc/ssh/ssh_host_.*' '/etc/bind/rndc.key'
-	# the time, inside logs, databases, keystores, configurations and the caches of folders
+	# the time, or the order of entries in a folder: logs, databases, keystores, configurations, caches
 	'/var/log/.*' '/var/lib/ldap/.*' '/var/lib/mysql/.*' '/etc/ldap/slapd.d/.*' '/etc/ssl/certs/java/cacerts'
 	'/var/cache/fontconfig/.*' '/var/cache/ldconfig/aux-cache' '/var/lib/texmf/web2c/.*[.]log' '/var/lib/texmf/ls-R'
 	# parts of arrays that TeX writes and never set: under glibc they differ with MALLOC_PERTURB_ alike
