@@ -35,7 +35,7 @@ session() {
 	for source in "${sources[@]}"; do
 		(cd "/work/src/$source/tree" && dpkg-buildpackage -B -us -uc) >"/work/src/$source/log" 2>&1 ||
 			{ tail -n 40 "/work/src/$source/log" >&2; return 1; }
-		grep -aE '^(# )?(PASS|FAIL|XFAIL|SKIP|ERROR|TOTAL)' "/work/src/$source/log" || true
+		grep -aE '^(# )?(PASS|FAIL|XFAIL|SKIP|ERROR|TOTAL)' "/work/src/$source/log" | sort || true
 		show_packages "/work/src/$source"
 	done
 }

@@ -13,14 +13,19 @@ left_out=(
 	test_faulthandler test_socket test_subprocess test_signal test_threading test_io test_cppext test_httpservers
 )
 
+show_results() { # FILE: a line for each method
+	python3.11 - "$1" <<'END'
+import sys
+import xml.etree.ElementTree as tree
+for case in tree.parse(sys.argv[1]).iter('testcase'):
+    state = [child.tag for child in case if child.tag in ('failure', 'error', 'skipped')]
+    print(case.get('name'), case.get('status'), case.get('result'), *state)
+END
+}
+
 session() {
 	as_user bash -c 'cd && python3.11 -m test --junit-xml /work/home/results.xml -x "$@"' run "${left_out[@]}" >&2 || true
-	python3.11 - <<-'END'
-		import xml.etree.ElementTree as tree
-		for case in tree.parse('/work/home/results.xml').iter('testcase'):
-			state = [child.tag for child in case if child.tag in ('failure', 'error', 'skipped')]
-			print(case.get('name'), case.get('status'), case.get('result'), *state)
-	END
+	show_results /work/home/results.xml
 }
 
 filter() { sort; }
