@@ -81,6 +81,22 @@ TEST(what_an_alignment_leaves_over_is_not_touched) {
 	}
 }
 
+TEST(what_is_written_into_free_pages_reaches_no_block) {
+	for (int hardened = 0; hardened < 2; hardened++) {
+		begin(hardened, !hardened);
+		void *neighbour = guard_take(40000, 16, BY_MALLOC); /* so that the chunk stays */
+		char *block = guard_take(40000, 16, BY_MALLOC);
+		guard_put(block, BY_MALLOC, 0);
+		guard_trim();
+		memset(block, 0xff, 40000);
+		char *again = guard_take(40000, 16, BY_MALLOC);
+		assert_ptr_equal(again, block);
+		assert_true(is_zero(again, 40000));
+		guard_put(again, BY_MALLOC, 0);
+		guard_put(neighbour, BY_MALLOC, 0);
+	}
+}
+
 TEST(neighbours_do_not_overlap) {
 	static char *blocks[3000];
 	begin(true, false);
@@ -262,6 +278,7 @@ int main(void) {
 	        cmocka_unit_test(blocks_from_before_the_start_are_known),
 	        cmocka_unit_test(blocks_are_aligned_sized_and_zero),
 	        cmocka_unit_test(what_an_alignment_leaves_over_is_not_touched),
+	        cmocka_unit_test(what_is_written_into_free_pages_reaches_no_block),
 	        cmocka_unit_test(neighbours_do_not_overlap),
 	        cmocka_unit_test(the_quarantine_is_bounded),
 	        cmocka_unit_test(the_nth_free_slot_is_taken),
