@@ -20,6 +20,12 @@ const char process_linked = 1;
 /* Older libcs do not say whether there is one thread only. */
 extern char __libc_single_threaded __attribute__((weak));
 
+/* glibc's lock of the list of streams, which its fork takes after our handlers. A thread that flushes all streams holds
+ * it and may allocate, so it comes before ours. The owner may take it twice. */
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
 static bool alone; /* the fork is that of a process of one thread */
 
 /* Locks in rising rank: no thread is then in the middle of anything that the child would miss. A single thread
@@ -27,6 +33,8 @@ static bool alone; /* the fork is that of a process of one thread */
 static void before_fork(void) {
 	alone = &__libc_single_threaded && __libc_single_threaded;
 	if (!alone) {
+		if (_IO_list_lock)
+			_IO_list_lock();
 		lock_take_for_fork(&guard_lock);
 		lock_take_for_fork(&cache_lock);
 		heap_lock_all();
@@ -49,12 +57,20 @@ static void after_fork(void) {
 	lock_release_after_fork(&guard_lock);
 }
 
+static void after_fork_in_parent(void) {
+	after_fork();
+	if (!alone && _IO_list_unlock)
+		_IO_list_unlock();
+}
+
 static void after_fork_in_child(void) {
 	after_fork();
 	if (alone)
 		cache_own_after_fork();
 	else
 		cache_after_fork();
+	if (!alone && _IO_list_resetlock)
+		_IO_list_resetlock();
 	if (config.stats > 1)
 		config.stats = 0; /* the child is another process than the one that was named */
 }
@@ -79,7 +95,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		config.stats = 0;
 	if (guard_begin(cache_in_use()) || config.stats)
 		cache_bypass();
-	pthread_atfork(before_fork, after_fork, after_fork_in_child);
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 __attribute__((destructor)) static void end(void) {
