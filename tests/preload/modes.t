@@ -40,6 +40,7 @@ for mode in mode:hardened debug:1; do
 		why=$(left_out "$name")
 		if [ -n "$why" ]; then skip "$mode: $name" "$why"; else fold "$mode: $name" limited "$built/$name"; fi
 	done
+	same environment env printenv BUDDYMALLOC_CONF
 	same python3 /usr/bin/python3 -c 'import json, re; print(json.dumps({str(i): [i] * 9 for i in range(5000)})[:5000])'
 	same perl perl -e 'my %h = map { $_ => "x" x $_ } 1..2000; print join ",", map { length $h{$_} } sort keys %h'
 	same git git --no-pager -C "$root" log --stat -n 20

@@ -10,10 +10,10 @@ expect() { # MODE OUTCOMES KIND [SIZE]: each as OUTCOME or OUTCOME…
 	local mode=$1 wanted=$2 library=$lib got
 	shift 2
 	case $mode in
-	normal) export BUDDYMALLOC_CONF= ;;
+	normal) export BUDDYMALLOC_CONF='' ;;
 	hardened) export BUDDYMALLOC_CONF=mode:hardened ;;
 	debug) export BUDDYMALLOC_CONF=debug:1 ;;
-	'hardened library') export BUDDYMALLOC_CONF= library=$hardened_lib ;;
+	'hardened library') export BUDDYMALLOC_CONF='' library=$hardened_lib ;;
 	'hardened library, mode:normal') export BUDDYMALLOC_CONF=mode:normal library=$hardened_lib ;;
 	esac
 	got=$(outcome "$library" "$@")
