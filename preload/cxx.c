@@ -31,6 +31,13 @@ static COLD void *fail(size_t size) {
 	die("operator new(%z): no memory, and no C++ library to throw std::bad_alloc", size);
 }
 
+/* The originals make their blocks by malloc, or aligned_alloc: they are ours by name. */
+static void *made_by(enum maker maker, void *block) {
+	if (guard_on && block)
+		guard_set_maker(block, maker);
+	return block;
+}
+
 static COLD void *new_failed(const char *name, size_t size) {
 	void *(*original)(size_t) = (void *(*)(size_t))(uintptr_t)find_original(name);
 	return original ? original(size) : fail(size);
@@ -65,25 +72,26 @@ static COLD void *new_aligned_nothrow_failed(const char *name, size_t size, size
 	EXPORT void *name(size_t size);                                                                      \
 	EXPORT void *name(size_t size) {                                                                     \
 		void *block = allocate_by(size, maker);                                                      \
-		return likely(block) ? block : new_failed(#name, size);                                      \
+		return likely(block) ? block : made_by(maker, new_failed(#name, size));                      \
 	}
 #define NEW_ALIGNED(name, maker)                                                                             \
 	EXPORT void *name(size_t size, size_t align);                                                        \
 	EXPORT void *name(size_t size, size_t align) {                                                       \
 		void *block = allocate_aligned_by(align, size, maker);                                       \
-		return likely(block) ? block : new_aligned_failed(#name, size, align);                       \
+		return likely(block) ? block : made_by(maker, new_aligned_failed(#name, size, align));       \
 	}
 #define NEW_NOTHROW(name, maker)                                                                             \
 	EXPORT void *name(size_t size, const nothrow *tag);                                                  \
 	EXPORT void *name(size_t size, const nothrow *tag) {                                                 \
 		void *block = allocate_by(size, maker);                                                      \
-		return likely(block) ? block : new_nothrow_failed(#name, size, tag);                         \
+		return likely(block) ? block : made_by(maker, new_nothrow_failed(#name, size, tag));         \
 	}
 #define NEW_ALIGNED_NOTHROW(name, maker)                                                                     \
 	EXPORT void *name(size_t size, size_t align, const nothrow *tag);                                    \
 	EXPORT void *name(size_t size, size_t align, const nothrow *tag) {                                   \
 		void *block = allocate_aligned_by(align, size, maker);                                       \
-		return likely(block) ? block : new_aligned_nothrow_failed(#name, size, align, tag);          \
+		return likely(block) ? block                                                                 \
+		                     : made_by(maker, new_aligned_nothrow_failed(#name, size, align, tag));  \
 	}
 
 NEW(_Znwm, BY_NEW)

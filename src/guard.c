@@ -419,6 +419,15 @@ size_t guard_size(const char *call, const void *pointer) {
 	return size;
 }
 
+void guard_set_maker(void *block, enum maker maker) {
+	struct frame frame;
+	struct header *header = find_live(block, &frame);
+	if (header)
+		set_header(block, size_in(header), maker, LIVE);
+	if (header && guard.memcheck)
+		memcheck_close((char *)block - guard.front, guard.front);
+}
+
 /* ---- giving ---- */
 
 static void put_frame(struct frame *frame) {
@@ -521,11 +530,8 @@ static void enter_quarantine(void *block, struct header *header, const struct fr
 		memcheck_freed(block, REDZONE);
 	} else if (frame->class)
 		memset(block, 0, freed.size);
-	else if (!os_purge(frame->base, frame->size)) {
-		if (config.hardened)
-			os_open(frame->base, frame->size);
-		wipe(frame->base, frame->base + frame->size);
-	}
+	else if (!os_purge(frame->base, frame->size)) /* nor may it let us into the guard pages */
+		wipe(frame->base + guard_page(), tail_end(block, freed.size, frame));
 	if (config.hardened && !frame->class)
 		os_close(frame->base, frame->size);
 	let_go(exchange(freed));

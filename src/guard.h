@@ -38,6 +38,9 @@ bool guard_zeroes(void);
 /* A block of `size` bytes, its address a multiple of `align`. NULL: no memory. */
 void *guard_take(size_t size, size_t align, enum maker maker);
 
+/* Says by what a live block was made, when that called another. */
+void guard_set_maker(void *block, enum maker maker);
+
 /* Frees a block, made by `maker` and, unless 0, of `size` bytes; anything else is misuse. One from before guard_begin is
  * wiped and never used again: they are few. */
 void guard_put(void *block, enum maker maker, size_t size);

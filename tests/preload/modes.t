@@ -6,9 +6,11 @@
 . "$(dirname "$0")/programs.sh"
 
 left_out() { # PROGRAM: why
+	case $mode-$1 in mode:hardened-faults_new) echo "no memory without mprotect: records lie between guard pages" ;; esac
 	case $1 in
-	phases | bursts | slow_idle | thread_exit) echo "it is about memory given back; freed blocks stay in quarantine" ;;
+	phases | bursts | slow_idle | thread_exit | maps | cxx) echo "it is about memory given back; freed blocks stay in quarantine" ;;
 	large | realloc) echo "it resizes large blocks thousands of times; each is a copy here" ;;
+	fork_in_handler) echo "its timer is quicker than a fork with as many mappings" ;;
 	slow_*) echo "it is slow" ;;
 	statistics) echo "it counts what normal mode keeps" ;;
 	esac
