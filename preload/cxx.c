@@ -2,6 +2,7 @@
  * when memory is out, the C++ library's own operator takes over, calls the new_handler, and throws or returns
  * NULL. */
 #include "export.h"
+#include "process.h"
 
 #include "../src/malloc.h"
 

@@ -2,12 +2,6 @@
 #ifndef EXPORT_H
 #define EXPORT_H
 
-#include "../src/base.h"
-
 #define EXPORT __attribute__((visibility("default")))
-
-/* Nobody calls process.c: this has the linker take it from the static library, together with any other file. */
-extern const char process_linked HIDDEN;
-static const char *const process_wanted __attribute__((used)) = &process_linked;
 
 #endif

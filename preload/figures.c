@@ -1,5 +1,6 @@
 /* figures.c: mallinfo and its kin, from the account of src/account.h; malloc_trim and mallopt. */
 #include "export.h"
+#include "process.h"
 
 #include "../src/account.h"
 #include "../src/malloc.h"

@@ -1,6 +1,7 @@
 /* libc.c: the names of the C library, one line of meaning each. Contract: the glibc manual, "Replacing
  * malloc", and C23 7.24.3. All are thread-safe; sizes and alignments are bytes. */
 #include "export.h"
+#include "process.h"
 
 #include "../src/malloc.h"
 #include "../src/os.h"

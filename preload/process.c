@@ -1,5 +1,5 @@
 /* process.c: the library's own start and end, and fork. Threads need nothing: see cache.h, T4. */
-#include "export.h"
+#include "process.h"
 
 #include "../src/account.h"
 #include "../src/cache.h"
