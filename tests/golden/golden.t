@@ -93,8 +93,8 @@ none "no function is longer than 60 lines" < <(long_functions)
 ok $? "which were found: $(awk '/^[^ \t#\/}].*\) \{$/' src/*.[ch] preload/*.[ch] | wc -l) functions"
 count_lines() { cat "$@" | grep -vcE '^[[:space:]]*(/\*|\*( |/|$)|$)'; } # besides comments and blank ones
 lines=$(count_lines src/* preload/*) guarding=$(count_lines src/guard.[ch] src/memcheck.h)
-[ "$guarding" -le 600 ] && [ $((lines - guarding)) -le 3950 ]
-ok $? "src and preload read in an evening: $((lines - guarding)) lines, at most 3950, and $guarding that only debugging enters, at most 600"
+[ "$guarding" -le 600 ] && [ $((lines - guarding)) -le 4000 ]
+ok $? "src and preload read in an evening: $((lines - guarding)) lines, at most 4000, and $guarding that only debugging enters, at most 600"
 
 # ---- the version ----
 
