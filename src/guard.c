@@ -272,10 +272,11 @@ static char *take_pages(size_t size, size_t align, struct frame *frame) {
 
 /* The first byte that is not `value`, or NULL. */
 static const char *find_other(const char *at, const char *end, unsigned char value) {
-	for (; at < end; at++)
-		if ((unsigned char)*at != value)
-			return at;
-	return NULL;
+	if (at == end || ((unsigned char)*at == value && memcmp(at, at + 1, (size_t)(end - at) - 1) == 0))
+		return NULL; /* the common case, quickly: each byte is as the one before */
+	while ((unsigned char)*at == value)
+		at++;
+	return at;
 }
 
 static void expect_zeros(const struct frame *frame) {
