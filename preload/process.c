@@ -20,16 +20,16 @@ const char process_linked = 1;
 /* Older libcs do not say whether there is one thread only. */
 extern char __libc_single_threaded __attribute__((weak));
 
-/* glibc's lock of the list of streams, which its fork takes after our handlers. A thread that flushes all streams holds
- * it and may allocate, so it comes before ours. The owner may take it twice. */
+/* glibc's lock of the list of streams, which its fork takes after our handlers. A thread that flushes
+ * all streams holds it and may allocate, so it comes before ours. The owner may take it twice. */
 extern void _IO_list_lock(void) __attribute__((weak));
 extern void _IO_list_unlock(void) __attribute__((weak));
 extern void _IO_list_resetlock(void) __attribute__((weak));
 
 static bool alone; /* the fork is that of a process of one thread */
 
-/* Locks in rising rank: no thread is then in the middle of anything that the child would miss. A single thread
- * takes none: it may be a signal handler that forks, in the middle of a call that holds one. */
+/* Locks in rising rank: no thread is then in the middle of anything that the child would miss. A single
+ * thread takes none: it may be a signal handler that forks, in the middle of a call that holds one. */
 static void before_fork(void) {
 	alone = &__libc_single_threaded && __libc_single_threaded;
 	if (!alone) {

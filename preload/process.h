@@ -1,5 +1,5 @@
-/* process.h: nobody calls process.c; this has the linker take it from the static library, together with any file that
- * includes it. */
+/* process.h: nobody calls process.c; this has the linker take it from the static library, together with
+ * any file that includes it. */
 #ifndef PROCESS_H
 #define PROCESS_H
 

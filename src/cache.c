@@ -18,6 +18,7 @@ enum {
 	ALL_CACHES_SHARE = 3, /* … a third of the live memory, is shared out; but to each thread … */
 	CACHE_BYTES_MIN = 64 * 1024,   /* … at least this */
 	CACHE_BYTES_MAX = 1024 * 1024, /* … and at most this */
+	RETIRED_SHARE = 4,             /* of the share: what retired spans may take of it */
 	ADOPT_TRIES = 16,
 	TICKS_PER_LOOK = 64, /* slow calls between two looks at what could be given back */
 	BINS_PER_LOOK = 8,
@@ -365,7 +366,7 @@ bool cache_put_span(struct chunk *chunk, void *base) {
 		chunk_put_retired(base);
 		return true;
 	}
-	size_t most = share_of_thread() / 4 / PAGE_SIZE; /* one span is always kept */
+	size_t most = share_of_thread() / RETIRED_SHARE / PAGE_SIZE; /* one span is always kept */
 	while (cache->nretired && (cache->nretired == RETIRED_SPANS || cache->retired_pages + npages > most))
 		flush_retired(cache, 1);
 	cache->retired[cache->nretired].base = base;

@@ -111,8 +111,8 @@ size_t cache_count_pages(void);
 /* In the child of a fork, with every lock free: takes over what the threads left behind that are not here. */
 void cache_after_fork(void);
 
-/* The same when the parent had one thread only, perhaps in the middle of a call, its locks held: changes nothing
- * but the owner of its cache. */
+/* The same when the parent had one thread only, perhaps in the middle of a call, its locks held: changes
+ * nothing but the owner of its cache. */
 void cache_own_after_fork(void);
 
 /* Whether this thread has a cache of its own. */

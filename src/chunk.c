@@ -27,9 +27,8 @@ static struct {
 	struct list purging; /* batches */
 	size_t count, empty; /* chunks, and those without a live span */
 	size_t used_pages, dirty_pages, peak_pages;
-	size_t withdrawn_pages; /* of those in use: in no span, but in a purge */
-	size_t without_huge;    /* chunks to come that ask for no huge pages, since they came slowly, … */
-	size_t next_without;    /* … and how many it will be the next time */
+	size_t without_huge; /* chunks to come that ask for no huge pages, since they came slowly, … */
+	size_t next_without; /* … and how many it will be the next time */
 	bool ready;
 } chunks;
 struct lock chunk_lock = LOCK_INITIAL(RANK_CHUNKS);
@@ -239,7 +238,6 @@ static void withdraw_from(struct chunk *chunk, struct batch *batch) {
 		take_pages(chunk, page, npages);
 		add_used(chunk, (int)npages);
 		add_dirty(chunk, -(int)dirty);
-		chunks.withdrawn_pages += npages;
 		batch->runs[batch->n++] = (struct run){chunk, page, npages};
 	}
 	update_place(chunk);
@@ -279,7 +277,6 @@ static void put_back(struct batch *batch, const bool *purged) {
 			pagemap_clear(&run->chunk->touched, run->page, run->npages);
 		}
 		put_pages(run->chunk, run->page, run->npages);
-		chunks.withdrawn_pages -= run->npages;
 		add_used(run->chunk, -(int)run->npages);
 		add_dirty(run->chunk, (int)pagemap_count(&run->chunk->touched, run->page, run->npages));
 		update_place(run->chunk);
@@ -302,8 +299,8 @@ static bool purge(struct batch *batch) {
 	return any;
 }
 
-/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`; true when any memory went back. When
- * the kernel refuses to unmap a chunk, pages are purged all the same. */
+/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`; true when any memory went back.
+ * When the kernel refuses to unmap a chunk, pages are purged all the same. */
 static bool give_back(size_t keep, size_t keep_empty) {
 	struct batch batch;
 	bool any = false, unmaps = true, going = true;
@@ -648,6 +645,17 @@ static bool lists_hold(size_t placed, size_t dirty) {
 	return true;
 }
 
+/* The pages in use that are in no span, but in a purge. */
+static size_t count_withdrawn(void) {
+	size_t npages = 0;
+	for (const struct list *at = chunks.purging.next; at != &chunks.purging; at = at->next) {
+		const struct batch *batch = CONTAINER(at, struct batch, link);
+		for (unsigned i = 0; i < batch->n; i++)
+			npages += batch->runs[i].npages;
+	}
+	return npages;
+}
+
 int chunk_check(void) {
 	size_t used = 0, dirty = 0, empty = 0, withdrawn = 0, placed = 0, on_dirty = 0;
 	if (!chunks.ready)
@@ -668,7 +676,7 @@ int chunk_check(void) {
 	}
 	if (used != chunks.used_pages || dirty != chunks.dirty_pages || empty != chunks.empty)
 		return 14;
-	if (withdrawn != chunks.withdrawn_pages)
+	if (withdrawn != count_withdrawn())
 		return 13;
 	return lists_hold(placed, on_dirty) ? 0 : 16;
 }

@@ -76,7 +76,8 @@ struct lock guard_lock = LOCK_INITIAL(RANK_GUARD);
 
 /* ---- chance ---- */
 
-/* The finaliser of splitmix64. Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014. */
+/* The finaliser of splitmix64. Source: Steele, Lea and Flood, "Fast splittable pseudorandom number
+ * generators", 2014. */
 static uint64_t mix(uint64_t x) {
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
 	x = (x ^ x >> 27) * 0x94d049bb133111eb;
@@ -171,7 +172,8 @@ static char *frame_end(const struct frame *frame) {
 	return frame->base + frame->size - (frame->class ? 0 : guard_page());
 }
 
-/* Where the tail of a block ends: behind the last of its pages there may be more, left over by its alignment. */
+/* Where the tail of a block ends: behind the last of its pages there may be more, left over by its
+ * alignment. */
 static char *tail_end(const char *block, size_t size, const struct frame *frame) {
 	char *end = frame_end(frame);
 	size_t tail = guard_page() ? 0 : guard.tail,
@@ -498,10 +500,12 @@ static size_t slot_bytes(const struct quarantined *freed) {
 
 /* Puts a block into quarantine, or takes one out (`freed` without a block); the answer is to be let go. */
 static struct quarantined exchange(struct quarantined freed) {
-	bool slot = freed.block && registry_class(freed.block);
-	unsigned from = slot ? QUARANTINE_PAGES : 0, n = !freed.block ? QUARANTINE_PAGES + QUARANTINE_SLOTS
-	                                                 : slot       ? QUARANTINE_SLOTS
-	                                                              : QUARANTINE_PAGES;
+	unsigned from = 0, n = QUARANTINE_PAGES + QUARANTINE_SLOTS;
+	if (freed.block) {
+		bool slot = registry_class(freed.block);
+		from = slot ? QUARANTINE_PAGES : 0;
+		n = slot ? QUARANTINE_SLOTS : QUARANTINE_PAGES;
+	}
 	lock_take(&guard_lock);
 	unsigned at = config.hardened && freed.block ? (unsigned)draw() : quarantine.next++;
 	struct quarantined *place = &quarantine.blocks[from + at % n], out = *place;
@@ -583,8 +587,8 @@ void guard_put(void *block, enum maker maker, size_t size) {
 
 /* ---- the start ---- */
 
-/* What was freed before the start may hold data: such slots are taken for good, and pages given back. No slab is made
- * while there are free slots. */
+/* What was freed before the start may hold data: such slots are taken for good, and pages given back. No
+ * slab is made while there are free slots. */
 static void set_aside_freed(void) {
 	void *slots[BATCH_MAX];
 	for (unsigned class = 1; class < CLASSES; class ++)

@@ -230,6 +230,17 @@ static void init_heap(struct heap *heap) {
 	heap->ready = true;
 }
 
+/* Makes a slab of the class; NULL: no memory. Lock held, but for the making. */
+static struct slab *add_slab(struct heap *heap, unsigned class) {
+	size_t class_pages = heap->npages;
+	lock_release(&heap->lock);
+	struct slab *slab = make_slab(class, class_pages);
+	lock_take(&heap->lock);
+	if (slab)
+		attach(heap, slab);
+	return slab;
+}
+
 unsigned heap_refill(unsigned class, void **slots, unsigned n) {
 	struct heap *heap = &heaps[class];
 	lock_take(&heap->lock);
@@ -238,16 +249,9 @@ unsigned heap_refill(unsigned class, void **slots, unsigned n) {
 	unsigned taken = transfer_take(heap, slots, n);
 	if (!taken)
 		taken = take_from_slabs(heap, slots, n);
-	size_t class_pages = heap->npages;
-	lock_release(&heap->lock);
-	if (taken)
-		return taken;
-	struct slab *slab = make_slab(class, class_pages);
-	if (!slab)
-		return 0;
-	lock_take(&heap->lock);
-	attach(heap, slab);
-	taken = take_from(heap, slab, slots, n); /* from this one, lest it stay on a list unused */
+	struct slab *slab = taken ? NULL : add_slab(heap, class);
+	if (slab)
+		taken = take_from(heap, slab, slots, n); /* from this one, lest it stay on a list unused */
 	lock_release(&heap->lock);
 	return taken;
 }
@@ -271,18 +275,14 @@ void *heap_take_random(unsigned class, uint64_t random) {
 	if (unlikely(!heap->ready))
 		init_heap(heap);
 	struct slab *slab = fullest(heap);
-	if (!slab) {
-		size_t class_pages = heap->npages;
-		lock_release(&heap->lock);
-		slab = make_slab(class, class_pages);
-		if (!slab)
-			return NULL;
-		lock_take(&heap->lock);
-		attach(heap, slab);
+	if (!slab)
+		slab = add_slab(heap, class);
+	void *slot = NULL;
+	if (slab) {
+		uint16_t touched = slab->touched;
+		slot = slab_take_nth(slab, (unsigned)(random % slab->nfree));
+		account_taken(heap, slab, 1, touched);
 	}
-	uint16_t touched = slab->touched;
-	void *slot = slab_take_nth(slab, (unsigned)(random % slab->nfree));
-	account_taken(heap, slab, 1, touched);
 	lock_release(&heap->lock);
 	return slot;
 }
@@ -331,8 +331,8 @@ static size_t expected_empty(const struct heap *heap) {
 	return (size_t)empty;
 }
 
-/* Whether so many slots lie free in touched pages, more than after the last sweep, that looking for empty pages
- * among them pays. Where few slots are left, each that goes empties a page. Lock held. */
+/* Whether so many slots lie free in touched pages, more than after the last sweep, that looking for empty
+ * pages among them pays. Where few slots are left, each that goes empties a page. Lock held. */
 static bool wants_sweep(struct heap *heap) {
 	size_t dirty = dirty_pages(heap);
 	if (dirty <= SWEEP_BASE)
@@ -345,8 +345,8 @@ static bool wants_sweep(struct heap *heap) {
 
 static bool sweep(struct heap *heap);
 
-/* Frees up to BATCH_MAX slots into their slabs; the answer is heap_flush's. All slabs are looked up first, so that
- * the processor fetches many records at once. Lock held. */
+/* Frees up to BATCH_MAX slots into their slabs; the answer is heap_flush's. All slabs are looked up first, so
+ * that the processor fetches many records at once. Lock held. */
 static struct wrong put_slots(struct heap *heap, unsigned class, void *const *slots, unsigned n,
                               struct list **chain) {
 	struct wrong wrong = {.slot = NULL};

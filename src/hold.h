@@ -22,7 +22,8 @@ enum hold_part { HOLD_CHUNKS, HOLD_LARGE, HOLD_PARTS };
 /* Says what a part has, in use and free; each part calls it under its own lock. */
 void hold_publish(enum hold_part part, size_t live, size_t held);
 
-/* The pages in use by one part; by all parts; with what the other part than `part` holds; with what all hold. */
+/* The pages in use by one part; by all parts; with what the other part than `part` holds; with what all
+ * hold. */
 size_t hold_live_in(enum hold_part part);
 size_t hold_live(void);
 size_t hold_live_beside(enum hold_part part);
@@ -35,8 +36,8 @@ size_t hold_base(size_t live);
  * `resident` pages, without the part's own free ones, are there. */
 size_t hold_limit(size_t base, size_t live, size_t resident);
 
-/* Where pages come from and go to: those under the slots of a slab that stays serve no other, so that only the
- * same ones are regretted. */
+/* Where pages come from and go to: those under the slots of a slab that stays serve no other, so that
+ * only the same ones are regretted. */
 enum hold_place { HOLD_OUTSIDE_SLABS, HOLD_INSIDE_SLABS, HOLD_PLACES };
 
 /* Says that `npages` went back to the kernel. */

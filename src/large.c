@@ -361,8 +361,8 @@ static bool relocate(struct large *large, size_t size) {
 		return false;
 	}
 	registry_clear_owner(large->base, covered(large->size));
-	/* The kernel unmaps the target before it knows that it has the memory, so it is asked for that first: afterwards
-	 * the place may be somebody else's. */
+	/* The kernel unmaps the target before it knows that it has the memory, so it is asked for that
+	 * first: afterwards the place may be somebody else's. */
 	if (!os_open(target + large->size, size - large->size) ||
 	    !os_move(large->base, large->size, target, size)) {
 		registry_set_owner(large->base, covered(large->size), &large->owner);

@@ -5,8 +5,8 @@
  * the kernel is asked for fresh ones. So what was freed in one size serves any other.
  *
  * G1. large_lock guards the lists and every record; mapping, unmapping and moving happen outside it.
- * G2. A record is live (on the list `live`) or held (on the list `held`, the last held first), or being changed
- * by the one call that took it off both.
+ * G2. A record is live (on the list `live`) or held (on the list `held`, the last held first), or being
+ *     changed by the one call that took it off both.
  * G3. The pieces are the parts of a block, in the order of their addresses, that the kernel may keep as
  *     mappings of their own, for one call cannot move two of them; their sum is the size.
  */

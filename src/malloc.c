@@ -133,8 +133,10 @@ void release_far(void *block, enum maker maker) {
 
 bool trim(void) {
 	struct wrong wrong;
-	bool any = guard_on && guard_trim();
-	if (!guard_on)
+	bool any = false;
+	if (unlikely(guard_on))
+		any = guard_trim();
+	else
 		stop_if_wrong(cache_flush_all());
 	any |= heap_trim(&wrong);
 	stop_if_wrong(wrong);

@@ -1,5 +1,5 @@
-/* memcheck.h (rank 0): what Valgrind's memcheck is told about our blocks, by client requests: some instructions that
- * do nothing outside Valgrind. Without its header at build time they are nothing at all. */
+/* memcheck.h (rank 0): what Valgrind's memcheck is told about our blocks, by client requests: some
+ * instructions that do nothing outside Valgrind. Without its header at build time they are nothing at all. */
 #ifndef MEMCHECK_H
 #define MEMCHECK_H
 
@@ -16,7 +16,7 @@
 #define MEMCHECK(request) (void)(request)
 #else
 #define VALGRIND_GET_VBITS(bytes, bits, size) 0
-#define MEMCHECK(request)   ((void)0)
+#define MEMCHECK(request)                     ((void)0)
 #endif
 
 /* Other tools of Valgrind do not answer. */
@@ -40,7 +40,8 @@ static inline void memcheck_read(void *bytes, size_t size) {
 	MEMCHECK(VALGRIND_MAKE_MEM_DEFINED(bytes, size));
 }
 
-/* A block between `redzone` bytes that nobody may touch; it is freed (or it is not live: memcheck says so). */
+/* A block between `redzone` bytes that nobody may touch; it is freed (or it is not live: memcheck says
+ * so). */
 static inline void memcheck_taken(void *block, size_t size, size_t redzone) {
 	(void)block, (void)size, (void)redzone;
 	MEMCHECK(({ VALGRIND_MALLOCLIKE_BLOCK(block, size, redzone, 0); }));

@@ -4,8 +4,8 @@
 
 #include "base.h"
 
-/* The usable bytes of the live block that starts at a pointer, or 0. A slot that lies in a thread's cache still counts
- * as live. No lock. */
+/* The usable bytes of the live block that starts at a pointer, or 0. A slot that lies in a thread's
+ * cache still counts as live. No lock. */
 size_t live_size(const void *pointer);
 
 /* Says what the pointer that was handed to `call` is, and aborts. Hold no lock. */

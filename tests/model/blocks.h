@@ -1,6 +1,6 @@
 /* blocks.h: the reference of the models of the whole engine: an array of live blocks, each with its size and
  * a fill. No two overlap, none loses its content, the checkers hold, and the account is the sum of the
- * blocks. */
+ * blocks. The model says how many there are (BLOCKS) before it includes this. */
 #ifndef TESTS_BLOCKS_H
 #define TESTS_BLOCKS_H
 
@@ -10,13 +10,13 @@
 #include "../../src/chunk.h"
 #include "../../src/malloc.h"
 
-enum { BLOCKS = 400, GIVEN = 1024 };
+enum { GIVEN = 1024 };
 
 static struct block {
 	unsigned char *at; /* NULL: none */
 	size_t size, usable;
-	unsigned char fill;
-	bool plain; /* asked for with this size, no alignment, and never resized */
+	unsigned char fill; /* never 0: what is freed holds junk on each page */
+	bool plain;         /* asked for with this size, no alignment, and never resized */
 } blocks[BLOCKS];
 static size_t live_bytes; /* usable; of these blocks and of others that the model has */
 
@@ -64,7 +64,7 @@ static void note(struct block *block, void *at, size_t size, size_t align) {
 	block->at = at;
 	block->size = size;
 	block->usable = usable_size(at);
-	block->fill++;
+	block->fill = (unsigned char)(block->fill % 255 + 1);
 	given[ngiven++ % GIVEN] = at;
 	EXPECT(block->usable >= size);
 	expect_apart(block);
@@ -89,49 +89,6 @@ static void check_all(void) {
 	EXPECT(account.chunk_live + account.cached + account.chunk_dirty <= account.chunk_bytes);
 }
 
-/* When all blocks are returned and trimmed. */
-static void expect_nothing_left(void) {
-	struct account account = account_read();
-	EXPECT(live_bytes == 0 && account.chunk_live == 0 && account.large_live == 0);
-	EXPECT(account.chunks == 0 && account.cached == 0 && account.large_held == 0);
-	for (size_t i = 0; i < GIVEN && i < ngiven; i++)
-		EXPECT(registry_owner(given[i]) == NULL && registry_class(given[i]) == 0);
-	ngiven = 0;
-}
-
-/* ---- choices ---- */
-
-static size_t draw_size(struct source *source) {
-	static const size_t borders[] = {0, 16, 128, 512, 4096, 32768, 65536, 1 << 20, 2 << 20};
-	uint32_t kind = draw_below(source, 64);
-	if (kind < 40)
-		return draw_below(source, 600);
-	if (kind < 54)
-		return draw_below(source, 32769);
-	if (kind < 60)
-		return draw_below(source, 300000);
-	if (kind < 63)
-		return borders[draw_below(source, 9)] + draw_below(source, 3);
-	return draw_below(source, 5 << 20);
-}
-
-static void do_take(struct source *source, struct block *block, uint32_t kind) {
-	size_t size = draw_size(source), align = 16;
-	void *at;
-	if (kind == 0) {
-		at = allocate_zeroed(1, size);
-		EXPECT(at != NULL);
-		expect_zero(at, size);
-	} else if (kind == 1) {
-		align = (size_t)1 << draw_below(source, draw_below(source, 16) ? 13 : 23);
-		at = allocate_aligned(align, size);
-	} else {
-		at = allocate(size);
-	}
-	note(block, at, size, align);
-	block->plain = kind != 1;
-}
-
 /* By the size too, when `sized` and when that may be trusted. */
 static void do_release(struct block *block, bool sized) {
 	expect_fill(block, block->at, block->size);
@@ -141,26 +98,6 @@ static void do_release(struct block *block, bool sized) {
 	else
 		release(block->at);
 	forget(block);
-}
-
-static void do_reallocate_to(struct block *block, size_t size) {
-	struct block old = *block;
-	unsigned char *at = reallocate(old.at, size);
-	forget(block);
-	if (size == 0) {
-		EXPECT(at == NULL);
-		return;
-	}
-	EXPECT(at != NULL);
-	expect_fill(&old, at, min_size(old.size, size));
-	note(block, at, size, 16);
-	block->plain = false;
-}
-
-static void do_reallocate(struct source *source, struct block *block) {
-	do_reallocate_to(block, draw_below(source, 4)
-	                                ? block->size / 2 + draw_below(source, (uint32_t)block->size + 100)
-	                                : draw_size(source));
 }
 
 static void release_all(void) {

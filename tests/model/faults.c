@@ -6,24 +6,17 @@
  * its content; what calloc gives is zero though purges failed; the checkers hold and the account is right. When
  * all is freed and trimmed, a ledger of what the kernel gave and got back shows our records and nothing else, but
  * for addresses of which it would not take back the untouched memory. */
-#include "driver.h"
+enum { BLOCKS = 120 };
 
-#include "../../src/account.h"
-#include "../../src/chunk.h"
-#include "../../src/malloc.h"
+#include "blocks.h"
+
 #include "../../src/meta.h"
 #include "../../src/os.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 
-enum { BLOCKS = 120, CHECK_EVERY = 100, LIVE_BYTES = 20 << 20, RANGES = 8192 };
-
-#define EXPECT(holds)                                                                                        \
-	do {                                                                                                 \
-		if (!(holds))                                                                                \
-			fail("%s:%d: %s", __FILE__, __LINE__, #holds);                                       \
-	} while (0)
+enum { CHECK_EVERY = 100, LIVE_BYTES = 20 << 20, RANGES = 8192 };
 
 /* ---- what is refused ---- */
 
@@ -267,31 +260,7 @@ WRAPPED(void *, mremap, (void *address, size_t size, size_t new_size, int flags,
 	return moved;
 }
 
-/* ---- blocks: a byte in every 499 is filled, and the last; of a small one all ---- */
-
-static struct block {
-	unsigned char *at; /* NULL: none */
-	size_t size, usable;
-	unsigned char fill; /* never 0: memory that is freed holds junk on each page */
-} blocks[BLOCKS];
-static size_t live_bytes; /* usable */
-
-static size_t stride_of(size_t size) { return size <= 4096 ? 1 : 499; }
-
-static void fill(const struct block *block) {
-	for (size_t i = 0; i < block->size; i += stride_of(block->size))
-		block->at[i] = block->fill;
-	if (block->size)
-		block->at[block->size - 1] = block->fill;
-}
-
-/* The first n bytes, as they were filled when the block had block->size. */
-static void expect_fill(const struct block *block, const unsigned char *at, size_t n) {
-	for (size_t i = 0; i < n; i += stride_of(block->size))
-		EXPECT(at[i] == block->fill);
-	if (n && n == block->size)
-		EXPECT(at[n - 1] == block->fill);
-}
+/* ---- what must hold ---- */
 
 /* Every block is as it was left, and registered as one to its end. */
 static void expect_all_intact(void) {
@@ -304,46 +273,11 @@ static void expect_all_intact(void) {
 	}
 }
 
-static void expect_apart(const struct block *block) {
-	for (const struct block *other = blocks; other < blocks + BLOCKS; other++)
-		EXPECT(other == block || !other->at || other->at + other->usable <= block->at ||
-		       block->at + block->usable <= other->at);
-}
-
-static void note(struct block *block, void *at, size_t size, size_t align) {
-	EXPECT((uintptr_t)at % align == 0);
-	block->at = at;
-	block->size = size;
-	block->usable = usable_size(at);
-	block->fill = (unsigned char)(block->fill % 255 + 1);
-	EXPECT(block->usable >= size);
-	expect_apart(block);
-	fill(block);
-	live_bytes += block->usable;
-}
-
-static void forget(struct block *block) {
-	live_bytes -= block->usable;
-	block->at = NULL;
-}
-
 /* The only good reason for no block. */
 static void expect_no_memory(void) {
 	EXPECT(errno == ENOMEM);
 	EXPECT(refused_kinds & GIVING);
 	errno = EXDEV;
-}
-
-static void check_all(void) {
-	struct account account = account_read();
-	lock_take(&chunk_lock);
-	int broken = chunk_check();
-	lock_release(&chunk_lock);
-	EXPECT(broken == 0);
-	for (unsigned class = 1; class < CLASSES; class ++)
-		EXPECT(heap_check(class));
-	EXPECT(account.chunk_live + account.large_live == live_bytes);
-	EXPECT(account.chunk_live + account.cached + account.chunk_dirty <= account.chunk_bytes);
 }
 
 /* ---- operations ---- */
@@ -367,7 +301,8 @@ static void do_take(struct source *source, struct block *block, uint32_t kind) {
 	unsigned char *at;
 	if (kind < 3) {
 		at = allocate_zeroed(1, size);
-		EXPECT(!at || !size || (at[0] == 0 && memcmp(at, at + 1, size - 1) == 0));
+		if (at)
+			expect_zero(at, size);
 	} else if (kind == 3) {
 		align = (size_t)1 << draw_below(source, draw_below(source, 16) ? 13 : 23);
 		at = allocate_aligned(align, size);
@@ -378,13 +313,6 @@ static void do_take(struct source *source, struct block *block, uint32_t kind) {
 		note(block, at, size, align);
 	else
 		expect_no_memory();
-}
-
-static void do_release(struct block *block) {
-	expect_fill(block, block->at, block->size);
-	EXPECT(usable_size(block->at) == block->usable);
-	release(block->at);
-	forget(block);
 }
 
 /* A failure leaves the block; and no block fails to shrink. */
@@ -410,7 +338,7 @@ static void release_some(struct source *source) {
 	uint32_t one_of = 1 + draw_below(source, 4);
 	for (struct block *block = blocks; block < blocks + BLOCKS; block++)
 		if (block->at && draw_below(source, one_of) == 0)
-			do_release(block);
+			do_release(block, false);
 }
 
 /* Records that are in use elsewhere, so that others must come from the kernel. */
@@ -455,7 +383,7 @@ static void step(struct source *source) {
 	else if (kind % 2 == 0)
 		do_reallocate(source, block);
 	else
-		do_release(block);
+		do_release(block, false);
 	EXPECT(errno == EXDEV);
 }
 
@@ -516,9 +444,7 @@ static void run(struct source *source, size_t nsteps) {
 		draw_weather(source);
 	}
 	weather.length = 0;
-	for (struct block *block = blocks; block < blocks + BLOCKS; block++)
-		if (block->at)
-			do_release(block);
+	release_all();
 	for (size_t i = 0; i < sizeof records / sizeof *records; i++)
 		if (records[i].at)
 			put_record(i);

@@ -1,5 +1,7 @@
 /* model.c: random operations of one thread against the reference of blocks.h. */
-#include "blocks.h"
+enum { BLOCKS = 400 };
+
+#include "choices.h"
 
 #include <errno.h>
 

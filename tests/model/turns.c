@@ -4,7 +4,9 @@
  * and each run begins with a fresh engine: a file replays alone.
  * The reference is that of blocks.h, and piles: hundreds of blocks of one size, each with a stamp at both
  * ends, which bring slots through refill, flush, transfer stacks and sweeps. */
-#include "blocks.h"
+enum { BLOCKS = 400 };
+
+#include "choices.h"
 #include "fresh.h"
 
 #include <errno.h>

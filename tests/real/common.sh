@@ -91,9 +91,10 @@ children() { # PID: the pids of its children
 	done 2>/dev/null
 }
 
-free_port() { # a port nobody listens on now
-	local port
-	while port=$((20000 + RANDOM)); do
+free_port() { # a port nobody listens on now, below those that clients get: one of those may be taken at any time
+	local port clients
+	read -r clients _ </proc/sys/net/ipv4/ip_local_port_range
+	while port=$((10000 + RANDOM % (clients - 10000))); do
 		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
 	done
 	echo "$port"

@@ -35,7 +35,7 @@ mount_all() {
 		mount -t proc proc "$root/proc" &&
 		mount -t sysfs -o ro sysfs "$root/sys" &&
 		mount_devices &&
-		mkdir -p "$root/system" "$root/work" "$root/var/cache/apt/archives" &&
+		mkdir -p "$root/system" "$root/trial" "$root/var/cache/apt/archives" &&
 		mount --bind "$here" "$root/system" && mount -o remount,bind,ro "$root/system" &&
 		mount --bind "$cache" "$root/var/cache/apt/archives"
 }

@@ -8,7 +8,7 @@
 set -eu -o pipefail
 
 packages=() # to be installed for the step
-sources=()  # source packages to be unpacked in /work/src
+sources=()  # source packages to be unpacked in /trial/src
 
 fetch() {
 	apt-get install -y --download-only "${packages[@]}"
@@ -37,18 +37,18 @@ release() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
 unpack_sources() {
 	local source
 	for source in "${sources[@]}"; do
-		mkdir -p "/work/src/$source"
+		mkdir -p "/trial/src/$source"
 		# The newest, should an older one be in the cache.
 		dpkg-source --no-check -x "$(find /var/cache/apt/archives/src -name "${source}_*.dsc" | sort -V | tail -n 1)" \
-			"/work/src/$source/tree" >&2
+			"/trial/src/$source/tree" >&2
 	done
 }
 
-as_user() { # COMMAND...: as somebody who is not root, whose home is /work/home
-	id tester >/dev/null 2>&1 || useradd -M -d /work/home -s /bin/bash tester
-	mkdir -p /work/home
-	chown tester: /work /work/home
-	runuser -u tester -- env HOME=/work/home "$@"
+as_user() { # COMMAND...: as somebody who is not root, whose home is /trial/home
+	id tester >/dev/null 2>&1 || useradd -M -d /trial/home -s /bin/bash tester
+	mkdir -p /trial/home
+	chown tester: /trial /trial/home
+	runuser -u tester -- env HOME=/trial/home "$@"
 }
 
 wait_for() { # SECONDS COMMAND...: until it succeeds
@@ -61,6 +61,6 @@ wait_for() { # SECONDS COMMAND...: until it succeeds
 }
 
 main() { # PHASE
-	mkdir -p /work 2>/dev/null || true
+	mkdir -p /trial 2>/dev/null || true
 	"$1"
 }

@@ -59,7 +59,7 @@ both() { # STEP PHASE NETWORK: on both sides at a time
 	wait
 }
 
-clear_work() { rm -rf "$dir/plain/work" "$dir/$second/work"; }
+clear_work() { rm -rf "$dir/plain/trial" "$dir/$second/trial"; }
 
 run_step() { # STEP: one TAP line, and what is wrong
 	local wrong

@@ -39,18 +39,18 @@ write_page() {
 
 browse() { # OPTION...
 	timeout -k 5 200 chromium --headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking \
-		--disable-component-update --disable-sync --user-data-dir=/work/home/profile --window-size=900,2400 --hide-scrollbars \
-		"$@" file:///work/home/page.html
+		--disable-component-update --disable-sync --user-data-dir=/trial/home/profile --window-size=900,2400 --hide-scrollbars \
+		"$@" file:///trial/home/page.html
 }
 
 draw() {
 	cd
 	write_page >page.html
 	browse --dump-dom
-	browse --screenshot=/work/home/page.png >&2
+	browse --screenshot=/trial/home/page.png >&2
 	convert page.png rgb:- | sha256sum
 	identify -format '%w x %h, %k colours\n' page.png
-	browse --print-to-pdf=/work/home/page.pdf >&2
+	browse --print-to-pdf=/trial/home/page.pdf >&2
 	head -c 4 page.pdf
 }
 

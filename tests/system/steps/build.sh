@@ -23,20 +23,20 @@ show_packages() { # FOLDER: the packages in it, and all that is in them
 		echo "package ${package##*/} $(sha256sum <"$package")"
 		dpkg-deb --info "$package"
 		dpkg-deb --contents "$package"
-		rm -rf /work/unpacked
-		dpkg-deb --extract "$package" /work/unpacked
-		(cd /work/unpacked && find . -type f -exec sha256sum {} + | sort -k 2)
+		rm -rf /trial/unpacked
+		dpkg-deb --extract "$package" /trial/unpacked
+		(cd /trial/unpacked && find . -type f -exec sha256sum {} + | sort -k 2)
 	done
 }
 
 session() {
 	local source
-	chown -R root: /work/src
+	chown -R root: /trial/src
 	for source in "${sources[@]}"; do
-		(cd "/work/src/$source/tree" && dpkg-buildpackage -B -us -uc) >"/work/src/$source/log" 2>&1 ||
-			{ tail -n 40 "/work/src/$source/log" >&2; return 1; }
-		grep -aE '^(# )?(PASS|FAIL|XFAIL|SKIP|ERROR|TOTAL)' "/work/src/$source/log" | sort || true
-		show_packages "/work/src/$source"
+		(cd "/trial/src/$source/tree" && dpkg-buildpackage -B -us -uc) >"/trial/src/$source/log" 2>&1 ||
+			{ tail -n 40 "/trial/src/$source/log" >&2; return 1; }
+		grep -aE '^(# )?(PASS|FAIL|XFAIL|SKIP|ERROR|TOTAL)' "/trial/src/$source/log" | sort || true
+		show_packages "/trial/src/$source"
 	done
 }
 

@@ -5,7 +5,7 @@
 
 packages=(postgresql postgresql-contrib sqlite3)
 
-sql() { psql -h /work/home -d bench -Atqc "$1"; }
+sql() { psql -h /trial/home -d bench -Atqc "$1"; }
 
 digest_tables() {
 	local table
@@ -23,7 +23,7 @@ balances() { # the four sums must be one
 bench() { # CLIENTS TRANSACTIONS OPTION...
 	local clients=$1 transactions=$2
 	shift 2
-	pgbench -h /work/home -n -c "$clients" -t "$transactions" --random-seed=7 "$@" bench |
+	pgbench -h /trial/home -n -c "$clients" -t "$transactions" --random-seed=7 "$@" bench |
 		grep -E '^number of (transactions|clients|failed)'
 }
 
@@ -31,9 +31,9 @@ postgres() {
 	PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
 	cd
 	initdb -D data --no-sync >/dev/null
-	pg_ctl -w -D data -l log -o "-k /work/home -c listen_addresses= -c fsync=off -c max_parallel_workers=4" start >/dev/null
-	createdb -h /work/home bench
-	pgbench -h /work/home -i -s 3 -q bench 2>/dev/null
+	pg_ctl -w -D data -l log -o "-k /trial/home -c listen_addresses= -c fsync=off -c max_parallel_workers=4" start >/dev/null
+	createdb -h /trial/home bench
+	pgbench -h /trial/home -i -s 3 -q bench 2>/dev/null
 	bench 1 3000
 	digest_tables
 	bench 8 1500 -j 2

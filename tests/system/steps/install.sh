@@ -20,7 +20,7 @@ prepare() {
 }
 
 list_files() { # ACTION OF FIND...: of the system, without the work and what makes the two sides differ
-	find / -xdev \( -path /work -o -path /system -o -path /var/cache/apt -o -path /tmp -o -path /etc/ld.so.preload \
+	find / -xdev \( -path /trial -o -path /system -o -path /var/cache/apt -o -path /tmp -o -path /etc/ld.so.preload \
 		-o -path /usr/local/lib \) -prune -o "$@"
 }
 

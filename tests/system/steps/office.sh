@@ -17,8 +17,8 @@ write_document() { # as HTML
 }
 
 convert_to() { # FORMAT FILE OPTION...
-	soffice --headless --norestore -env:UserInstallation=file:///work/home/profile "${@:3}" \
-		--convert-to "$1" --outdir /work/home "$2" >&2
+	soffice --headless --norestore -env:UserInstallation=file:///trial/home/profile "${@:3}" \
+		--convert-to "$1" --outdir /trial/home "$2" >&2
 }
 
 show_text() { # FILE MEMBER: of an archive of XML

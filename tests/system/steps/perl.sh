@@ -9,18 +9,18 @@ groups=(base comp cmd mro opbasic lib re uni io op)
 
 arrange() { # the tests expect the perl they test and its modules in the source's folder
 	local from
-	cd /work/src/perl/tree
+	cd /trial/src/perl/tree
 	ln -sf /usr/bin/perl perl
 	ln -sf /usr/bin/perl t/perl
 	for from in /usr/share/perl/5.36 /usr/lib/x86_64-linux-gnu/perl/5.36 /usr/lib/x86_64-linux-gnu/perl-base; do
 		cp -an "$from/." lib/
 	done
-	chown -R tester: /work/src
+	chown -R tester: /trial/src
 }
 
 run_tests() { # the verbose words of each test, under its name
 	local group
-	cd /work/src/perl/tree/t
+	cd /trial/src/perl/tree/t
 	for group in "${groups[@]}"; do
 		[ -d "$group" ] || continue
 		for file in "$group"/*.t; do

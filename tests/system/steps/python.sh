@@ -24,8 +24,8 @@ END
 }
 
 session() {
-	as_user bash -c 'cd && python3.11 -m test --junit-xml /work/home/results.xml -x "$@"' run "${left_out[@]}" >&2 || true
-	show_results /work/home/results.xml
+	as_user bash -c 'cd && python3.11 -m test --junit-xml /trial/home/results.xml -x "$@"' run "${left_out[@]}" >&2 || true
+	show_results /trial/home/results.xml
 }
 
 filter() { sort; }

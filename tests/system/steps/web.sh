@@ -5,18 +5,18 @@
 packages=(nginx-light apache2-utils curl)
 
 configure() {
-	mkdir -p /work/web/files
-	seq 1 200000 >/work/web/files/long.txt
-	seq 1 300 >/work/web/files/short.txt
-	head -c 3000000 /usr/bin/perl >/work/web/files/binary
-	cat >/work/web/nginx.conf <<-'END'
-		pid /work/web/pid; error_log /work/web/error.log; worker_processes 2;
+	mkdir -p /trial/web/files
+	seq 1 200000 >/trial/web/files/long.txt
+	seq 1 300 >/trial/web/files/short.txt
+	head -c 3000000 /usr/bin/perl >/trial/web/files/binary
+	cat >/trial/web/nginx.conf <<-'END'
+		pid /trial/web/pid; error_log /trial/web/error.log; worker_processes 2;
 		events { worker_connections 512; }
 		http {
-			access_log /work/web/access.log; types { text/plain txt; } gzip on; gzip_types text/plain; gzip_min_length 10;
+			access_log /trial/web/access.log; types { text/plain txt; } gzip on; gzip_types text/plain; gzip_min_length 10;
 			gzip_http_version 1.0; gzip_proxied any; # as ab speaks it
-			server { listen 127.0.0.1:8080; root /work/web/files; location /proxy/ { proxy_pass http://127.0.0.1:8081/; } }
-			server { listen 127.0.0.1:8081; root /work/web/files; autoindex on; }
+			server { listen 127.0.0.1:8080; root /trial/web/files; location /proxy/ { proxy_pass http://127.0.0.1:8081/; } }
+			server { listen 127.0.0.1:8081; root /trial/web/files; autoindex on; }
 		}
 	END
 }
@@ -30,7 +30,7 @@ load() { # REQUESTS PATH OPTION...
 
 session() {
 	configure
-	nginx -c /work/web/nginx.conf
+	nginx -c /trial/web/nginx.conf
 	wait_for 10 curl -sf http://127.0.0.1:8080/short.txt
 	load 20000 /short.txt
 	load 20000 /short.txt -k
@@ -41,12 +41,12 @@ session() {
 		echo "$path $(curl -s "http://127.0.0.1:8080/$path" | sha256sum)"
 		echo "$path, packed $(curl -s --compressed "http://127.0.0.1:8080/$path" | sha256sum)"
 	done
-	nginx -c /work/web/nginx.conf -s reload
+	nginx -c /trial/web/nginx.conf -s reload
 	load 2000 /short.txt
-	nginx -c /work/web/nginx.conf -s quit
-	wait_for 10 test ! -e /work/web/pid
-	wc -l </work/web/access.log
-	grep -E 'alert|crit|emerg|signal 11|signal 6' /work/web/error.log || true
+	nginx -c /trial/web/nginx.conf -s quit
+	wait_for 10 test ! -e /trial/web/pid
+	wc -l </trial/web/access.log
+	grep -E 'alert|crit|emerg|signal 11|signal 6' /trial/web/error.log || true
 }
 
 main "$@"
