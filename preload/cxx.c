@@ -104,10 +104,16 @@ NEW_NOTHROW(_ZnamRKSt9nothrow_t, BY_NEW_ARRAY)
 NEW_ALIGNED_NOTHROW(_ZnwmSt11align_val_tRKSt9nothrow_t, BY_NEW)
 NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t, BY_NEW_ARRAY)
 
-/* delete: alignments and tags say nothing that the block does not; a size alone gives the class. */
+/* delete: alignments and tags say nothing that the block does not; a size without an alignment gives the
+ * class. */
 #define DELETE_SIZED(name, maker)                                                                            \
 	EXPORT void name(void *block, size_t size);                                                          \
 	EXPORT void name(void *block, size_t size) { release_sized_by(block, size, maker); }
+#define DELETE_ALIGNED_SIZED(name, maker)                                                                    \
+	EXPORT void name(void *block, size_t size, size_t align);                                            \
+	EXPORT void name(void *block, size_t size, size_t align) {                                           \
+		(void)align, release_aligned_by(block, size, maker);                                         \
+	}
 #define DELETE(name, maker, ...)                                                                             \
 	EXPORT void name(void *block, ##__VA_ARGS__);                                                        \
 	EXPORT void name(void *block, ##__VA_ARGS__) { release_by(block, maker); }
@@ -120,10 +126,8 @@ DELETE(_ZdlPvRKSt9nothrow_t, BY_NEW, const nothrow *tag __attribute__((unused)))
 DELETE(_ZdaPvRKSt9nothrow_t, BY_NEW_ARRAY, const nothrow *tag __attribute__((unused)))
 DELETE(_ZdlPvSt11align_val_t, BY_NEW, size_t align __attribute__((unused)))
 DELETE(_ZdaPvSt11align_val_t, BY_NEW_ARRAY, size_t align __attribute__((unused)))
-DELETE(_ZdlPvmSt11align_val_t, BY_NEW, size_t size __attribute__((unused)),
-       size_t align __attribute__((unused)))
-DELETE(_ZdaPvmSt11align_val_t, BY_NEW_ARRAY, size_t size __attribute__((unused)),
-       size_t align __attribute__((unused)))
+DELETE_ALIGNED_SIZED(_ZdlPvmSt11align_val_t, BY_NEW)
+DELETE_ALIGNED_SIZED(_ZdaPvmSt11align_val_t, BY_NEW_ARRAY)
 DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, BY_NEW, size_t align __attribute__((unused)),
        const nothrow *tag __attribute__((unused)))
 DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, BY_NEW_ARRAY, size_t align __attribute__((unused)),

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 enum { FREE, HELD, CONTENDED };
-enum { SPINS = 100 };
+#ifndef LOCK_SPINS
+#define LOCK_SPINS 100
+#endif
 
 HIDDEN_TLS unsigned held_ranks; /* debug builds: a bit per rank; its address names the thread */
 static _Atomic(const void *) fork_owner;
@@ -39,7 +41,7 @@ static bool try_take(struct lock *lock) {
 }
 
 static COLD void take_contended(struct lock *lock) {
-	for (int i = 0; i < SPINS; i++) {
+	for (int i = 0; i < LOCK_SPINS; i++) {
 		relax();
 		if (atomic_load_explicit(&lock->state, memory_order_relaxed) == FREE && try_take(lock))
 			return;

@@ -42,6 +42,15 @@ static inline void release_sized_by(void *block, size_t size, enum maker maker) 
 
 static inline void release_sized(void *block, size_t size) { release_sized_by(block, size, BY_NEW); }
 
+/* The same, of a block with any alignment. Only blocks with frames know what was asked for, so otherwise
+ * the size is not looked at. */
+static inline void release_aligned_by(void *block, size_t size, enum maker maker) {
+	if (unlikely(guard_on))
+		release_slow(block, maker, size);
+	else
+		release_by(block, maker);
+}
+
 /* A zeroed block of n * size bytes. */
 void *allocate_zeroed(size_t n, size_t size);
 

@@ -6,6 +6,7 @@
 #	asan, tsan   AddressSanitizer and UndefinedBehaviorSanitizer; ThreadSanitizer; with assertions, nothing suppressed
 #	fuzz         the models under libFuzzer (clang), with AddressSanitizer
 #	cov          counted by gcov, for make coverage
+#	steps        with a scheduler before each atomic operation, for tests/interleavings; steps_tsan: by ThreadSanitizer too
 
 engine       := build/tests/engine
 engine_flags := -std=gnu11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' -Wall -Wextra -Wshadow -Wundef -g -pthread
@@ -28,6 +29,10 @@ flags_fuzz  := -O1 -DBM_DEBUG=1 -DFUZZ -fsanitize=address,fuzzer-no-link
 link_fuzz   := -fsanitize=address,fuzzer
 cc_cov      := gcc
 flags_cov   := -O0 --coverage -fprofile-update=atomic
+cc_steps    := gcc
+flags_steps := -O1 -DLOCK_SPINS=1 -include tests/interleavings/steps.h
+cc_steps_tsan    := gcc
+flags_steps_tsan := $(flags_steps) -fsanitize=thread
 
 engine_sources := $(wildcard src/*.c)
 unit_names     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
@@ -43,6 +48,11 @@ wraps_heap   := os_milliseconds os_purge chunk_take
 wraps_guard  := os_map os_map_aligned os_reserve_aligned os_open os_close
 wraps_kernel := os_map os_map_aligned os_reserve_aligned os_open os_unmap os_purge os_grow os_move
 wraps_faults := $(wraps_kernel) os_milliseconds os_microseconds meta_take meta_put mmap munmap madvise mremap mprotect
+
+
+explored_wraps_lock     := syscall
+explored_wraps_registry := syscall os_map os_unmap
+explored_wraps_heap     := syscall os_map os_milliseconds os_microseconds
 
 # What is added to the linker's script.
 script_turns := tests/model/state.ld
@@ -78,6 +88,13 @@ $(engine)/$(1)/exhaustive/%: $(engine)/$(1)/tests/exhaustive/%.o $(engine)/$(1)/
 	@mkdir -p $$(@D)
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
 
+# The scheduler is never watched by ThreadSanitizer: its variables are nobody else's.
+$(engine)/$(1)/interleavings/%: $(engine)/$(1)/tests/interleavings/%.o $(engine)/steps/tests/interleavings/explore.o \
+		$(engine)/$(1)/engine.a tests/model/state.ld
+	@mkdir -p $$(@D)
+	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) $$(patsubst %,-Wl$$(comma)--wrap=%,$$(explored_wraps_$$*)) \
+		-T tests/model/state.ld -o $$@ $$(filter-out %.ld,$$^)
+
 # The whole library in the program: the engine's checkers are at hand, and malloc is ours without a preload.
 $(engine)/$(1)/soak/soak: $(patsubst %.c,$(engine)/$(1)/%.o,$(wildcard tests/soak/*.c src/*.c preload/*.c))
 	@mkdir -p $$(@D)
@@ -90,7 +107,7 @@ $(engine)/$(1)/tests/soak/%.o: engine_flags += -fno-builtin -Itests
 endef
 
 comma := ,
-$(foreach variant,gcc debug clang asan tsan fuzz cov,$(eval $(call engine_variant,$(variant))))
+$(foreach variant,gcc debug clang asan tsan fuzz cov steps steps_tsan,$(eval $(call engine_variant,$(variant))))
 
 unit_of   = $(unit_names:%=$(engine)/$(1)/unit/%)
 model_of  = $(model_names:%=$(engine)/$(1)/model/%)
@@ -104,7 +121,7 @@ corpora     := tests/model/corpus
 finds       := build/fuzz
 have_fuzzer := $(if $(have_clang),$(wildcard $(shell clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a))
 
-.PHONY: check-unit check-model check-mutate check-states check-asan check-tsan check-clang check-fuzz check-golden check-embedded
+.PHONY: check-interleavings check-unit check-model check-mutate check-states check-asan check-tsan check-clang check-fuzz check-golden check-embedded
 .PHONY: fuzz fuzz-merge
 .PHONY: check-engine check-engine-quick
 
@@ -130,6 +147,12 @@ check-states: $(call states_of,gcc) $(call states_of,asan) ## every state of a b
 check-asan: $(call unit_of,asan) $(call model_of,asan) $(call mutate_of,asan) ## the same under Address- and UndefinedBehaviorSanitizer
 	$(prove) $^
 	@$(call replay_corpora,asan)
+
+explored_of = $(patsubst tests/interleavings/%.c,$(engine)/$(1)/interleavings/%,$(filter-out %/explore.c,$(wildcard tests/interleavings/*.c)))
+
+check-interleavings: $(call explored_of,steps) $(call explored_of,steps_tsan) ## every order of what threads do at once
+	$(prove) $(call explored_of,steps)
+	prove -j2 -e '$(fixed)' $(call explored_of,steps_tsan)
 
 check-tsan: $(call unit_of,tsan) $(engine)/tsan/model/threads ## the same under ThreadSanitizer
 	prove -j2 -e '$(fixed)' $^
@@ -169,7 +192,7 @@ check-golden: libbuddymalloc.so ## layers, sizes, the fast path, the version, na
 check-embedded: ## the buddy without a C library, here and on a Cortex-M3
 	prove tests/embedded
 
-check-engine: check-unit check-model check-mutate check-states check-clang check-asan check-tsan check-fuzz check-golden check-embedded ## all of the engine's tests
+check-engine: check-unit check-model check-mutate check-states check-interleavings check-clang check-asan check-tsan check-fuzz check-golden check-embedded ## all of the engine's tests
 
 check-engine-quick: $(call unit_of,asan) $(call states_of,gcc) check-unit check-model check-mutate ## the quick ones: no sanitizer but ASan of unit
 	$(prove) $(call unit_of,asan)

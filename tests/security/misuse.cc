@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <malloc.h>
 #include <initializer_list>
 #include <new>
@@ -155,6 +156,24 @@ void delete_size(size_t other) {
 	finish("unnoticed");
 }
 
+void delete_aligned_size(size_t other) {
+	void *volatile block = ::operator new(size, std::align_val_t(64));
+	tell(block, block);
+	set_stage("call");
+	::operator delete(block, other, std::align_val_t(64));
+	finish("unnoticed");
+}
+
+/* A malloc without free_sized is taken to free by free. */
+void free_size(size_t other) {
+	auto *free_sized = reinterpret_cast<void (*)(void *, size_t)>(dlsym(RTLD_DEFAULT, "free_sized"));
+	char *volatile block = take(size);
+	tell(block, block);
+	set_stage("call");
+	free_sized ? free_sized(block, other) : free(block);
+	finish("unnoticed");
+}
+
 void new_then(void (*call)(void *)) {
 	void *volatile block = ::operator new(size);
 	tell(block, block);
@@ -293,6 +312,8 @@ const struct kind {
          }},
         {"delete-smaller-size", [] { delete_size(size / 4); }},
         {"delete-larger-size", [] { delete_size(size * 4); }},
+        {"delete-aligned-smaller-size", [] { delete_aligned_size(size / 4); }},
+        {"free-sized-smaller", [] { free_size(size / 4); }},
         {"new-free", [] { new_then(free); }},
         {"malloc-delete", malloc_then_delete},
         {"new[]-delete", array_then_delete},

@@ -1,0 +1,137 @@
+/* heap.c: what threads do to chunks, slabs and large blocks at the same time, and a trim in the middle. */
+#include "explore.h"
+
+#include "../model/fresh.h"
+
+#include "../../src/account.h"
+#include "../../src/chunk.h"
+#include "../../src/heap.h"
+#include "../../src/large.h"
+
+#include <string.h>
+
+enum { CLASS = 20, SLOTS = 4, LARGE = 3 << 20, TRIMMER = 2 };
+
+/* Time stands still: no regret, and no pause that a huge page makes. */
+uint64_t __wrap_os_milliseconds(void);
+uint64_t __wrap_os_milliseconds(void) { return 0; }
+uint64_t __wrap_os_microseconds(void);
+uint64_t __wrap_os_microseconds(void) { return 0; }
+
+static void check(void) {
+	lock_take(&chunk_lock);
+	EXPECT(chunk_check() == 0);
+	lock_release(&chunk_lock);
+	EXPECT(heap_check(CLASS));
+}
+
+static void trim(void) {
+	struct wrong wrong;
+	heap_trim(&wrong);
+	EXPECT(!wrong.slot);
+	chunk_trim();
+	large_trim();
+}
+
+static void end(void) {
+	check();
+	trim();
+	struct account account = account_read();
+	EXPECT(account.chunks == 0 && account.large == 0 && account.large_held == 0 && account.cached == 0);
+}
+
+static void fill(void *block, size_t size, unsigned i) { memset(block, (int)i + 1, size); }
+
+static void expect_filled(const unsigned char *block, size_t size, unsigned i) {
+	EXPECT(block[0] == i + 1 && memcmp(block, block + 1, size - 1) == 0);
+}
+
+/* ---- slots ---- */
+
+static void slots(unsigned i) {
+	void *taken[SLOTS];
+	if (i == TRIMMER) {
+		trim();
+		return;
+	}
+	unsigned n = heap_refill(CLASS, taken, SLOTS);
+	EXPECT(n > 0);
+	for (unsigned k = 0; k < n; k++)
+		fill(taken[k], class_size(CLASS), i);
+	for (unsigned k = 0; k < n; k++)
+		expect_filled(taken[k], class_size(CLASS), i);
+	EXPECT(!heap_flush(CLASS, taken, n).slot);
+}
+
+/* ---- spans ---- */
+
+static void spans(unsigned i) {
+	if (i == TRIMMER) {
+		trim();
+		return;
+	}
+	struct span span = chunk_take(3, 0);
+	EXPECT(span.base);
+	EXPECT(!span.fresh || span.base[0] == 0);
+	fill(span.base, 3 * PAGE_SIZE, i);
+	check();
+	expect_filled((unsigned char *)span.base, 3 * PAGE_SIZE, i);
+	chunk_put(span.chunk, span.base, 3, UINT16_MAX);
+}
+
+/* ---- one span freed twice at once ---- */
+
+static struct span shared;
+static unsigned nfreed;
+
+static void begin_shared(void) {
+	make_fresh();
+	shared = chunk_take(3, 0);
+	nfreed = 0;
+}
+
+static void free_shared(unsigned i) {
+	(void)i;
+	if (!chunk_retire(shared.chunk, shared.base))
+		return;
+	nfreed++;
+	chunk_put_retired(shared.base);
+}
+
+static void end_shared(void) {
+	EXPECT(nfreed == 1);
+	end();
+}
+
+/* ---- large blocks ---- */
+
+static void large(unsigned i) {
+	if (i == TRIMMER) {
+		trim();
+		return;
+	}
+	size_t dirty;
+	char *block = large_take(LARGE, QUANTUM, &dirty);
+	EXPECT(block);
+	block[0] = (char)i;
+	char *longer = large_resize((struct large *)registry_owner(block), 2 * LARGE);
+	if (longer)
+		block = longer;
+	block[LARGE - 1] = (char)i;
+	EXPECT(block[0] == (char)i);
+	EXPECT(large_put((struct large *)registry_owner(block), block));
+}
+
+int main(void) {
+	explore(&(struct scenario){"slots are taken and freed", 2, 2 - WATCHED, make_fresh, slots, end});
+	explore(&(struct scenario){"slots are taken and freed, and all is trimmed", 3, 1, make_fresh, slots,
+	                           end});
+	explore(&(struct scenario){"spans are taken and freed", 2, 2 - WATCHED, make_fresh, spans, end});
+	explore(&(struct scenario){"spans are taken and freed, and all is trimmed", 3, 1, make_fresh, spans,
+	                           end});
+	explore(&(struct scenario){"a span is freed twice at once", 2, 4, begin_shared, free_shared,
+	                           end_shared});
+	explore(&(struct scenario){"large blocks", 2, 2 - WATCHED, make_fresh, large, end});
+	explore(&(struct scenario){"large blocks, and all is trimmed", 3, 1, make_fresh, large, end});
+	return explored();
+}

@@ -1,0 +1,61 @@
+/* registry.c: two threads register chunks of addresses for which there is no leaf yet; a third reads. */
+#include "explore.h"
+
+#include "../model/fresh.h"
+
+#include "../../src/registry.h"
+
+static char *const region = (char *)((uintptr_t)5 << LEAF_SHIFT);
+static struct owner owners[2]; /* plain: a reader that finds one must find it filled */
+static size_t nunmapped;
+
+bool __real_os_unmap(void *address, size_t size);
+bool __wrap_os_unmap(void *address, size_t size);
+UNWATCHED bool __wrap_os_unmap(void *address, size_t size) {
+	(void)address, (void)size; /* make_fresh does it */
+	nunmapped++;
+	return true;
+}
+
+static char *chunk_of(unsigned i) { return region + (size_t)i * CHUNK_SIZE; }
+
+UNWATCHED static void begin(void) {
+	make_fresh();
+	owners[0].kind = owners[1].kind = OWNER_NONE;
+	nunmapped = 0;
+}
+
+static void write_or_read(unsigned i) {
+	if (i < 2) {
+		owners[i].kind = OWNER_CHUNK;
+		EXPECT(registry_set_owner(chunk_of(i), CHUNK_SIZE, &owners[i]));
+		registry_set_class(chunk_of(i), CHUNK_PAGES / 2, i + 1);
+		EXPECT(registry_owner(chunk_of(i)) == &owners[i]);
+		EXPECT(registry_class(chunk_of(i)) == i + 1);
+		return;
+	}
+	for (i = 0; i < 2; i++) {
+		struct owner *owner = registry_owner(chunk_of(i));
+		EXPECT(!owner || owner->kind == OWNER_CHUNK);
+		char *unused = chunk_of(i) + CHUNK_SIZE / 2;
+		if (registry_in_window(unused))
+			EXPECT(registry_window_class(unused) == 0);
+		EXPECT(registry_class(unused) == 0);
+	}
+}
+
+UNWATCHED static void end(void) {
+	for (unsigned i = 0; i < 2; i++) {
+		EXPECT(registry_owner(chunk_of(i)) == &owners[i]);
+		EXPECT(registry_in_window(chunk_of(i)));
+		EXPECT(registry_window_class(chunk_of(i)) == i + 1);
+	}
+	EXPECT(nmapped == nunmapped + 1);
+}
+
+int main(void) {
+	explore(&(struct scenario){"two chunks are registered in a new leaf", 2, WATCHED ? 4 : NO_BOUND,
+	                           begin, write_or_read, end});
+	explore(&(struct scenario){"… while they are looked up", 3, 3, begin, write_or_read, end});
+	return explored();
+}
