@@ -6,13 +6,14 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { STACK = 256 * 1024, CHOICES_MAX = 4096 };
+enum { STACK = 256 * 1024, CHOICES_MAX = 4096, SECONDS_MAX = 20 };
 
 void *__tsan_get_current_fiber(void) __attribute__((weak));
 void *__tsan_create_fiber(unsigned flags) __attribute__((weak));
@@ -36,7 +37,7 @@ static struct thread scheduler; /* main: begins and ends the runs */
 
 static const struct scenario *scenario;
 static struct thread *current; /* NULL: no run is under way */
-static unsigned preempted;
+static unsigned preempted, bound;
 static bool woke; /* a futex by itself, in this run */
 
 /* The choices of a run, in order: which of how many. The next run takes the next branch of the last one. */
@@ -63,6 +64,22 @@ static _Noreturn void fail(const char *what) {
 void expect(int holds, const char *what) {
 	if (!holds)
 		fail(what);
+}
+
+/* A crash, or a run that takes SECONDS_MAX. */
+static void die_of(int signal) {
+	if (signal == SIGALRM)
+		fail("a run without end");
+	print_path();
+	fflush(stdout);
+	raise(signal); /* SA_RESETHAND: the default now */
+}
+
+static void catch_deaths(void) {
+	static const int deaths[] = {SIGALRM, SIGSEGV, SIGBUS, SIGABRT};
+	struct sigaction action = {.sa_handler = die_of, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+	for (unsigned i = 0; i < sizeof deaths / sizeof *deaths; i++)
+		sigaction(deaths[i], &action, NULL);
 }
 
 /* ---- choices ---- */
@@ -112,7 +129,7 @@ static void pass_on(void) {
 			able[n++] = other;
 	if (n == 0)
 		fail("all threads sleep");
-	unsigned taken = choose(can_stay && preempted == scenario->preemptions ? 1 : n);
+	unsigned taken = choose(can_stay && preempted == bound ? 1 : n);
 	preempted += can_stay && taken;
 	if (able[taken] != current)
 		switch_to(able[taken], NO_ORDER);
@@ -166,6 +183,7 @@ static void make_threads(void) {
 static void run_once(void) {
 	depth = preempted = 0;
 	woke = false;
+	alarm(SECONDS_MAX);
 	for (unsigned i = 0; i < scenario->nthreads; i++)
 		threads[i].over = false, threads[i].asleep = NULL;
 	if (scenario->begin)
@@ -180,20 +198,23 @@ static void run_once(void) {
 }
 
 void explore(const struct scenario *explored) {
+	const char *more = getenv("BM_PREEMPTIONS");
 	unsigned long nruns = 0;
 	scenario = explored;
+	bound = scenario->preemptions + (more ? (unsigned)atoi(more) : 0);
 	if (!threads[0].context.uc_stack.ss_sp)
 		make_threads();
+	catch_deaths();
 	length = 0;
 	do {
 		run_once();
 		nruns++;
 	} while (next_path());
-	if (scenario->preemptions == NO_BOUND)
+	if (bound >= NO_BOUND)
 		ok(1, "%s: %u threads, all %lu schedules", scenario->name, scenario->nthreads, nruns);
 	else
 		ok(1, "%s: %u threads, the %lu schedules with at most %u preemptions", scenario->name,
-		   scenario->nthreads, nruns, scenario->preemptions);
+		   scenario->nthreads, nruns, bound);
 }
 
 int explored(void) { return done(); }

@@ -1,13 +1,13 @@
-/* explore.h: runs a few threads in every order of their steps, up to a number of preemptions: a model checker
- * for the engine's own code, not for a model of it. A step lies before each atomic operation (steps.h) and each futex
- * call, which is simulated. Threads are contexts of one real thread, so a run is the same each time.
+/* explore.h: runs a few threads in every order of their steps, up to a number of preemptions: a model
+ * checker for the engine's own code. A step lies before each atomic operation (steps.h) and each futex call,
+ * which is simulated. Threads are contexts of one real thread, so a run is the same each time.
  *
- * What is shared and not atomic is looked at by ThreadSanitizer in the variant steps_tsan: a switch is no order, so an
- * operation whose memory order is too weak shows as a race, though the order of steps is the same for all threads.
- * Not seen: what a processor does with relaxed operations among themselves.
+ * What is shared and not atomic is looked at by ThreadSanitizer in the variant steps_tsan: a switch is no
+ * order, so a memory order that is too weak shows as a race. Not seen: what a processor does with relaxed
+ * operations among themselves.
  *
- * Source of the bound: Musuvathi and Qadeer, "Iterative context bounding for systematic testing of multithreaded
- * programs", 2007. */
+ * Source of the bound: Musuvathi and Qadeer, "Iterative context bounding for systematic testing of
+ * multithreaded programs", 2007. */
 #ifndef EXPLORE_H
 #define EXPLORE_H
 
@@ -30,7 +30,8 @@ struct scenario {
 	void (*end)(void);              /* after each run, alone */
 };
 
-/* Prints a TAP line; exits at the first run in which an expectation fails or all threads sleep. */
+/* Prints a TAP line; exits at the first run in which an expectation fails, all threads sleep, or one crashes.
+ * BM_PREEMPTIONS=N in the environment allows N more preemptions. */
 void explore(const struct scenario *scenario);
 
 /* The last statement of main: return explored(); */

@@ -1,5 +1,5 @@
-/* steps.h: included before every source of the engine when its interleavings are explored: before each atomic operation
- * another thread may go on (explore.h). <stdatomic.h> is made of these builtins. */
+/* steps.h: included before every source of the engine when its interleavings are explored: before each atomic
+ * operation another thread may go on (explore.h). <stdatomic.h> is made of these builtins. */
 #ifndef STEPS_H
 #define STEPS_H
 
