@@ -91,6 +91,8 @@ static unsigned choose(unsigned n) {
 		fail("a run without end");
 	if (depth == length)
 		path[length++] = (struct choice){0, (unsigned char)n};
+	if (path[depth].n != n)
+		fail("another run than before, with the same choices");
 	return path[depth++].taken;
 }
 
