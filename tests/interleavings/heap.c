@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { CLASS = 20, SLOTS = 4, LARGE = 3 << 20, TRIMMER = 2 };
+enum { CLASS = 20, SLOTS = 4, HELD = 64, LARGE = 3 << 20, TRIMMER = 2 };
 
 /* Time stands still: no regret, and no pause that a huge page makes. */
 uint64_t __wrap_os_milliseconds(void);
@@ -61,6 +61,31 @@ static void slots(unsigned i) {
 	for (unsigned k = 0; k < n; k++)
 		expect_filled(taken[k], class_size(CLASS), i);
 	EXPECT(!heap_flush(CLASS, taken, n).slot);
+}
+
+/* ---- slots freed while their slabs are swept ---- */
+
+static void *held[HELD];
+
+static void begin_held(void) {
+	make_fresh();
+	for (unsigned n = 0; n < HELD;)
+		n += heap_refill(CLASS, held + n, HELD - n);
+	for (unsigned k = 0; k < HELD; k++)
+		fill(held[k], class_size(CLASS), k);
+}
+
+/* The first frees by halves, each slot still as it was; the others sweep. */
+static void free_held(unsigned i) {
+	if (i > 0) {
+		trim();
+		return;
+	}
+	for (unsigned k = 0; k < HELD; k += HELD / 2) {
+		for (unsigned n = k; n < HELD; n++)
+			expect_filled(held[n], class_size(CLASS), n);
+		EXPECT(!heap_flush(CLASS, held + k, HELD / 2).slot);
+	}
 }
 
 /* ---- spans ---- */
@@ -128,6 +153,8 @@ static void large(unsigned i) {
 int main(void) {
 	explore(&(struct scenario){"slots", 2, 2 - WATCHED, make_fresh, slots, end});
 	explore(&(struct scenario){"slots, and a trim", 3, 1, make_fresh, slots, end});
+	explore(&(struct scenario){"frees and a sweep", 2, 2 - WATCHED, begin_held, free_held, end});
+	explore(&(struct scenario){"frees and two sweeps", 3, 1, begin_held, free_held, end});
 	explore(&(struct scenario){"spans", 2, 2 - WATCHED, make_fresh, spans, end});
 	explore(&(struct scenario){"spans, and a trim", 3, 1, make_fresh, spans, end});
 	explore(&(struct scenario){"a second free", 2, 4, begin_shared, free_shared, end_shared});
