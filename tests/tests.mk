@@ -210,16 +210,17 @@ $(coverage)/libbuddymalloc.so: $(sources:%.c=$(coverage)/%.o) tests/coverage/abo
 	@echo "  LD  $@"; $(CC) -O1 -fPIC -shared --coverage -Wl,--wrap=abort -Wl,-soname,libbuddymalloc.so \
 		-Wl,--version-script=preload/exports.map -Wl,-z,now,-z,initfirst -o $@ $(filter %.o %.c,$^)
 
-coverage_tests := $(addprefix tests/preload/,preload.t statistics.t config.t early.t dlopen_self.t) \
-		  tests/abuse/abuse.t $(addprefix tests/real/,sqlite.t perl.t gawk.t)
+coverage_tests := $(addprefix tests/preload/,preload.t statistics.t config.t early.t dlopen_self.t modes.t) \
+		  tests/abuse/abuse.t tests/security/security.t tests/valgrind/valgrind.t $(addprefix tests/real/,sqlite.t perl.t gawk.t)
 
 -include $(sources:%.c=$(coverage)/%.d)
 
 .PHONY: coverage mutants
 
-coverage: $(call unit_of,cov) $(call model_of,cov) $(call mutate_of,cov) $(coverage)/libbuddymalloc.so $(preload_programs) ## lines and branches that the tests run
+coverage: $(call unit_of,cov) $(call model_of,cov) $(call mutate_of,cov) $(coverage)/libbuddymalloc.so libbuddymalloc-hardened.so $(preload_programs) $(security_program) $(valgrind_programs) ## lines and branches that the tests run
 	@find $(engine)/cov $(coverage) -name '*.gcda' -delete
 	-$(prove) $(call unit_of,cov) $(call model_of,cov) $(call mutate_of,cov)
+	@cp libbuddymalloc-hardened.so $(coverage) # the tests look for it there; it is not counted
 	-BM_PRELOAD=$(CURDIR)/$(coverage)/libbuddymalloc.so prove $(coverage_tests)
 	tests/coverage/coverage.py $(engine)/cov $(coverage)
 
