@@ -25,6 +25,7 @@ endif
 
 sources  := $(wildcard src/*.c) $(wildcard preload/*.c)
 objects  := $(sources:%.c=$(build)/%.o)
+archived := $(filter-out %/loading.o,$(objects)) # see loading.c
 
 .PHONY: all help run install uninstall format clean FORCE
 
@@ -61,9 +62,9 @@ $(libraries): preload/exports.map build/last
 	@echo "  LD  $@"; $(CC) $(flags) -shared -Wl,-soname,$@ -Wl,--version-script=preload/exports.map -Wl,-z,now,-z,relro,-z,initfirst \
 		-Wl,--as-needed -o $@ $(filter %.o,$^)
 
-libbuddymalloc.a: $(objects) build/last
+libbuddymalloc.a: $(archived) build/last
 	@echo "  AR  $@"; rm -f $@
-	@ar rcs $@ $(objects)
+	@ar rcs $@ $(archived)
 
 -include $(objects:.o=.d) $(build)/hardened/config.d
 

@@ -447,9 +447,9 @@ void cache_after_fork(void) {
 	caches.owned = own_cache != NULL;
 }
 
-bool cache_in_use(void) { return own_cache != NULL; }
+void cache_begin_thread(void) { thread_cache = (struct cache *)(uintptr_t)&empty_cache; }
 
 void cache_bypass(void) {
 	caches.bypassed = true;
-	thread_cache = (struct cache *)(uintptr_t)&empty_cache;
+	cache_begin_thread();
 }

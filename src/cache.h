@@ -115,8 +115,8 @@ void cache_after_fork(void);
  * nothing but the owner of its cache. */
 void cache_own_after_fork(void);
 
-/* Whether this thread has a cache of its own. */
-bool cache_in_use(void);
+/* Gives this thread what thread_cache begins with, when the loader has not done so yet. */
+void cache_begin_thread(void);
 
 /* Makes every call of this process take its slow path, where it can be counted. Before there are threads. */
 void cache_bypass(void);

@@ -12,6 +12,16 @@ else
 	fold "early" limited "$built/early"
 	skip "plugins" "no C compiler"
 fi
+
+resolver=$scratch/resolver.so
+if have "${CC:-cc}" && "${CC:-cc}" -O1 -g -fPIC -shared -fno-builtin -Wl,-z,now -o "$resolver" "$here/extra/resolver.c"; then
+	for mode in mode:normal debug:1 mode:hardened; do
+		fold "blocks from before the start, $mode" \
+			limited env BUDDYMALLOC_CONF=$mode LD_PRELOAD="$resolver $lib" "$built/early"
+	done
+else
+	skip "blocks from before the start" "no C compiler with ifunc"
+fi
 for name in early names thread_exit thread_local cxx; do
 	fold "LD_BIND_NOW=1 $name" limited env LD_BIND_NOW=1 "$built/$name"
 done
