@@ -172,12 +172,14 @@ static char *frame_end(const struct frame *frame) {
 	return frame->base + frame->size - (frame->class ? 0 : guard_page());
 }
 
+/* The bytes that every tail has. */
+static size_t tail_least(const struct frame *frame) { return guard_page() && !frame->class ? 0 : guard.tail; }
+
 /* Where the tail of a block ends: behind the last of its pages there may be more, left over by its
- * alignment. */
+ * alignment, or for it to grow. */
 static char *tail_end(const char *block, size_t size, const struct frame *frame) {
-	char *end = frame_end(frame);
-	size_t tail = guard_page() ? 0 : guard.tail,
-	       pages = align_up((uintptr_t)block + size + tail, os_page_size()) - (uintptr_t)frame->base;
+	char *end = frame_end(frame), *least = (char *)(uintptr_t)block + size + tail_least(frame);
+	size_t pages = align_up((uintptr_t)least, os_page_size()) - (uintptr_t)frame->base;
 	return frame->class || pages >= (size_t)(end - frame->base) ? end : frame->base + pages;
 }
 
@@ -250,8 +252,8 @@ static void take_large(size_t need, struct frame *frame) {
 		wipe(frame->base, frame->base + dirty);
 }
 
-static char *take_pages(size_t size, size_t align, struct frame *frame) {
-	size_t need = pages_for(size, align), page = guard_page();
+static char *take_pages(size_t size, size_t room, size_t align, struct frame *frame) {
+	size_t need = pages_for(room, align), page = guard_page();
 	bool in_span = need <= SPAN_MAX * PAGE_SIZE && (!page || page == PAGE_SIZE);
 	if (in_span)
 		take_span(need, frame);
@@ -259,8 +261,7 @@ static char *take_pages(size_t size, size_t align, struct frame *frame) {
 		take_large(need, frame);
 	if (!frame->base)
 		return NULL;
-	size_t tail = page ? 0 : guard.tail;
-	uintptr_t last = (uintptr_t)frame_end(frame) - tail - size;
+	uintptr_t last = (uintptr_t)frame_end(frame) - tail_least(frame) - room;
 	char *block = frame->base + ((last & ~(align - 1)) - (uintptr_t)frame->base);
 	if (page && atomic_fetch_add_explicit(&guard.fenced, 1, memory_order_relaxed) < FENCED_MAX) {
 		char *end = tail_end(block, size, frame); /* no room for the mappings: done without */
@@ -295,14 +296,14 @@ static void tell_taken(void *block, size_t size, const struct frame *frame) {
 
 bool guard_zeroes(void) { return !guard.memcheck; }
 
-void *guard_take(size_t size, size_t align, enum maker maker) {
+void *guard_take(size_t size, size_t room, size_t align, enum maker maker) {
 	struct frame frame;
 	char *block;
 	align = max_size(align, QUANTUM);
 	if (take_slot(size, align, &frame))
 		block = frame.base ? frame.base + max_size(guard.front, align) : NULL;
 	else
-		block = take_pages(size, align, &frame);
+		block = take_pages(size, room, align, &frame);
 	if (!block)
 		return NULL;
 	if (guard.memcheck)
@@ -420,6 +421,25 @@ size_t guard_size(const char *call, const void *pointer) {
 	if (guard.memcheck)
 		memcheck_close((char *)block - guard.front, guard.front);
 	return size;
+}
+
+void *guard_resize(void *block, size_t size) {
+	struct frame frame;
+	struct header *header = find_live(block, &frame);
+	if (!header || guard.memcheck)
+		return NULL;
+	size_t old = size_in(header), room = (size_t)(frame_end(&frame) - (char *)block) - tail_least(&frame);
+	char *was = tail_end(block, old, &frame), *end = tail_end(block, size, &frame);
+	if (size > room || size < old / 2 || end < was) /* a tail's pages stay a tail's: they are written */
+		return NULL;
+	expect_tail("realloc", block, header, &frame);
+	if (end > was && !os_open(was, (size_t)(end - was)))
+		return NULL;
+	set_header(block, size, maker_in(header), LIVE);
+	if (size > old)
+		memset((char *)block + old, 0, min_size(size, (size_t)(was - (char *)block)) - old);
+	memset((char *)block + size, guard.tail_byte, (size_t)(end - ((char *)block + size)));
+	return block;
 }
 
 void guard_set_maker(void *block, enum maker maker) {

@@ -37,8 +37,12 @@ bool guard_begin(bool early);
 /* Whether new blocks are zero: not under Valgrind. */
 bool guard_zeroes(void);
 
-/* A block of `size` bytes, its address a multiple of `align`. NULL: no memory. */
-void *guard_take(size_t size, size_t align, enum maker maker);
+/* A block of `size` bytes, its address a multiple of `align`. One of pages may grow to `room` bytes in place;
+ * until then its last page is followed by pages without access. NULL: no memory. */
+void *guard_take(size_t size, size_t room, size_t align, enum maker maker);
+
+/* Makes a live block `size` bytes long where it lies; what it gains is zero. NULL: it stays as it is. */
+void *guard_resize(void *block, size_t size);
 
 /* Says by what a live block was made, when that called another. */
 void guard_set_maker(void *block, enum maker maker);

@@ -49,11 +49,13 @@ static void *take_pages(size_t size, size_t align, size_t *dirty) {
 	return span.base;
 }
 
-static void *take_once(size_t size, size_t align, size_t *dirty, enum maker maker) {
+/* `room`: what a block with a frame may grow to in place, if there is the memory. */
+static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, enum maker maker) {
 	*dirty = size;
 	if (unlikely(guard_on)) {
 		*dirty = guard_zeroes() ? 0 : size;
-		return guard_take(size, align, maker);
+		void *block = guard_take(size, room, align, maker);
+		return block || room == size ? block : guard_take(size, size, align, maker);
 	}
 	unsigned class =
 	        align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
@@ -63,13 +65,13 @@ static void *take_once(size_t size, size_t align, size_t *dirty, enum maker make
 	return cache_take(class);
 }
 
-static COLD void *take(size_t size, size_t align, size_t *dirty, enum maker maker) {
+static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, enum maker maker) {
 	if (size > SIZE_MAX_REQUEST || align > SIZE_MAX_REQUEST - size)
 		return no_memory();
 	int saved = errno;
-	void *block = take_once(size, align, dirty, maker);
+	void *block = take_once(size, room, align, dirty, maker);
 	if (unlikely(!block) && trim()) /* what threads and stacks hold may make the room */
-		block = take_once(size, align, dirty, maker);
+		block = take_once(size, room, align, dirty, maker);
 	errno = saved;
 	if (unlikely(!block))
 		return no_memory();
@@ -80,14 +82,15 @@ static COLD void *take(size_t size, size_t align, size_t *dirty, enum maker make
 
 void *allocate_slow(size_t size, enum maker maker) {
 	size_t dirty;
-	return take(size, QUANTUM, &dirty, maker);
+	return take(size, size, QUANTUM, &dirty, maker);
 }
 
 void *allocate_aligned_by(size_t align, size_t size, enum maker maker) {
 	size_t dirty;
 	if (align <= QUANTUM)
 		return allocate_by(size, maker);
-	return take(max_size(size, 1), align, &dirty, maker);
+	size = max_size(size, 1);
+	return take(size, size, align, &dirty, maker);
 }
 
 void *allocate_zeroed(size_t n, size_t size) {
@@ -95,7 +98,7 @@ void *allocate_zeroed(size_t n, size_t size) {
 	if (__builtin_mul_overflow(n, size, &total))
 		return no_memory();
 	dirty = total;
-	void *block = total <= SMALL_MAX ? allocate(total) : take(total, QUANTUM, &dirty, BY_MALLOC);
+	void *block = total <= SMALL_MAX ? allocate(total) : take(total, total, QUANTUM, &dirty, BY_MALLOC);
 	return block ? memset(block, 0, min_size(total, dirty)) : NULL;
 }
 
@@ -165,7 +168,7 @@ size_t usable_size(const void *block) { return block ? block_size(block, "malloc
 /* The block itself when it can be made `size` bytes long without copying; a large one may move. Or NULL. */
 static void *resize_in_place(void *block, size_t old, size_t size) {
 	if (unlikely(guard_on))
-		return NULL;
+		return guard_resize(block, size);
 	if (old <= SMALL_MAX && registry_class(block))
 		return size <= old && (size >= old / SHRINK_IN_PLACE || old == QUANTUM) ? block : NULL;
 	struct owner *owner = registry_owner(block);
@@ -177,7 +180,10 @@ static void *resize_in_place(void *block, size_t old, size_t size) {
 }
 
 static void *move(void *block, size_t old, size_t size) {
-	void *moved = allocate(size);
+	size_t dirty;
+	void *moved = unlikely(guard_on) && size > old
+	                      ? take(size, size + size / 2, QUANTUM, &dirty, BY_MALLOC)
+	                      : allocate(size);
 	if (unlikely(!moved))
 		return NULL;
 	memcpy(moved, block, min_size(old, size));

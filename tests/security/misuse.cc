@@ -202,8 +202,8 @@ void array_then_delete() {
 /* ---- wrong reads and writes ---- */
 
 /* Alters bytes, whatever they are; then the block is freed. */
-void alter(long from, long to) {
-	char *volatile block = take(size);
+void alter(char *made, long from, long to) {
+	char *volatile block = made;
 	tell(block, block);
 	set_stage("access");
 	for (volatile char *at = block + from; at < block + to; at++)
@@ -213,8 +213,17 @@ void alter(long from, long to) {
 	finish("unnoticed");
 }
 
-void overflow(long bytes) { alter(static_cast<long>(size), static_cast<long>(size) + bytes); }
-void underflow() { alter(-1, 0); }
+void overflow(char *block, long bytes) {
+	alter(block, static_cast<long>(size), static_cast<long>(size) + bytes);
+}
+void underflow() { alter(take(size), -1, 0); }
+
+char *grown() {
+	char *block = take(size / 2);
+	for (size_t longer = size / 2; longer < size; longer += size / 10)
+		block = static_cast<char *>(realloc(block, longer));
+	return static_cast<char *>(realloc(block, size));
+}
 
 /* From the lower of two neighbours into the upper one, whose first byte says whether it was reached. */
 void overflow_into_next() {
@@ -317,8 +326,9 @@ const struct kind {
         {"new-free", [] { new_then(free); }},
         {"malloc-delete", malloc_then_delete},
         {"new[]-delete", array_then_delete},
-        {"overflow-1", [] { overflow(1); }},
-        {"overflow-16", [] { overflow(16); }},
+        {"overflow-1", [] { overflow(take(size), 1); }},
+        {"overflow-16", [] { overflow(take(size), 16); }},
+        {"overflow-1-grown", [] { overflow(grown(), 1); }},
         {"underflow-1", underflow},
         {"overflow-into-next", overflow_into_next},
         {"write-after-free-near", [] { write_after_free(0); }},

@@ -36,6 +36,10 @@ static void begin(bool hardened, bool debug) {
 	assert_true(guard_begin(false));
 }
 
+static char *take(size_t size, size_t align, enum maker maker) {
+	return guard_take(size, size, align, maker);
+}
+
 static const size_t sizes[] = {0,    1,     8,     16,     24,     48,      100,     1000,    4096,
                                5000, 32700, 32768, 100000, 999999, 1048576, 1100000, 3000000, 5000001};
 #define NSIZES (sizeof sizes / sizeof *sizes)
@@ -43,7 +47,7 @@ static const size_t sizes[] = {0,    1,     8,     16,     24,     48,      100,
 /* ---- blocks ---- */
 
 static void use(size_t size, size_t align) {
-	char *block = guard_take(size, align, BY_MALLOC);
+	char *block = take(size, align, BY_MALLOC);
 	assert_non_null(block);
 	assert_int_equal((uintptr_t)block % align, 0);
 	assert_int_equal((uintptr_t)block % 16, 0);
@@ -69,10 +73,59 @@ TEST(blocks_are_aligned_sized_and_zero) {
 	use_all(true, true);
 }
 
+/* Whether the kernel may read a byte there. */
+static bool is_readable(const char *at) {
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	bool readable = write(ends[1], at, 1) == 1;
+	close(ends[0]), close(ends[1]);
+	return readable;
+}
+
+static void grow(size_t size, size_t room, size_t step) {
+	char *block = guard_take(size, room, 16, BY_MALLOC);
+	assert_non_null(block);
+	memset(block, 0xff, size);
+	for (size_t next = size + step; next <= room; next += step) {
+		assert_ptr_equal(guard_resize(block, next), block);
+		assert_int_equal(guard_size("realloc", block), next);
+		assert_true((unsigned char)block[0] == 0xff && memcmp(block, block + 1, size - 1) == 0);
+		assert_true(is_zero(block + size, next - size));
+		assert_true(is_readable(block + next - 1));
+		assert_true(!config.hardened || !is_readable(block + next + 4095));
+		memset(block + size, 0xff, next - size);
+		size = next;
+	}
+	assert_null(guard_resize(block, 2 * room));
+	assert_null(guard_resize(block, size / 2 - 1));
+	assert_int_equal(guard_size("realloc", block), size);
+	guard_put(block, BY_MALLOC, size);
+}
+
+TEST(a_block_grows_in_its_room) {
+	for (int hardened = 0; hardened < 2; hardened++) {
+		begin(hardened, !hardened);
+		grow(40000, 60000, 1);
+		grow(40000, 60000, 700);
+		grow(100000, 150000, 4096);
+		grow(3000000, 4500000, 99999);
+	}
+}
+
+static void write_past_grown(void *unused) {
+	(void)unused;
+	char *block = guard_take(40000, 60000, 16, BY_MALLOC);
+	if (guard_resize(block, 50000) != block)
+		_exit(1);
+	block[50000] ^= 1;
+	guard_resize(block, 50001);
+	_exit(2);
+}
+
 TEST(what_an_alignment_leaves_over_is_not_touched) {
 	for (int hardened = 0; hardened < 2; hardened++) {
 		begin(hardened, !hardened);
-		char *block = guard_take(100, 64 * MB, BY_MALLOC);
+		char *block = take(100, 64 * MB, BY_MALLOC);
 		assert_non_null(block);
 		assert_true(resident_pages((char *)((uintptr_t)block & ~(uintptr_t)4095) - 32 * MB, 64 * MB) <
 		            16);
@@ -84,12 +137,12 @@ TEST(what_an_alignment_leaves_over_is_not_touched) {
 TEST(what_is_written_into_free_pages_reaches_no_block) {
 	for (int hardened = 0; hardened < 2; hardened++) {
 		begin(hardened, !hardened);
-		void *neighbour = guard_take(40000, 16, BY_MALLOC); /* so that the chunk stays */
-		char *block = guard_take(40000, 16, BY_MALLOC);
+		void *neighbour = take(40000, 16, BY_MALLOC); /* so that the chunk stays */
+		char *block = take(40000, 16, BY_MALLOC);
 		guard_put(block, BY_MALLOC, 0);
 		guard_trim();
 		memset(block, 0xff, 40000);
-		char *again = guard_take(40000, 16, BY_MALLOC);
+		char *again = take(40000, 16, BY_MALLOC);
 		assert_ptr_equal(again, block);
 		assert_true(is_zero(again, 40000));
 		guard_put(again, BY_MALLOC, 0);
@@ -101,7 +154,7 @@ TEST(neighbours_do_not_overlap) {
 	static char *blocks[3000];
 	begin(true, false);
 	for (size_t i = 0; i < 3000; i++) {
-		blocks[i] = guard_take(i % 200, 16, BY_MALLOC);
+		blocks[i] = take(i % 200, 16, BY_MALLOC);
 		memset(blocks[i], (int)(i % 255 + 1), i % 200);
 	}
 	for (size_t i = 0; i < 3000; i++) {
@@ -119,7 +172,7 @@ static size_t taken_slots(unsigned class) {
 
 static void churn(size_t size, size_t times) {
 	for (size_t i = 0; i < times; i++)
-		guard_put(guard_take(size, 16, BY_MALLOC), BY_MALLOC, 0);
+		guard_put(take(size, 16, BY_MALLOC), BY_MALLOC, 0);
 }
 
 TEST(the_quarantine_is_bounded) {
@@ -187,13 +240,13 @@ TEST(without_memory_there_is_no_block) {
 	size_t n = 0;
 	begin(true, false);
 	no_memory = true;
-	assert_null(guard_take(600 * MB, 16, BY_MALLOC));
-	while (n < 4096 && (blocks[n] = guard_take(30000, 16, BY_MALLOC)))
+	assert_null(take(600 * MB, 16, BY_MALLOC));
+	while (n < 4096 && (blocks[n] = take(30000, 16, BY_MALLOC)))
 		n++;
 	assert_true(n < 4096);
-	assert_null(guard_take(100000, 65536, BY_MALLOC));
+	assert_null(take(100000, 65536, BY_MALLOC));
 	no_memory = false;
-	void *block = guard_take(30000, 16, BY_MALLOC);
+	void *block = take(30000, 16, BY_MALLOC);
 	assert_non_null(block);
 	guard_put(block, BY_MALLOC, 0);
 	while (n > 0)
@@ -240,7 +293,7 @@ static void start_late(void *unused) {
 	if (!guard_begin(true) || guard_size("realloc", slots[0]) != class_size(class))
 		_exit(1);
 	for (int i = 0; i < 5000; i++)
-		if (!is_zero(guard_take(100, 16, BY_MALLOC), 100))
+		if (!is_zero(take(100, 16, BY_MALLOC), 100))
 			_exit(2);
 	guard_put(slots[0], BY_MALLOC, 0);
 	if (!is_zero(slots[0], class_size(class)))
@@ -250,12 +303,22 @@ static void start_late(void *unused) {
 TEST(blocks_from_before_the_start_are_known) { assert_true(exited_well(status_of(start_late, NULL))); }
 
 static void free_twice(void *size) {
-	void *block = guard_take(*(size_t *)size, 16, BY_NEW);
+	void *block = take(*(size_t *)size, 16, BY_NEW);
 	guard_put(block, BY_NEW, 0);
 	guard_put(block, BY_NEW, 0);
 }
 static void free_with_wrong_size(void *size) {
-	guard_put(guard_take(*(size_t *)size, 16, BY_NEW), BY_NEW, *(size_t *)size + 1);
+	guard_put(take(*(size_t *)size, 16, BY_NEW), BY_NEW, *(size_t *)size + 1);
+}
+
+TEST(a_write_past_a_block_is_found_as_it_grows) {
+	struct capture capture;
+	begin(true, false);
+	capture_begin(&capture);
+	int written = status_of(write_past_grown, NULL);
+	capture_end(&capture);
+	assert_true(was_aborted(written));
+	assert_non_null(strstr(capture.text, "written past its end, at byte 50000: a block of 50000 bytes"));
 }
 
 TEST(misuse_is_fatal) {
@@ -277,6 +340,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(blocks_from_before_the_start_are_known),
 	        cmocka_unit_test(blocks_are_aligned_sized_and_zero),
+	        cmocka_unit_test(a_block_grows_in_its_room),
+	        cmocka_unit_test(a_write_past_a_block_is_found_as_it_grows),
 	        cmocka_unit_test(what_an_alignment_leaves_over_is_not_touched),
 	        cmocka_unit_test(what_is_written_into_free_pages_reaches_no_block),
 	        cmocka_unit_test(neighbours_do_not_overlap),
