@@ -9,7 +9,7 @@ left_out() { # PROGRAM: why
 	case $mode-$1 in mode:hardened-faults_new) echo "no memory without mprotect: records lie between guard pages" ;; esac
 	case $1 in
 	phases | bursts | slow_idle | thread_exit | maps | cxx) echo "it is about memory given back; freed blocks stay in quarantine" ;;
-	large | realloc) echo "it resizes large blocks thousands of times; each is a copy here" ;;
+	large | realloc) echo "it resizes large blocks thousands of times; most are copies here" ;;
 	fork_streams) echo "its stream takes 3 MB at each write, with a lock held that a fork waits for" ;;
 	fork_in_handler) echo "its timer is quicker than a fork with as many mappings" ;;
 	slow_*) echo "it is slow" ;;

@@ -1,5 +1,5 @@
-/* guard.c: blocks with a frame, in both modes: content, alignment, quarantine, random slots, no memory. Linked with --wrap
- * for the calls of os.h that can fail. */
+/* guard.c: blocks with a frame, in both modes: content, alignment, growth, quarantine, random slots, no
+ * memory. Linked with --wrap for the calls of os.h that can fail. */
 #include "unit.h"
 
 #include "../../src/chunk.h"
@@ -112,14 +112,16 @@ TEST(a_block_grows_in_its_room) {
 	}
 }
 
-static void write_past_grown(void *unused) {
-	(void)unused;
+TEST(a_block_stays_when_its_room_cannot_be_opened) {
+	begin(true, false);
 	char *block = guard_take(40000, 60000, 16, BY_MALLOC);
-	if (guard_resize(block, 50000) != block)
-		_exit(1);
-	block[50000] ^= 1;
-	guard_resize(block, 50001);
-	_exit(2);
+	no_mappings = true;
+	void *resized = guard_resize(block, 50000);
+	no_mappings = false;
+	assert_null(resized);
+	assert_int_equal(guard_size("realloc", block), 40000);
+	assert_ptr_equal(guard_resize(block, 50000), block);
+	guard_put(block, BY_MALLOC, 50000);
 }
 
 TEST(what_an_alignment_leaves_over_is_not_touched) {
@@ -311,14 +313,68 @@ static void free_with_wrong_size(void *size) {
 	guard_put(take(*(size_t *)size, 16, BY_NEW), BY_NEW, *(size_t *)size + 1);
 }
 
-TEST(a_write_past_a_block_is_found_as_it_grows) {
+/* ---- what is written where there is no block ---- */
+
+static void past_a_grown_block(void *unused) {
+	(void)unused;
+	char *block = guard_take(40000, 60000, 16, BY_MALLOC);
+	if (guard_resize(block, 50000) != block)
+		_exit(1);
+	block[50000] ^= 1;
+	guard_resize(block, 50001);
+}
+
+/* Alters one byte, `offset` from the start of a block of 100 bytes, before or after its free, and goes on
+ * until all has been looked at. */
+static void beside_a_slot(ptrdiff_t offset, bool freed) {
+	char *block = take(100, 16, BY_MALLOC);
+	if (freed)
+		guard_put(block, BY_MALLOC, 0);
+	block[offset] ^= 1;
+	if (!freed)
+		guard_put(block, BY_MALLOC, 0);
+	guard_trim();
+}
+static void inside_the_tail(void *unused) { (void)unused, beside_a_slot(103, false); }
+static void the_header_of_a_freed_slot(void *unused) { (void)unused, beside_a_slot(-16, true); }
+static void the_tail_of_a_freed_slot(void *unused) { (void)unused, beside_a_slot(101, true); }
+
+static void a_free_slot(void *unused) {
+	(void)unused;
+	char *block = take(100, 16, BY_MALLOC);
+	guard_put(block, BY_MALLOC, 0);
+	guard_trim();
+	block[50] ^= 1;
+	for (int i = 0; i < 10000; i++)
+		take(100, 16, BY_MALLOC);
+}
+
+static void free_of_the_tail(void *unused) {
+	(void)unused;
+	guard_put(take(16, 16, BY_MALLOC) + 16, BY_MALLOC, 0);
+}
+
+TEST(every_wrong_byte_is_told) {
+	static const struct {
+		void (*act)(void *);
+		const char *told;
+	} cases[] = {
+	        {past_a_grown_block, "written past its end, at byte 50000: a block of 50000 bytes"},
+	        {inside_the_tail, "written past its end, at byte 103: a block of 100 bytes"},
+	        {the_header_of_a_freed_slot, "written after it was freed, at "},
+	        {the_tail_of_a_freed_slot, "written after it was freed, at "},
+	        {a_free_slot, "a free slot of 128 bytes was written to, at its byte 66 "},
+	        {free_of_the_tail, "beside a block of 16 bytes"},
+	};
 	struct capture capture;
 	begin(true, false);
-	capture_begin(&capture);
-	int written = status_of(write_past_grown, NULL);
-	capture_end(&capture);
-	assert_true(was_aborted(written));
-	assert_non_null(strstr(capture.text, "written past its end, at byte 50000: a block of 50000 bytes"));
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		capture_begin(&capture);
+		int status = status_of(cases[i].act, NULL);
+		capture_end(&capture);
+		assert_true(was_aborted(status));
+		assert_non_null(strstr(capture.text, cases[i].told));
+	}
 }
 
 TEST(misuse_is_fatal) {
@@ -341,7 +397,7 @@ int main(void) {
 	        cmocka_unit_test(blocks_from_before_the_start_are_known),
 	        cmocka_unit_test(blocks_are_aligned_sized_and_zero),
 	        cmocka_unit_test(a_block_grows_in_its_room),
-	        cmocka_unit_test(a_write_past_a_block_is_found_as_it_grows),
+	        cmocka_unit_test(a_block_stays_when_its_room_cannot_be_opened),
 	        cmocka_unit_test(what_an_alignment_leaves_over_is_not_touched),
 	        cmocka_unit_test(what_is_written_into_free_pages_reaches_no_block),
 	        cmocka_unit_test(neighbours_do_not_overlap),
@@ -351,6 +407,7 @@ int main(void) {
 	        cmocka_unit_test(without_memory_there_is_no_block),
 	        cmocka_unit_test(without_mappings_there_are_no_guard_pages),
 	        cmocka_unit_test(pages_that_cannot_be_opened_are_not_used_again),
+	        cmocka_unit_test(every_wrong_byte_is_told),
 	        cmocka_unit_test(misuse_is_fatal),
 	};
 	return RUN(tests);
