@@ -27,7 +27,7 @@ same() { # NAME PROGRAM...: the same output and status as without the library
 	status=$?
 	[ $status -eq $expected ] && cmp -s "$scratch/expected" "$scratch/got"
 	ok $? "$mode: $name: the same output as without"
-	[ $status -eq $expected ] || { echo "#   status $status" && head -5 "$scratch/got" | sed 's/^/#   /'; }
+	[ $status -eq $expected ] || { echo "# $mode: $name: status $status" && head -5 "$scratch/got" | sed 's/^/#   /'; } >&2
 }
 
 cat >"$scratch/hello.cc" <<'END'

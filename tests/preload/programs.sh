@@ -22,15 +22,20 @@ fault() { # STATUS FILE
 	if [ -s "$2.err" ]; then echo "wrote to stderr"; fi
 }
 
-fold() { # NAME COMMAND...: a TAP program as one line, with its failures and skips as comments
+fold() { # NAME COMMAND...: a TAP program as one line, its skips as comments; its failures on stderr, where prove lets them through
 	local name=$1 out=$scratch/folded why
 	shift
 	{ "$@" >"$out" 2>"$out.err" </dev/null; } 2>/dev/null
 	why=$(fault $? "$out")
 	[ -z "$why" ]
 	ok $? "$name: $(grep -c '^ok' "$out") checks${why:+, $why}"
-	grep -E '^not ok|^Bail out|# SKIP' "$out" | sed 's/^/#   /'
-	if [ -n "$why" ]; then head -5 "$out.err" | sed 's/^/#   stderr: /'; fi
+	grep '# SKIP' "$out" | sed 's/^/#   /'
+	[ -n "$why" ] || return 0
+	{
+		echo "# $name: $why"
+		grep -E '^not ok|^Bail out' "$out" | sed 's/^/#   /'
+		head -5 "$out.err" | sed 's/^/#   stderr: /'
+	} >&2
 }
 
 # The programs whose name matches, and which no test script of their own runs.

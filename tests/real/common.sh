@@ -133,7 +133,7 @@ twice() { # NAME FUNCTION ARGS...: the function plain, then on our heap; one TAP
 	wrong=$(judge | awk "!seen[\$0]++")
 	[ -z "$wrong" ]
 	ok $? "$name"
-	[ -z "$wrong" ] || note <<<"$wrong"
+	[ -z "$wrong" ] || note <<<"$wrong" >&2 # where prove lets it through
 }
 
 same() { # NAME COMMAND...: the same for a single program
