@@ -112,11 +112,11 @@ NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t, BY_NEW_ARRAY)
 #define DELETE_ALIGNED_SIZED(name, maker)                                                                    \
 	EXPORT void name(void *block, size_t size, size_t align);                                            \
 	EXPORT void name(void *block, size_t size, size_t align) {                                           \
-		(void)align, release_aligned_by(block, size, maker);                                         \
+		(void)align, release_by(block, maker, size);                                                 \
 	}
 #define DELETE(name, maker, ...)                                                                             \
 	EXPORT void name(void *block, ##__VA_ARGS__);                                                        \
-	EXPORT void name(void *block, ##__VA_ARGS__) { release_by(block, maker); }
+	EXPORT void name(void *block, ##__VA_ARGS__) { release_by(block, maker, 0); }
 
 DELETE(_ZdlPv, BY_NEW)
 DELETE(_ZdaPv, BY_NEW_ARRAY)

@@ -23,9 +23,9 @@ static void *invalid(void) {
 EXPORT void *malloc(size_t size) { return allocate(size); }
 EXPORT void free(void *block) { release(block); }
 EXPORT void cfree(void *block) { release(block); }
-EXPORT void free_sized(void *block, size_t size) { release_aligned_by(block, size, BY_MALLOC); }
+EXPORT void free_sized(void *block, size_t size) { release_by(block, BY_MALLOC, size); }
 EXPORT void free_aligned_sized(void *block, size_t align, size_t size) {
-	(void)align, release_aligned_by(block, size, BY_MALLOC);
+	(void)align, release_by(block, BY_MALLOC, size);
 }
 EXPORT void *calloc(size_t n, size_t size) { return allocate_zeroed(n, size); }
 EXPORT void *realloc(void *block, size_t size) { return reallocate(block, size); }

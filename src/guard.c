@@ -172,13 +172,13 @@ static char *frame_end(const struct frame *frame) {
 	return frame->base + frame->size - (frame->class ? 0 : guard_page());
 }
 
-/* The bytes that every tail has. */
-static size_t tail_least(const struct frame *frame) { return guard_page() && !frame->class ? 0 : guard.tail; }
+/* The bytes that every tail has, in slots of a class or (0) in pages. */
+static size_t tail_least(unsigned class) { return class || !guard_page() ? guard.tail : 0; }
 
 /* Where the tail of a block ends: behind the last of its pages there may be more, left over by its
  * alignment, or for it to grow. */
 static char *tail_end(const char *block, size_t size, const struct frame *frame) {
-	char *end = frame_end(frame), *least = (char *)(uintptr_t)block + size + tail_least(frame);
+	char *end = frame_end(frame), *least = (char *)(uintptr_t)block + size + tail_least(frame->class);
 	size_t pages = align_up((uintptr_t)least, os_page_size()) - (uintptr_t)frame->base;
 	return frame->class || pages >= (size_t)(end - frame->base) ? end : frame->base + pages;
 }
@@ -233,8 +233,8 @@ static bool take_slot(size_t size, size_t align, struct frame *frame) {
 
 /* The bytes of pages that a block needs with all that is round it. */
 static size_t pages_for(size_t size, size_t align) {
-	size_t tail = guard_page() ? 0 : guard.tail, aligning = align > PAGE_SIZE ? align : 0;
-	return 2 * guard_page() + guard.front + align_up(size + tail, align) + aligning;
+	size_t aligning = align > PAGE_SIZE ? align : 0;
+	return 2 * guard_page() + guard.front + align_up(size + tail_least(0), align) + aligning;
 }
 
 static void take_span(size_t need, struct frame *frame) {
@@ -261,7 +261,7 @@ static char *take_pages(size_t size, size_t room, size_t align, struct frame *fr
 		take_large(need, frame);
 	if (!frame->base)
 		return NULL;
-	uintptr_t last = (uintptr_t)frame_end(frame) - tail_least(frame) - room;
+	uintptr_t last = (uintptr_t)frame_end(frame) - tail_least(frame->class) - room;
 	char *block = frame->base + ((last & ~(align - 1)) - (uintptr_t)frame->base);
 	if (page && atomic_fetch_add_explicit(&guard.fenced, 1, memory_order_relaxed) < FENCED_MAX) {
 		char *end = tail_end(block, size, frame); /* no room for the mappings: done without */
@@ -428,7 +428,8 @@ void *guard_resize(void *block, size_t size) {
 	struct header *header = find_live(block, &frame);
 	if (!header || guard.memcheck)
 		return NULL;
-	size_t old = size_in(header), room = (size_t)(frame_end(&frame) - (char *)block) - tail_least(&frame);
+	size_t old = size_in(header),
+	       room = (size_t)(frame_end(&frame) - (char *)block) - tail_least(frame.class);
 	char *was = tail_end(block, old, &frame), *end = tail_end(block, size, &frame);
 	if (size > room || size < old / 2 || end < was) /* a tail's pages stay a tail's: they are written */
 		return NULL;

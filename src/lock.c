@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 enum { FREE, HELD, CONTENDED };
-#ifndef LOCK_SPINS
+#ifndef LOCK_SPINS /* tests/interleavings has fewer */
 #define LOCK_SPINS 100
 #endif
 

@@ -129,9 +129,9 @@ void release_slow(void *block, enum maker maker, size_t size) {
 	errno = saved;
 }
 
-void release_far(void *block, enum maker maker) {
+void release_far(void *block, enum maker maker, size_t size) {
 	if (unlikely(!cache_push(thread_cache, registry_class(block), block)))
-		release_slow(block, maker, 0);
+		release_slow(block, maker, size);
 }
 
 bool trim(void) {

@@ -13,7 +13,7 @@
 /* The cold twins of allocate and release. Size 0: not known. */
 COLD void *allocate_slow(size_t size, enum maker maker);
 COLD void release_slow(void *block, enum maker maker, size_t size);
-COLD void release_far(void *block, enum maker maker);
+COLD void release_far(void *block, enum maker maker, size_t size);
 
 /* A block of at least `size` bytes, aligned to 16, its content undefined. */
 static inline void *allocate_by(size_t size, enum maker maker) {
@@ -24,14 +24,15 @@ static inline void *allocate_by(size_t size, enum maker maker) {
 }
 static inline void *allocate(size_t size) { return allocate_by(size, BY_MALLOC); }
 
-/* Frees a block; NULL is nothing. errno is kept. */
-static inline void release_by(void *block, enum maker maker) {
+/* Frees a block; NULL is nothing. errno is kept. Only blocks with frames know the size that was asked for:
+ * they look at it, unless it is 0. */
+static inline void release_by(void *block, enum maker maker, size_t size) {
 	if (unlikely(!registry_in_window(block)))
-		release_far(block, maker);
+		release_far(block, maker, size);
 	else if (unlikely(!cache_push(thread_cache, registry_window_class(block), block)))
-		release_slow(block, maker, 0);
+		release_slow(block, maker, size);
 }
-static inline void release(void *block) { release_by(block, BY_MALLOC); }
+static inline void release(void *block) { release_by(block, BY_MALLOC, 0); }
 
 /* The same, of a block that was asked for with this size and no alignment. The size is trusted until the slot
  * returns to its slab; then a wrong one is found. */
@@ -41,15 +42,6 @@ static inline void release_sized_by(void *block, size_t size, enum maker maker) 
 }
 
 static inline void release_sized(void *block, size_t size) { release_sized_by(block, size, BY_NEW); }
-
-/* The same, of a block with any alignment. Only blocks with frames know what was asked for, so otherwise
- * the size is not looked at. */
-static inline void release_aligned_by(void *block, size_t size, enum maker maker) {
-	if (unlikely(guard_on))
-		release_slow(block, maker, size);
-	else
-		release_by(block, maker);
-}
 
 /* A zeroed block of n * size bytes. */
 void *allocate_zeroed(size_t n, size_t size);

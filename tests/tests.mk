@@ -31,7 +31,7 @@ cc_cov      := gcc
 flags_cov   := -O0 --coverage -fprofile-update=atomic
 cc_steps    := gcc
 flags_steps := -O1 -DLOCK_SPINS=1 -include tests/interleavings/steps.h
-cc_steps_tsan    := gcc
+cc_steps_tsan    := $(cc_steps)
 flags_steps_tsan := $(flags_steps) -fsanitize=thread
 
 engine_sources := $(wildcard src/*.c)
@@ -49,7 +49,7 @@ wraps_guard  := os_map os_map_aligned os_reserve_aligned os_open os_close
 wraps_kernel := os_map os_map_aligned os_reserve_aligned os_open os_unmap os_purge os_grow os_move
 wraps_faults := $(wraps_kernel) os_milliseconds os_microseconds meta_take meta_put mmap munmap madvise mremap mprotect
 
-
+# The same for tests/interleavings.
 explored_wraps_lock     := syscall
 explored_wraps_registry := syscall os_map os_unmap
 explored_wraps_heap     := syscall os_map os_milliseconds os_microseconds

@@ -188,15 +188,13 @@ static void run_once(void) {
 	alarm(SECONDS_MAX);
 	for (unsigned i = 0; i < scenario->nthreads; i++)
 		threads[i].over = false, threads[i].asleep = NULL;
-	if (scenario->begin)
-		scenario->begin();
+	scenario->begin();
 	if (__tsan_release)
 		__tsan_release(&scheduler);
 	switch_to(&threads[choose(scenario->nthreads)], 0);
 	if (__tsan_acquire)
 		__tsan_acquire(&threads);
-	if (scenario->end)
-		scenario->end();
+	scenario->end();
 }
 
 void explore(const struct scenario *explored) {

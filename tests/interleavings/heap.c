@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { CLASS = 20, SLOTS = 4, HELD = 64, LARGE = 3 << 20, TRIMMER = 2 };
+enum { CLASS = 20, SLOTS = 4, HELD = 64, LARGE = 3 << 20 };
 
 /* Time stands still: no regret, and no pause that a huge page makes. */
 uint64_t __wrap_os_milliseconds(void);
@@ -50,10 +50,6 @@ static void expect_filled(const unsigned char *block, size_t size, unsigned i) {
 
 static void slots(unsigned i) {
 	void *taken[SLOTS];
-	if (i == TRIMMER) {
-		trim();
-		return;
-	}
 	unsigned n = heap_refill(CLASS, taken, SLOTS);
 	EXPECT(n > 0);
 	for (unsigned k = 0; k < n; k++)
@@ -91,10 +87,6 @@ static void free_held(unsigned i) {
 /* ---- spans ---- */
 
 static void spans(unsigned i) {
-	if (i == TRIMMER) {
-		trim();
-		return;
-	}
 	struct span span = chunk_take(3, 0);
 	EXPECT(span.base);
 	EXPECT(!span.fresh || span.base[0] == 0);
@@ -116,10 +108,7 @@ static void begin_shared(void) {
 }
 
 static void free_shared(unsigned i) {
-	if (i == TRIMMER) {
-		trim();
-		return;
-	}
+	(void)i;
 	if (!chunk_retire(shared.chunk, shared.base))
 		return;
 	nfreed++;
@@ -134,10 +123,6 @@ static void end_shared(void) {
 /* ---- large blocks ---- */
 
 static void large(unsigned i) {
-	if (i == TRIMMER) {
-		trim();
-		return;
-	}
 	size_t dirty;
 	char *block = large_take(LARGE, QUANTUM, &dirty);
 	EXPECT(block);
@@ -150,16 +135,31 @@ static void large(unsigned i) {
 	EXPECT(large_put((struct large *)registry_owner(block), block));
 }
 
+/* ---- beside a trim ---- */
+
+static void (*work)(unsigned i);
+
+static void work_or_trim(unsigned i) {
+	if (i < 2)
+		work(i);
+	else
+		trim();
+}
+
+/* Two threads with at most so many preemptions; then with at most one, while a third trims. */
+static void explore_both(const char *name, const char *name_with_trim, unsigned preemptions,
+                         void (*begin)(void), void (*thread)(unsigned), void (*at_end)(void)) {
+	work = thread;
+	explore(&(struct scenario){name, 2, preemptions, begin, thread, at_end});
+	explore(&(struct scenario){name_with_trim, 3, 1, begin, work_or_trim, at_end});
+}
+
 int main(void) {
-	explore(&(struct scenario){"slots", 2, 2 - WATCHED, make_fresh, slots, end});
-	explore(&(struct scenario){"slots, and a trim", 3, 1, make_fresh, slots, end});
+	explore_both("slots", "slots, and a trim", 2 - WATCHED, make_fresh, slots, end);
 	explore(&(struct scenario){"frees and a sweep", 2, 2 - WATCHED, begin_held, free_held, end});
 	explore(&(struct scenario){"frees and two sweeps", 3, 1, begin_held, free_held, end});
-	explore(&(struct scenario){"spans", 2, 2 - WATCHED, make_fresh, spans, end});
-	explore(&(struct scenario){"spans, and a trim", 3, 1, make_fresh, spans, end});
-	explore(&(struct scenario){"a second free", 2, 4, begin_shared, free_shared, end_shared});
-	explore(&(struct scenario){"a second free, and a trim", 3, 1, begin_shared, free_shared, end_shared});
-	explore(&(struct scenario){"large blocks", 2, 2 - WATCHED, make_fresh, large, end});
-	explore(&(struct scenario){"large blocks, and a trim", 3, 1, make_fresh, large, end});
+	explore_both("spans", "spans, and a trim", 2 - WATCHED, make_fresh, spans, end);
+	explore_both("a second free", "a second free, and a trim", 4, begin_shared, free_shared, end_shared);
+	explore_both("large blocks", "large blocks, and a trim", 2 - WATCHED, make_fresh, large, end);
 	return explored();
 }

@@ -1,5 +1,6 @@
 /* steps.h: included before every source of the engine when its interleavings are explored: before each atomic
- * operation another thread may go on (explore.h). <stdatomic.h> is made of these builtins. */
+ * operation that is written as one, another thread may go on (explore.h). <stdatomic.h> is made of these
+ * builtins; a plain use of an _Atomic variable is no step. */
 #ifndef STEPS_H
 #define STEPS_H
 

@@ -1,5 +1,5 @@
-/* choices.h: what the models of the engine on a healthy kernel choose: sizes, calls, resizes; and that nothing is left
- * in the end. */
+/* choices.h: what the models of the engine on a healthy kernel choose: sizes, calls, resizes; and that
+ * nothing is left in the end. */
 #ifndef TESTS_CHOICES_H
 #define TESTS_CHOICES_H
 

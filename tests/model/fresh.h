@@ -36,7 +36,8 @@ UNWATCHED void *__wrap_os_map(size_t size) {
 }
 
 /* Word by word: between the variables lie the red zones of AddressSanitizer, where memcpy may not go. */
-__attribute__((no_sanitize("address"))) UNWATCHED static inline void copy_state(uint64_t *to, const uint64_t *from) {
+UNWATCHED __attribute__((no_sanitize("address"))) static inline void copy_state(uint64_t *to,
+                                                                                const uint64_t *from) {
 	size_t nwords = (size_t)(engine_state_end - engine_state_start) / sizeof *to;
 	for (size_t i = 0; i < nwords; i++)
 		((volatile uint64_t *)to)[i] = from[i];

@@ -22,7 +22,8 @@ fault() { # STATUS FILE
 	if [ -s "$2.err" ]; then echo "wrote to stderr"; fi
 }
 
-fold() { # NAME COMMAND...: a TAP program as one line, its skips as comments; its failures on stderr, where prove lets them through
+# A TAP program as one line, its skips as comments. Its failures go to stderr, where prove lets them through.
+fold() { # NAME COMMAND...
 	local name=$1 out=$scratch/folded why
 	shift
 	{ "$@" >"$out" 2>"$out.err" </dev/null; } 2>/dev/null
