@@ -23,7 +23,7 @@ ifeq ($(CI),true)
 flags    += -Werror
 endif
 
-sources  := $(wildcard src/*.c) $(wildcard preload/*.c)
+sources  := $(wildcard src/*.c src/*/*.c preload/*.c)
 objects  := $(sources:%.c=$(build)/%.o)
 archived := $(filter-out %/loading.o,$(objects)) # see loading.c
 
@@ -100,11 +100,11 @@ clean: ## remove what was built
 
 # ---- tests ----
 
-preload_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/preload/*.c tests/abuse/*.c)) \
-		    $(patsubst tests/%.cc,build/tests/%,$(wildcard tests/preload/*.cc))
+preload_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/process/preload/*.c tests/process/abuse/*.c)) \
+		    $(patsubst tests/%.cc,build/tests/%,$(wildcard tests/process/preload/*.cc))
 
-security_program := build/tests/security/misuse
-valgrind_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/valgrind/*.c))
+security_program := build/tests/process/security/misuse
+valgrind_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/process/valgrind/*.c))
 
 include tests/tests.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk
 
@@ -127,10 +127,10 @@ check-quick: ## the tests that take under two minutes together
 	$(MAKE) all
 	$(MAKE) check-engine-quick
 	$(MAKE) $(preload_programs)
-	prove tests/abuse $(filter-out tests/preload/slow_%,$(wildcard tests/preload/*.t))
+	prove tests/process/abuse $(filter-out tests/process/preload/slow_%,$(wildcard tests/process/preload/*.t))
 
 check-preload: $(preload_programs) libbuddymalloc.so libbuddymalloc.a ## libc's names under the preload, limits, misuse
-	prove tests/preload tests/abuse
+	prove tests/process/preload tests/process/abuse
 
 MINUTES ?= 30
 THREADS ?= 16
@@ -146,37 +146,37 @@ check-soak: $(soak_plain) $(soak_checked) libbuddymalloc.so ## the soak for 20 s
 	prove -e '' $(soak_checked) :: 10
 
 check-security: $(security_program) $(libraries) ## one misuse a run: what normal mode, mode:hardened and debug:1 make of it
-	prove tests/security
+	prove tests/process/security
 
 check-valgrind: $(valgrind_programs) libbuddymalloc.so ## what Valgrind says of right and of wrong programs on our heap
-	prove tests/valgrind
+	prove tests/process/valgrind
 
 security-table: $(security_program) $(libraries) ## the kinds of misuse under other mallocs, as Markdown (ALLOC='NAME=PATH …': more of them)
-	@tests/security/table.sh $(ALLOC)
+	@tests/process/security/table.sh $(ALLOC)
 
 check-real: libbuddymalloc.so ## real programs: the same output with and without the preload
-	prove tests/real
+	prove tests/programs/real
 
-check-gdb: build/tests/gdb/layout build/tests/gdb/layout-linked libbuddymalloc.so ## the commands of gdb on processes and on core files
-	prove tests/gdb
+check-gdb: build/tests/process/gdb/layout build/tests/process/gdb/layout-linked libbuddymalloc.so ## the commands of gdb on processes and on core files
+	prove tests/process/gdb
 
 check-system: libbuddymalloc.so ## a whole Debian on our heap, as root, not part of check (ONLY='perl …' SYSTEM_DIR=PATH)
 	tests/install.sh system
-	ONLY='$(ONLY)' SYSTEM_DIR='$(SYSTEM_DIR)' SECOND='$(SECOND)' prove -v tests/system
+	ONLY='$(ONLY)' SYSTEM_DIR='$(SYSTEM_DIR)' SECOND='$(SECOND)' prove -v tests/programs/system
 
 check-bench: engines libbuddymalloc.so ## the simple engines run their programs; the bench runs at its smallest
-	prove tests/engines tests/bench
+	prove tests/meta/engines tests/meta/bench
 
 test_flags    := -O1 -g -fno-builtin -Wall -Wextra -Itests -pthread
 
-build/tests/%: tests/%.c tests/tap.h $(wildcard tests/preload/*.h)
+build/tests/%: tests/%.c tests/tap.h $(wildcard tests/process/preload/*.h)
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) -std=gnu11 $(test_flags) -o $@ $< -ldl
 
-build/tests/gdb/layout-linked: tests/gdb/layout.c libbuddymalloc.a
+build/tests/process/gdb/layout-linked: tests/process/gdb/layout.c libbuddymalloc.a
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) -std=gnu11 $(test_flags) -DLINKED=1 -o $@ $^ -ldl
 
-build/tests/%: tests/%.cc tests/tap.h $(wildcard tests/preload/*.h)
+build/tests/%: tests/%.cc tests/tap.h $(wildcard tests/process/preload/*.h)
 	@mkdir -p $(@D)
 	@echo "  CXX $@"; $(CXX) -std=gnu++17 $(test_flags) -o $@ $<

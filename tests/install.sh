@@ -12,7 +12,7 @@ policy=/usr/sbin/policy-rc.d
 quick=(
 	gcc:cc libc6-dev make:make perl:prove libcmocka-dev:/usr/include/cmocka.h valgrind:valgrind
 )
-programs=( # of tests/real and of bench
+programs=( # of tests/programs/real and of bench
 	coreutils:timeout xz-utils:xz python3:/usr/bin/python3 g++:g++ clang:clang git:git sqlite3:sqlite3 gawk:gawk lua5.4:lua5.4
 	nodejs:node redis-server:redis-server redis-tools:redis-benchmark memcached:memcached libmemcached-tools:memcslap
 	'postgresql:/usr/lib/postgresql/*/bin/initdb' nginx:/usr/sbin/nginx curl:curl wrk:wrk ghostscript:gs
@@ -22,7 +22,7 @@ tools=( # of the other tests
 	gdb:gdb hyperfine:hyperfine strace:strace qemu-system-arm:qemu-system-arm gcc-arm-none-eabi:arm-none-eabi-gcc
 	patch:patch libclang-rt-14-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4
 )
-system=( # of tests/system, which puts all else into its own folders
+system=( # of tests/programs/system, which puts all else into its own folders
 	debootstrap:debootstrap debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg util-linux:unshare
 	iproute2:ip perl:prove coreutils:timeout
 )

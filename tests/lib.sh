@@ -1,5 +1,5 @@
 # lib.sh: what the shell tests share: TAP lines, a scratch folder, the library under test.
-# Sourced by tests/*/*.t; BM_PRELOAD names the library (default: the one in the project's root).
+# Sourced by the *.t below this folder; BM_PRELOAD names the library (default: the one in the project's root).
 
 set -u
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -20,7 +20,7 @@ $(engine_libs): build/engines/lib%.so: $(build)/bench/engines/%.o $(engine_share
 	@echo "  LD  $@"; $(CC) $(flags) -shared -Wl,-soname,$(@F) -Wl,-z,now,-z,relro,-z,initfirst \
 		-o $@ $(filter %.o,$^) -pthread -ldl
 
-build/engines/check: tests/engines/check.c $(build)/flags
+build/engines/check: tests/meta/engines/check.c $(build)/flags
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(flags) -Itests -MMD -MP -MF $@.d -pthread -o $@ $<
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """measure.py: what each simple allocator costs in real programs, as a Markdown table per program.
 
-The work is that of tests/engines/work.sh. Time (user and system, the best of RUNS) and peak resident memory are
+The work is that of tests/meta/engines/work.sh. Time (user and system, the best of RUNS) and peak resident memory are
 GNU time's, of the whole of it. Slack is by the ledger (slack.h), of the whole: the peak of the bytes given above that
 of the bytes asked for. Instructions are callgrind's, of PERCENT % of it: the mean of a call of malloc and of one of
 free, with all they call. Build before: make all engines. The arguments are the programs: by default all three.
@@ -13,7 +13,7 @@ SLOW = 5.0  # seconds: what takes longer is run once
 PERCENT = 20
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-work = os.path.join(root, "tests/engines/work.sh")
+work = os.path.join(root, "tests/meta/engines/work.sh")
 binary = {"perl": "perl", "python": "python3", "sqlite": "sqlite3"}
 
 

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <sys/syscall.h>
 
-#include "../preload/common.h"
+#include "../process/preload/common.h"
 #include "checkers.h"
 
 enum { SEATS_MAX = 256, KEPT = 48, QUEUES = 4, QUEUE_LENGTH = 256 };

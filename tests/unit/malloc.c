@@ -1,4 +1,4 @@
-/* malloc.c: what malloc and its family mean, called by the engine's own names. Misuse is tests/abuse. */
+/* malloc.c: what malloc and its family mean, called by the engine's own names. Misuse is tests/process/abuse. */
 #include "unit.h"
 
 #include "../../src/chunk.h"

@@ -1,0 +1,156 @@
+#!/bin/bash
+# bench.t: the bench at its smallest: every program and workload on two allocators, the files it leaves, the page drawn from them,
+# the comparison of two results, bad arguments, an interrupt.
+. "$(dirname "$0")/../../lib.sh"
+
+python=/usr/bin/python3
+out=$scratch/out
+bench() { timeout -k 10 300 make -s --no-print-directory -C "$root" bench "$@" </dev/null >"$scratch/log" 2>&1; }
+check() { "$python" -B - "$@" 2>>"$scratch/log"; }
+because() { # STATUS: the end of the log if it is bad
+	[ "$1" -eq 0 ] || tail -n 8 "$scratch/log" | cut -c -200 | sed 's/^/# /'
+}
+
+[ -x "$python" ] || { skip 'the bench' "no $python"; done_testing; }
+
+bench SMOKE=1 OUT="$out"
+status=$?
+ok $status 'make bench SMOKE=1'
+because $status
+result=$(compgen -G "$out/*.json")
+
+check "$result" "${result%.json}.csv" "$root" <<'END_OF_CHECK'
+import csv, json, os, platform, sys
+path, table, root = sys.argv[1:]
+result = json.load(open(path))
+assert result["complete"] and result["size"] == "smoke" and [one["name"] for one in result["allocators"]] == ["glibc", "ours"]
+keys = {one["key"] for one in result["workloads"]}
+skipped = {one["name"] for one in result["skipped"]}
+assert len(keys) + len(skipped) >= 40 and len(result["runs"]) == 2 * len(keys), (len(keys), len(result["runs"]))
+timed = [run for run in result["runs"] if "failed" not in run and run["key"] != "instructions"]
+assert all(run["seconds"] > 0 and run["peak_kb"] > 500 for run in timed)
+rows = list(csv.DictReader(open(table)))
+assert len(rows) == len(result["runs"]) and {row["allocator"] for row in rows} == {"glibc", "ours"}
+text = open(path).read()
+assert root not in text and "bm-bench." not in text and platform.node() + '"' not in text
+failed = [(run["key"], run["failed"]) for run in result["runs"] if "failed" in run and run["allocator"] == "ours"]
+assert not failed, failed
+END_OF_CHECK
+status=$?
+ok $status 'its JSON and CSV: every workload on both allocators, none failed on ours, no name of this machine'
+because $status
+
+check "$out" <<'END_OF_CHECK'
+import sys, xml.dom.minidom
+from html.parser import HTMLParser
+void = {"meta", "br", "link", "img", "hr", "input", "path", "use"}
+class Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.anchors, self.links = [], set(), []
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.anchors.add(attributes.get("id"))
+        assert "://" not in attributes.get("src", "") + attributes.get("href", ""), attributes
+        if tag == "a":
+            self.links.append(attributes["href"][1:])
+        if tag not in void:
+            self.open.append(tag)
+    def handle_startendtag(self, tag, attributes):
+        pass
+    def handle_endtag(self, tag):
+        if tag not in void:
+            assert self.open.pop() == tag, tag
+page = Page()
+text = open(sys.argv[1] + "/report.html", encoding="utf-8").read()
+page.feed(text)
+assert not page.open and "libbuddymalloc" in text and page.links and set(page.links) <= page.anchors
+assert "| true |" in open(sys.argv[1] + "/table.md", encoding="utf-8").read()
+if "<svg" in text:
+    xml.dom.minidom.parse(sys.argv[1] + "/scatter.svg")
+END_OF_CHECK
+status=$?
+ok $status 'report.html is well-formed and loads nothing from elsewhere; table.md and scatter.svg'
+because $status
+
+compare() { make -s --no-print-directory -C "$root" bench-compare OLD="$1" NEW="$2" >"$scratch/changes" 2>&1; }
+
+doctor() { # EXPRESSION: a copy of the result with five runs of each, ours multiplied
+	check "$result" "$1" >"$scratch/doctored.json" <<'END_OF_CHECK'
+import json, sys
+result, factor = json.load(open(sys.argv[1])), float(sys.argv[2])
+runs = [run for run in result["runs"] if "seconds" in run]
+for run in runs:
+    if run["allocator"] == "ours" and run["key"] == "true":
+        run["seconds"] *= factor
+result["runs"] = [{**run, "run": turn, "seconds": run["seconds"] * (1 + turn / 1000)} for run in runs for turn in range(5)]
+json.dump(result, sys.stdout)
+END_OF_CHECK
+}
+doctor 1 && cp "$scratch/doctored.json" "$scratch/old.json" && doctor 1.5
+compare "$scratch/old.json" "$scratch/old.json" && grep -q '^time: 0 of ' "$scratch/changes"
+ok $? 'make bench-compare: nothing changed between a result and itself'
+compare "$scratch/old.json" "$scratch/doctored.json" && grep -q '^time: 1 of ' "$scratch/changes" &&
+	grep -q '^  true .*+50.0%' "$scratch/changes"
+ok $? 'make bench-compare: the one that takes half as long again is found'
+
+make -s --no-print-directory -C "$root" bench-report RESULT="$scratch/old.json" OUT="$scratch/new/folder" >"$scratch/log" 2>&1 &&
+	[ -s "$scratch/new/folder/report.html" ]
+ok $? 'make bench-report: a folder that is not there is made'
+
+check "$root/bench" "$scratch/names" <<'END_OF_CHECK'
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import results
+folder = Path(sys.argv[2])
+folder.mkdir()
+for name in ("2026-11-22-10", "2026-11-22-9", "2026-11-21-12", "notes"): # the newest first: time says the contrary
+    (folder / f"{name}.json").write_text("")
+assert results.newest(folder).stem == "2026-11-22-10", results.newest(folder)
+assert results.new_name(folder, "2026-11-22").stem == "2026-11-22-11" and results.new_name(folder, "2026-11-23").stem == "2026-11-23"
+END_OF_CHECK
+status=$?
+ok $status 'the newest result is told by its name, and a new one comes after all'
+because $status
+
+bad() { # NAME COMMAND...
+	local name=$1
+	shift
+	"$@" >"$scratch/log" 2>&1
+	[ $? -eq 2 ] && grep -q 'usage: ' "$scratch/log"
+	ok $? "exit status 2 and usage: $name"
+}
+bad 'an unknown workload' bench SMOKE=1 ONLY=nothing OUT="$scratch/bad"
+bad 'an unknown allocator' bench SMOKE=1 ALLOC=nothing OUT="$scratch/bad"
+bad 'a library that is not there' bench SMOKE=1 ALLOC=name=/nowhere OUT="$scratch/bad"
+bad 'RUNS=none' bench SMOKE=1 RUNS=none OUT="$scratch/bad"
+bad 'a report of what is no result' "$python" -B "$root/bench/report.py" /dev/null
+bad 'a comparison of one result' "$python" -B "$root/bench/compare.py" "$scratch/old.json"
+[ ! -e "$scratch/bad" ]
+ok $? 'and nothing is written'
+
+cp "$lib" "$scratch/other.so"
+bench SMOKE=1 ONLY=true ALLOC="glibc other=$scratch/other.so" OUT="$scratch/other" && grep -q 'other 0' "$scratch/log" &&
+	! grep -qF "$scratch" "$scratch/other/"*.json
+ok $? 'ALLOC=name=path: one more library'
+
+mkdir "$scratch/tmp"
+TMPDIR=$scratch/tmp "$python" -B "$root/bench/bench.py" --quick --only='true pairs' --alloc=glibc --runs=200 --out="$scratch/cut" >"$scratch/log" 2>&1 &
+driver=$!
+for _ in {1..300}; do # until it runs something
+	compgen -G "$scratch/tmp/*/run" >/dev/null && break
+	sleep 0.1
+done
+kill "$driver"
+wait "$driver"
+[ $? -eq 130 ] && [ -z "$(ls "$scratch/tmp")" ] && grep -q '"complete": false' "$scratch/cut/"*.json && ! pgrep -P "$driver" >/dev/null
+ok $? 'an interrupt keeps what is done, and leaves neither processes nor files'
+
+missing=$(make -s --no-print-directory -C "$root" bench-list | awk '!/ x[0-9]/ { print $1 }' | while read -r name; do
+	grep -qE "^\| ([a-z+, ]*, )?${name//+/\\+}(,[a-z+, ]*)?( ∥)? \|" "$root/bench/README.md" || echo "$name"
+done)
+[ -z "$missing" ]
+ok $? "bench/README.md names every workload${missing:+, but not: $missing}"
+
+done_testing
