@@ -14,10 +14,11 @@ while [ "$left" -gt 0 ]; do
 	left=$((left - seconds))
 	if ! nice -n 10 "$fuzzers/$model" -len_control=0 -timeout=30 -max_len="$max_len" -max_total_time="$seconds" \
 		-artifact_prefix="$finds-" "$finds" "tests/proof/model/corpus/$model" >"$finds.log" 2>&1; then
-		tail -40 "$finds.log"
 		input=$(sed -n 's/.*Test unit written to //p' "$finds.log")
-		echo "replay with: make build/tests/engine/asan/proof/model/$model && build/tests/engine/asan/proof/model/$model --input $input"
+		tail -40 "$finds.log" >&2
+		echo >&2 "replay with: make build/tests/engine/asan/proof/model/$model && build/tests/engine/asan/proof/model/$model --input $input"
 		exit 1
 	fi
-	awk -v model="$model" '$2 == "DONE" { print model ": " substr($1, 2) " runs, " $4 " edges, " $6 " features" }' "$finds.log"
+	awk -v model="$model" '$2 == "DONE" { print "# " model ": " substr($1, 2) " runs, " $4 " edges, " $6 " features" }' "$finds.log"
 done
+printf '1..1\nok 1 - the fuzzer finds nothing wrong with %s\n' "$model"
