@@ -5,24 +5,9 @@ PREFIX  ?= /usr/local
 CC      ?= gcc
 CXX     ?= g++
 
-ifeq ($(DEBUG),1)
-build    := build/debug
-optimise := -O1 -g -DBM_DEBUG=1
-else
-build    := build/release
-optimise := -O2 -g -DBM_DEBUG=0
-endif
+include flags.mk
 
-warnings := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wmissing-prototypes
-CFLAGS   ?=
-# -fno-builtin-malloc: the compiler must not turn our calloc's malloc and memset into a call of calloc.
-flags    := -std=c11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' $(warnings) $(optimise) -fPIC -fvisibility=hidden \
-	    -fexceptions -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc \
-	    -fno-builtin-free $(CFLAGS)
-ifeq ($(CI),true)
-flags    += -Werror
-endif
-
+build    := build/$(if $(filter 1,$(DEBUG)),debug,release)
 sources  := $(wildcard src/*.c src/*/*.c preload/*.c)
 objects  := $(sources:%.c=$(build)/%.o)
 archived := $(filter-out %/loading.o,$(objects)) # see loading.c
@@ -30,41 +15,47 @@ archived := $(filter-out %/loading.o,$(objects)) # see loading.c
 .PHONY: all help run install uninstall format clean FORCE
 
 libraries := libbuddymalloc.so libbuddymalloc-hardened.so
+linked    := $(libraries) libbuddymalloc.a
 
-all: $(libraries) libbuddymalloc.a ## the library, shared (normal and hardened) and static (DEBUG=1: with assertions)
+##@ The library
 
-help: ## this list
-	@awk -F ':.*## ' '/^[a-z-][a-z .-]*:.*## / { printf "make %-28s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+all: $(linked) ## the library, shared (normal and hardened) and static (DEBUG=1: with assertions)
 
 # The flags are a prerequisite, so that DEBUG=1 or another compiler builds anew.
 $(build)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(flags)' | cmp -s - $@ || echo '$(CC) $(flags)' >$@
+	@echo '$(CC) $(library_flags)' | cmp -s - $@ || echo '$(CC) $(library_flags)' >$@
 
 $(build)/%.o: %.c $(build)/flags
 	@mkdir -p $(@D)
-	@echo "  CC  $@"; $(CC) $(flags) -MMD -MP -c -o $@ $<
+	@echo "  CC  $@"; $(CC) $(library_flags) -MMD -MP -c -o $@ $<
 
 # mode:hardened is what it begins with: only the reading of BUDDYMALLOC_CONF differs.
-hardened := $(objects:$(build)/src/config.o=$(build)/hardened/config.o)
+config   := $(filter %/config.c,$(sources))
+hardened := $(filter-out %/config.o,$(objects)) $(build)/hardened/config.o
 
-$(build)/hardened/config.o: src/config.c $(build)/flags
+$(build)/hardened/config.o: $(config) $(build)/flags
 	@mkdir -p $(@D)
-	@echo "  CC  $@"; $(CC) $(flags) -DBM_HARDENED=1 -MMD -MP -c -o $@ $<
+	@echo "  CC  $@"; $(CC) $(library_flags) -DBM_HARDENED=1 -MMD -MP -c -o $@ $<
 
+# What was built last, for what is linked with it.
 build/last: FORCE
 	@mkdir -p $(@D)
 	@echo '$(build)' | cmp -s - $@ || echo '$(build)' >$@
 
-libbuddymalloc.so: $(objects)
-libbuddymalloc-hardened.so: $(hardened)
-$(libraries): preload/exports.map build/last
-	@echo "  LD  $@"; $(CC) $(flags) -shared -Wl,-soname,$@ -Wl,--version-script=preload/exports.map -Wl,-z,now,-z,relro,-z,initfirst \
+$(build)/libbuddymalloc.so: $(objects)
+$(build)/libbuddymalloc-hardened.so: $(hardened)
+$(libraries:%=$(build)/%): preload/exports.map
+	@echo "  LD  $@"; $(CC) $(library_flags) -shared -Wl,-soname,$(@F) -Wl,--version-script=preload/exports.map -Wl,-z,now,-z,relro,-z,initfirst \
 		-Wl,--as-needed -o $@ $(filter %.o,$^)
 
-libbuddymalloc.a: $(archived) build/last
+$(build)/libbuddymalloc.a: $(archived)
 	@echo "  AR  $@"; rm -f $@
 	@ar rcs $@ $(archived)
+
+# In the root lie links to what was built last.
+$(linked): %: $(build)/% FORCE
+	@[ "$$(readlink $@)" = $< ] || ln -sfn $< $@
 
 -include $(objects:.o=.d) $(build)/hardened/config.d
 
@@ -92,91 +83,43 @@ uninstall: ## remove what install put there
 		$(DESTDIR)$(PREFIX)/include/buddy.h $(gdb_share)/buddymalloc-gdb.py
 	rmdir $(gdb_share) 2>/dev/null || true
 
+clean: ## remove what was built
+	rm -rf build $(linked) compile_commands.json
+
+##@ Work on it
+
+help: ## this list
+	@awk -F ':.*## ' -f tools/help.awk $(MAKEFILE_LIST)
+
 format: ## format every C file by .clang-format
 	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/inputs')
 
-clean: ## remove what was built
-	rm -rf build $(libraries) libbuddymalloc.a
+compile_commands.json: export LIBRARY := $(CC) $(library_flags)
+compile_commands.json: export ENGINE := $(cc_debug) $(engine_flags) $(flags_debug)
+compile_commands.json: export STEPS := $(cc_steps) $(engine_flags) $(flags_steps)
+compile_commands.json: export PROCESS := $(CC) $(process_flags)
+compile_commands.json: export PROCESS_CXX := $(CXX) $(process_cxx_flags)
+compile_commands.json: export WORKLOAD := $(CC) $(bench_flags)
+compile_commands.json: export WORKLOAD_CXX := $(CXX) $(bench_cxx_flags)
+compile_commands.json: FORCE ## how each file is compiled, for clangd and its like
+	@tools/compile_commands.sh >$@
 
-# ---- tests ----
+##@ Tests
 
-preload_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/process/preload/*.c tests/process/abuse/*.c)) \
-		    $(patsubst tests/%.cc,build/tests/%,$(wildcard tests/process/preload/*.cc))
+.PHONY: check check-quick check-engine test
 
-security_program := build/tests/process/security/misuse
-valgrind_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/process/valgrind/*.c))
-
-include tests/tests.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk
-
-.PHONY: check check-quick check-preload check-real check-bench check-gdb check-soak soak check-security check-valgrind security-table check-system
-
-check: ## install what the tests need, build and run every test
+check: ## install what the tests need, build and run every test, and sum up
 	tests/install.sh all
-	$(MAKE) all
-	$(MAKE) check-engine
-	$(MAKE) check-bench
-	$(MAKE) check-preload
-	$(MAKE) check-gdb
-	$(MAKE) check-soak
-	$(MAKE) check-security
-	$(MAKE) check-valgrind
-	$(MAKE) check-real
+	@tests/check.sh all
 
 check-quick: ## the tests that take under two minutes together
 	tests/install.sh quick
-	$(MAKE) all
-	$(MAKE) check-engine-quick
-	$(MAKE) $(preload_programs)
-	prove tests/process/abuse $(filter-out tests/process/preload/slow_%,$(wildcard tests/process/preload/*.t))
+	@tests/check.sh quick
 
-check-preload: $(preload_programs) libbuddymalloc.so libbuddymalloc.a ## libc's names under the preload, limits, misuse
-	prove tests/process/preload tests/process/abuse
+check-engine: ## those of tests/unit and tests/proof, and golden
+	@tests/check.sh engine
 
-MINUTES ?= 30
-THREADS ?= 16
-soak_plain   := build/tests/soak/soak
-soak_checked := build/tests/engine/debug/soak/soak
+test: ## one test, or those of a folder: T=unit/slab, T=process/preload/fork … (V=debug, asan, tsan, clang; without T: their names)
+	@tests/one.sh '$(T)' $(V)
 
-soak: $(soak_plain) $(soak_checked) libbuddymalloc.so ## threads churn for MINUTES=30, THREADS=16, then as long with the checkers on
-	prove -v -e 'env LD_PRELOAD=$(CURDIR)/libbuddymalloc.so' $(soak_plain) :: $$(($(MINUTES) * 60)) $(THREADS)
-	prove -v -e '' $(soak_checked) :: $$(($(MINUTES) * 60)) $(THREADS)
-
-check-soak: $(soak_plain) $(soak_checked) libbuddymalloc.so ## the soak for 20 seconds
-	prove -e 'env LD_PRELOAD=$(CURDIR)/libbuddymalloc.so' $(soak_plain) :: 10
-	prove -e '' $(soak_checked) :: 10
-
-check-security: $(security_program) $(libraries) ## one misuse a run: what normal mode, mode:hardened and debug:1 make of it
-	prove tests/process/security
-
-check-valgrind: $(valgrind_programs) libbuddymalloc.so ## what Valgrind says of right and of wrong programs on our heap
-	prove tests/process/valgrind
-
-security-table: $(security_program) $(libraries) ## the kinds of misuse under other mallocs, as Markdown (ALLOC='NAME=PATH …': more of them)
-	@tests/process/security/table.sh $(ALLOC)
-
-check-real: libbuddymalloc.so ## real programs: the same output with and without the preload
-	prove tests/programs/real
-
-check-gdb: build/tests/process/gdb/layout build/tests/process/gdb/layout-linked libbuddymalloc.so ## the commands of gdb on processes and on core files
-	prove tests/process/gdb
-
-check-system: libbuddymalloc.so ## a whole Debian on our heap, as root, not part of check (ONLY='perl …' SYSTEM_DIR=PATH)
-	tests/install.sh system
-	ONLY='$(ONLY)' SYSTEM_DIR='$(SYSTEM_DIR)' SECOND='$(SECOND)' prove -v tests/programs/system
-
-check-bench: engines libbuddymalloc.so ## the simple engines run their programs; the bench runs at its smallest
-	prove tests/meta/engines tests/meta/bench
-
-test_flags    := -O1 -g -fno-builtin -Wall -Wextra -Itests -pthread
-
-build/tests/%: tests/%.c tests/tap.h $(wildcard tests/process/preload/*.h)
-	@mkdir -p $(@D)
-	@echo "  CC  $@"; $(CC) -std=gnu11 $(test_flags) -o $@ $< -ldl
-
-build/tests/process/gdb/layout-linked: tests/process/gdb/layout.c libbuddymalloc.a
-	@mkdir -p $(@D)
-	@echo "  CC  $@"; $(CC) -std=gnu11 $(test_flags) -DLINKED=1 -o $@ $^ -ldl
-
-build/tests/%: tests/%.cc tests/tap.h $(wildcard tests/process/preload/*.h)
-	@mkdir -p $(@D)
-	@echo "  CXX $@"; $(CXX) -std=gnu++17 $(test_flags) -o $@ $<
+include tests/tests.mk tests/process.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk

@@ -1,5 +1,6 @@
-# tests.mk: the engine's own tests, linked without preload, so that malloc is libc's: unit, model, mutate, exhaustive; and
-# golden and embedded. Included by the Makefile. All that is built here lies in build/tests/engine/VARIANT:
+# tests.mk: the engine's own tests, linked without preload, so that malloc is libc's: tests/unit and tests/proof; and the
+# one of the tree itself, golden. Included by the Makefile. QUICK=1 leaves out what takes minutes. All that is built here
+# lies in build/tests/engine/VARIANT, a variant adds to engine_flags of flags.mk:
 #
 #	gcc, clang   as released
 #	debug        with assertions
@@ -8,12 +9,7 @@
 #	cov          counted by gcov, for make coverage
 #	steps        with a scheduler before each atomic operation, for tests/proof/interleavings; steps_tsan: by ThreadSanitizer too
 
-engine       := build/tests/engine
-engine_flags := -std=gnu11 -iquote tests/unit -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' -Wall -Wextra -Wshadow -Wundef -g -pthread
-ifeq ($(CI),true)
-engine_flags += -Werror
-endif
-
+engine      := build/tests/engine
 cc_gcc      := gcc
 flags_gcc   := -O2
 cc_debug    := gcc
@@ -58,11 +54,11 @@ explored_wraps_heap     := syscall os_map os_milliseconds os_microseconds
 script_turns := tests/proof/model/state.ld
 
 define engine_variant
-$(engine)/$(1)/%.o: %.c tests/tests.mk
+$(engine)/$(1)/%.o: %.c tests/tests.mk flags.mk
 	@mkdir -p $$(@D)
 	@echo "  CC  $$@"; $(cc_$(1)) $$(engine_flags) $(flags_$(1)) -MMD -MP -c -o $$@ $$<
 
-$(engine)/$(1)/fuzz-%.o: tests/proof/model/%.c tests/tests.mk
+$(engine)/$(1)/fuzz-%.o: tests/proof/model/%.c tests/tests.mk flags.mk
 	@mkdir -p $$(@D)
 	@echo "  CC  $$@"; $(cc_$(1)) $$(engine_flags) $(flags_$(1)) -DFUZZ -MMD -MP -c -o $$@ $$<
 
@@ -113,116 +109,86 @@ unit_of   = $(unit_names:%=$(engine)/$(1)/unit/%)
 model_of  = $(model_names:%=$(engine)/$(1)/proof/model/%)
 mutate_of = $(engine)/$(1)/proof/mutate/mutate
 
-prove     := prove -j2 -e ''
-fixed     := $(shell setarch -R true 2>/dev/null && echo setarch -R) # an older ThreadSanitizer needs its addresses
+prove      := tests/prove.pl
+proven     := $(prove) -j2 -e '' # programs
+fixed      := $(shell setarch -R true 2>/dev/null && echo setarch -R) # an older ThreadSanitizer needs its addresses
 have_clang := $(shell command -v clang)
 
 corpora     := tests/proof/model/corpus
 finds       := build/fuzz
 have_fuzzer := $(if $(have_clang),$(wildcard $(shell clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a))
 
-.PHONY: check-interleavings check-unit check-model check-mutate check-states check-asan check-tsan check-clang check-fuzz check-golden check-embedded
-.PHONY: fuzz fuzz-merge
-.PHONY: check-engine check-engine-quick
+.PHONY: check-unit check-embedded check-model check-mutate check-states check-interleavings check-asan check-tsan check-clang
+.PHONY: check-fuzz check-golden fuzz fuzz-merge
+
+##@ Tests, group by group
 
 check-unit: $(call unit_of,gcc) $(call unit_of,debug) ## the unit tests, release and debug
-	$(prove) $^
+	$(proven) $^
+
+check-embedded: ## the buddy without a C library, here and on a Cortex-M3
+	$(prove) tests/unit/embedded
 
 # Replays what the fuzzer has found worth keeping.
-replay_corpora = for name in $(fuzz_names); do $(engine)/$(1)/proof/model/$$name --corpus $(corpora)/$$name || exit 1; done
+replay_corpora = $(foreach name,$(fuzz_names),$(proven) $(engine)/$(1)/proof/model/$(name) :: --corpus $(corpora)/$(name) &&) true
 
 check-model: $(call model_of,gcc) $(call model_of,debug) $(fuzz_names:%=$(engine)/gcc/fuzz-%.o) ## the models, release and debug
-	$(prove) $(filter-out %.o,$^)
+	$(proven) $(filter-out %.o,$^)
 	@$(call replay_corpora,gcc)
 
 check-mutate: $(call mutate_of,gcc) ## the checkers notice every mutation
-	$(prove) $^
+	$(proven) $^
 
 states_of = $(engine)/$(1)/proof/states/buddy_states
 
-check-states: $(call states_of,gcc) $(call states_of,asan) ## every state of a buddy of 16 leaves, every operation
-	$(prove) $(call states_of,gcc)
-	$(prove) $(call states_of,asan) :: 8
+check-states: $(call states_of,gcc) $(if $(QUICK),,$(call states_of,asan)) ## every state of a buddy of 16 leaves, every operation (QUICK=1: of 8)
+	$(proven) $(call states_of,gcc) $(if $(QUICK),:: 8)
+	$(if $(QUICK),,$(proven) $(call states_of,asan) :: 8)
 
-check-asan: $(call unit_of,asan) $(call model_of,asan) $(call mutate_of,asan) ## the same under Address- and UndefinedBehaviorSanitizer
-	$(prove) $^
-	@$(call replay_corpora,asan)
-
-explored_of = $(patsubst tests/proof/interleavings/%.c,$(engine)/$(1)/proof/interleavings/%,$(filter-out %/explore.c,$(wildcard tests/proof/interleavings/*.c)))
+explored_of = $(patsubst tests/%.c,$(engine)/$(1)/%,$(filter-out %/explore.c,$(wildcard tests/proof/interleavings/*.c)))
 
 check-interleavings: $(call explored_of,steps) $(call explored_of,steps_tsan) ## every order of what threads do at once
-	$(prove) $(call explored_of,steps)
-	prove -j2 -e '$(fixed)' $(call explored_of,steps_tsan)
-
-check-tsan: $(call unit_of,tsan) $(engine)/tsan/proof/model/threads ## the same under ThreadSanitizer
-	prove -j2 -e '$(fixed)' $^
+	$(proven) $(call explored_of,steps)
+	$(prove) -j2 -e '$(fixed)' $(call explored_of,steps_tsan)
 
 ifeq ($(have_clang),)
-check-clang check-fuzz fuzz fuzz-merge:
+check-clang:
 	@echo "$@: skipped: no clang"
 else
-check-clang: $(call unit_of,clang) $(call model_of,clang) $(call mutate_of,clang) ## the same built by clang
-	$(prove) $^
+check-clang: $(call unit_of,clang) $(call model_of,clang) $(call mutate_of,clang) ## units, models and mutations built by clang
+	$(proven) $^
+endif
+
+check-asan: $(call unit_of,asan) $(if $(QUICK),,$(call model_of,asan) $(call mutate_of,asan)) ## the same under Address- and UndefinedBehaviorSanitizer
+	$(proven) $^
+	@$(if $(QUICK),,$(call replay_corpora,asan))
+
+check-tsan: $(call unit_of,tsan) $(engine)/tsan/proof/model/threads ## units and threads under ThreadSanitizer
+	$(prove) -j2 -e '$(fixed)' $^
 
 ifeq ($(have_fuzzer),)
 check-fuzz fuzz fuzz-merge:
-	@echo "$@: skipped: no libFuzzer (libclang-rt-14-dev)"
+	@echo "$@: skipped: no libFuzzer (clang and libclang-rt-14-dev)"
 else
 check-fuzz: $(fuzz_names:%=$(engine)/fuzz/proof/model/%) ## the models fed by libFuzzer, half a minute in all
 	@rm -rf $(fuzz_names:%=$(finds)/check/%)
 	@mkdir -p $(finds)/check
-	@tests/proof/model/fuzz.sh buddy_model 600 6 $(finds)/check/buddy_model
-	@tests/proof/model/fuzz.sh turns 400 24 $(finds)/check/turns
+	$(prove) -e '' tests/proof/model/fuzz.sh :: buddy_model 600 6 $(finds)/check/buddy_model
+	$(prove) -e '' tests/proof/model/fuzz.sh :: turns 400 24 $(finds)/check/turns
+endif
 
-MINUTES ?= 60
-fuzz: $(fuzz_names:%=$(engine)/fuzz/proof/model/%) ## the same for MINUTES=60; what is new stays in build/fuzz
+check-golden: libbuddymalloc.so ## layers, sizes, the fast path, the version, names in the docs; what make promises
+	$(if $(QUICK),BM_QUICK=1) $(prove) tests/meta/golden tests/meta/make
+
+##@ Tests that are not part of check
+
+ifneq ($(have_fuzzer),)
+fuzz: $(fuzz_names:%=$(engine)/fuzz/proof/model/%) ## check-fuzz for MINUTES=60; what is new stays in build/fuzz
 	@mkdir -p $(finds)
-	@tests/proof/model/fuzz.sh buddy_model 600 $$(($(MINUTES) * 12)) $(finds)/buddy_model
-	@tests/proof/model/fuzz.sh turns 400 $$(($(MINUTES) * 48)) $(finds)/turns
+	@tests/proof/model/fuzz.sh buddy_model 600 $$(($(or $(MINUTES),60) * 12)) $(finds)/buddy_model
+	@tests/proof/model/fuzz.sh turns 400 $$(($(or $(MINUTES),60) * 48)) $(finds)/turns
 	@echo "make fuzz-merge takes what is new over into $(corpora)"
 
 fuzz-merge: $(fuzz_names:%=$(engine)/fuzz/proof/model/%) ## makes the corpus anew from itself and build/fuzz
 	@$(foreach name,$(fuzz_names),tests/proof/model/merge.sh $(engine)/fuzz/proof/model/$(name) $(corpora)/$(name) $(finds)/$(name) &&) true
 endif
-endif
-
-check-golden: libbuddymalloc.so ## layers, sizes, the fast path, the version, names in the docs
-	prove tests/meta/golden
-
-check-embedded: ## the buddy without a C library, here and on a Cortex-M3
-	prove tests/unit/embedded
-
-check-engine: check-unit check-model check-mutate check-states check-interleavings check-clang check-asan check-tsan check-fuzz check-golden check-embedded ## all of the engine's tests
-
-check-engine-quick: $(call unit_of,asan) $(call states_of,gcc) check-unit check-model check-mutate ## the quick ones: no sanitizer but ASan of unit
-	$(prove) $(call unit_of,asan)
-	$(prove) $(call states_of,gcc) :: 8
-	BM_QUICK=1 prove tests/meta/golden
-
-# The library counted by gcov. abort leaves the counts of processes that misuse ends.
-coverage := build/coverage
-
-$(coverage)/%.o: %.c tests/tests.mk
-	@mkdir -p $(@D)
-	@echo "  CC  $@"; $(CC) $(flags) $(flags_cov) -MMD -MP -c -o $@ $<
-
-$(coverage)/libbuddymalloc.so: $(sources:%.c=$(coverage)/%.o) tests/meta/coverage/abort.c preload/exports.map
-	@echo "  LD  $@"; $(CC) -O1 -fPIC -shared --coverage -Wl,--wrap=abort -Wl,-soname,libbuddymalloc.so \
-		-Wl,--version-script=preload/exports.map -Wl,-z,now,-z,initfirst -o $@ $(filter %.o %.c,$^)
-
-coverage_tests := $(addprefix tests/process/preload/,preload.t statistics.t config.t early.t dlopen_self.t modes.t) \
-		  tests/process/abuse/abuse.t tests/process/security/security.t tests/process/valgrind/valgrind.t $(addprefix tests/programs/real/,sqlite.t perl.t gawk.t)
-
--include $(sources:%.c=$(coverage)/%.d)
-
-.PHONY: coverage mutants
-
-coverage: $(call unit_of,cov) $(call model_of,cov) $(call mutate_of,cov) $(coverage)/libbuddymalloc.so libbuddymalloc-hardened.so $(preload_programs) $(security_program) $(valgrind_programs) ## lines and branches that the tests run
-	@find $(engine)/cov $(coverage) -name '*.gcda' -delete
-	-$(prove) $(call unit_of,cov) $(call model_of,cov) $(call mutate_of,cov)
-	@cp libbuddymalloc-hardened.so $(coverage) # the tests look for it there; it is not counted
-	-BM_PRELOAD=$(CURDIR)/$(coverage)/libbuddymalloc.so prove $(coverage_tests)
-	tests/meta/coverage/coverage.py $(engine)/cov $(coverage)
-
-mutants: ## 30 bugs planted one at a time: a test must catch each (half an hour; MUTANTS='01 14' for some)
-	tests/proof/mutants/run.sh $(MUTANTS)

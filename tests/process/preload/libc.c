@@ -13,6 +13,8 @@
 
 #include "common.h"
 
+#pragma GCC diagnostic ignored "-Wsign-conversion" /* the macro obstack_grow */
+
 /* A foreign pointer would end the program here. */
 static int usable(char **text, const char *expected) {
 	if (!*text || (expected && strcmp(*text, expected)) || malloc_usable_size(*text) <= strlen(*text))
@@ -110,9 +112,9 @@ static void test_obstack(void) {
 	obstack_init(&stack);
 	void *first = obstack_alloc(&stack, 1);
 	for (size_t size = 1; size < 50000; size += size / 3 + 1) {
-		void *block = obstack_alloc(&stack, size);
+		void *block = obstack_alloc(&stack, (int)size);
 		fill(block, 0, size, size);
-		obstack_grow(&stack, block, size);
+		obstack_grow(&stack, block, (int)size);
 		good &= intact(obstack_finish(&stack), size, size);
 	}
 	ok(good, "an obstack grows by chunks of ours");

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../../lib.sh"
 . "$(dirname "$0")/programs.sh"
 
-archive=$root/libbuddymalloc.a
+archive=${lib%.so}.a
 
 link() { # NAME: the program of this folder, with the library in it
 	"${CC:-cc}" -std=gnu11 -O1 -g -fno-builtin -I"$tests" -pthread -o "$scratch/$1" "$here/$1.c" "$archive" -ldl

@@ -157,7 +157,7 @@ static void test_failures(void) {
 	use_up_rest();
 	for (int i = 0; i < 500; i++) {
 		char *block = memalign(16 * MB, 3 * MB),
-		     *moved = live ? realloc(live, (3 + i % 2) * MB) : NULL;
+		     *moved = live ? realloc(live, (size_t)(3 + i % 2) * MB) : NULL;
 		failed += !block;
 		live = moved ? moved : live;
 		free(block);

@@ -89,7 +89,7 @@ static int exhaust(void) {
 	struct rlimit limit = {LIMIT, LIMIT};
 	int other = case_size > 1000000 ? 48 : 3 << 20;
 	struct block *list = NULL;
-	setrlimit(resource, &limit);
+	setrlimit((unsigned)resource, &limit);
 	found->enomem = 1;
 	found->first = take(&list, SIZE_MAX);
 	for (int i = 0; i < 1000; i++) /* fails again, and quickly */

@@ -270,7 +270,7 @@ static void test_heap(void) {
 		flip_bytes(&of_slabs, &one->touched, sizeof one->touched, CLASS);
 		alter_item(&of_lists, &one->link, heap_holds);
 		move_astray(&of_lists, &both[!i]->link, &one->link, heap_holds);
-		flip_bytes(&of_slabs, one->bits, (one->nslots + 7) / 8, CLASS);
+		flip_bytes(&of_slabs, one->bits, (one->nslots + 7u) / 8, CLASS);
 		flip_bytes(&of_maps, &chunk->slab_of_page[chunk_page(one->base)], sizeof(struct slab *),
 		           CLASS);
 		for (unsigned class = 0; class < CLASSES; class ++) {
