@@ -27,7 +27,7 @@ sources  := $(wildcard src/*.c) $(wildcard preload/*.c)
 objects  := $(sources:%.c=$(build)/%.o)
 archived := $(filter-out %/loading.o,$(objects)) # see loading.c
 
-.PHONY: all help run install uninstall format clean FORCE
+.PHONY: all help run install uninstall same-code format clean FORCE
 
 libraries := libbuddymalloc.so libbuddymalloc-hardened.so
 
@@ -91,6 +91,9 @@ uninstall: ## remove what install put there
 	rm -f $(addsuffix *,$(libraries:%=$(DESTDIR)$(PREFIX)/lib/%)) $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.a \
 		$(DESTDIR)$(PREFIX)/include/buddy.h $(gdb_share)/buddymalloc-gdb.py
 	rmdir $(gdb_share) 2>/dev/null || true
+
+same-code: ## whether the library's code is that of the revision OLD, but for names
+	@tools/same_code.sh '$(OLD)'
 
 format: ## format every C file by .clang-format
 	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/inputs')
