@@ -84,13 +84,13 @@ static void update_place(struct chunk *chunk) {
 static bool take_pages(struct chunk *chunk, unsigned page, unsigned npages) {
 	if (!buddy_take_at(&chunk->buddy, page, npages))
 		return false;
-	pagemap_clear(&chunk->free, page, npages);
+	bitmap_clear(&chunk->free, page, npages);
 	return true;
 }
 
 static void put_pages(struct chunk *chunk, unsigned page, unsigned npages) {
 	buddy_put(&chunk->buddy, page, npages);
-	pagemap_set(&chunk->free, page, npages);
+	bitmap_set(&chunk->free, page, npages);
 }
 
 /* Adds to the pages in use, which is negative when they are freed. */
@@ -153,7 +153,7 @@ static struct chunk *make_chunk(bool huge) {
 	}
 	os_huge_pages(base, CHUNK_SIZE, huge);
 	*chunk = (struct chunk){.owner = {OWNER_CHUNK}, .base = base, .place = PLACE_NONE, .huge = huge};
-	pagemap_set(&chunk->free, 0, CHUNK_PAGES);
+	bitmap_set(&chunk->free, 0, CHUNK_PAGES);
 	buddy_init(&chunk->buddy, CHUNK_PAGES, chunk->bits, chunk->links, sizeof chunk->links[0]);
 	return chunk;
 }
@@ -185,9 +185,9 @@ static bool drop_chunk(struct chunk *chunk) {
 	registry_set_owner(chunk->base, CHUNK_SIZE, &chunk->owner);
 	lock_take(&chunk_lock);
 	if (!purged)
-		pagemap_set(&chunk->touched, 0, CHUNK_PAGES);
+		bitmap_set(&chunk->touched, 0, CHUNK_PAGES);
 	else
-		pagemap_clear(&chunk->touched, 0, CHUNK_PAGES);
+		bitmap_clear(&chunk->touched, 0, CHUNK_PAGES);
 	attach(chunk);
 	add_dirty(chunk, purged ? 0 : CHUNK_PAGES);
 	update_place(chunk);
@@ -230,7 +230,7 @@ static struct chunk *find_empty(void) {
  * them. */
 static void withdraw_from(struct chunk *chunk, struct batch *batch) {
 	EACH_RUN (&chunk->free, page, end) {
-		unsigned npages = end - page, dirty = pagemap_count(&chunk->touched, page, npages);
+		unsigned npages = end - page, dirty = bitmap_count(&chunk->touched, page, npages);
 		if (batch->n == BATCH)
 			break;
 		if (!dirty)
@@ -273,12 +273,12 @@ static void put_back(struct batch *batch, const bool *purged) {
 		struct run *run = &batch->runs[i];
 		if (purged[i]) {
 			hold_note_returned(HOLD_OUTSIDE_SLABS,
-			                   pagemap_count(&run->chunk->touched, run->page, run->npages));
-			pagemap_clear(&run->chunk->touched, run->page, run->npages);
+			                   bitmap_count(&run->chunk->touched, run->page, run->npages));
+			bitmap_clear(&run->chunk->touched, run->page, run->npages);
 		}
 		put_pages(run->chunk, run->page, run->npages);
 		add_used(run->chunk, -(int)run->npages);
-		add_dirty(run->chunk, (int)pagemap_count(&run->chunk->touched, run->page, run->npages));
+		add_dirty(run->chunk, (int)bitmap_count(&run->chunk->touched, run->page, run->npages));
 		update_place(run->chunk);
 	}
 	list_delete(&batch->link);
@@ -355,7 +355,7 @@ static struct chunk *find_run(unsigned place, unsigned npages) {
 	for (struct list *at = head->next; at != head && looks-- > 0; at = at->next) {
 		struct chunk *chunk = CONTAINER(at, struct chunk, link);
 		if (!chunk->longest)
-			chunk->longest = pagemap_longest_run(&chunk->free);
+			chunk->longest = bitmap_longest_run(&chunk->free);
 		if (chunk->longest >= npages)
 			return chunk;
 	}
@@ -389,8 +389,8 @@ static unsigned find_pages(const struct chunk *chunk, unsigned npages) {
 		if (end - page < npages)
 			continue;
 		unsigned last = end - npages;
-		unsigned first_dirty = mixed ? pagemap_count(&chunk->touched, page, npages) : 0;
-		unsigned last_dirty = mixed ? pagemap_count(&chunk->touched, last, npages) : 0;
+		unsigned first_dirty = mixed ? bitmap_count(&chunk->touched, page, npages) : 0;
+		unsigned last_dirty = mixed ? bitmap_count(&chunk->touched, last, npages) : 0;
 		unsigned dirty = first_dirty >= last_dirty ? first_dirty : last_dirty;
 		unsigned cost = (npages - dirty) * CHUNK_PAGES + (end - page);
 		if (cost < least) {
@@ -406,7 +406,7 @@ static void take_within(struct chunk *chunk, unsigned page, unsigned npages) {
 	if (take_pages(chunk, page, npages))
 		return;
 	unsigned before = page;
-	while (before > 0 && pagemap_test(&chunk->free, before - 1))
+	while (before > 0 && bitmap_test(&chunk->free, before - 1))
 		before--;
 	take_pages(chunk, before, page - before);
 	take_pages(chunk, page, npages);
@@ -415,7 +415,7 @@ static void take_within(struct chunk *chunk, unsigned page, unsigned npages) {
 
 /* Marks [page, page + npages) as live pages of a span; they are taken already. */
 static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
-	unsigned dirty = pagemap_count(&chunk->touched, page, npages);
+	unsigned dirty = bitmap_count(&chunk->touched, page, npages);
 	add_used(chunk, (int)npages);
 	add_dirty(chunk, -(int)dirty);
 	hold_note_wanted(HOLD_OUTSIDE_SLABS, npages - dirty);
@@ -424,13 +424,13 @@ static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
 
 /* Frees pages that may hold data where `touched` has a bit (of the first 16; further pages all do). */
 static void free_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t touched) {
-	pagemap_set(&chunk->touched, page, npages);
+	bitmap_set(&chunk->touched, page, npages);
 	for (unsigned i = 0; i < 16 && i < npages; i++)
 		if (!(touched >> i & 1))
-			pagemap_clear(&chunk->touched, page + i, 1);
+			bitmap_clear(&chunk->touched, page + i, 1);
 	put_pages(chunk, page, npages);
 	add_used(chunk, -(int)npages);
-	add_dirty(chunk, (int)pagemap_count(&chunk->touched, page, npages));
+	add_dirty(chunk, (int)bitmap_count(&chunk->touched, page, npages));
 	update_place(chunk);
 }
 
@@ -438,7 +438,7 @@ static struct span take_from(struct chunk *chunk, unsigned npages, unsigned alig
 	unsigned page;
 	if (align_order) {
 		page = buddy_take(&chunk->buddy, npages, align_order);
-		pagemap_clear(&chunk->free, page, npages);
+		bitmap_clear(&chunk->free, page, npages);
 	} else {
 		page = find_pages(chunk, npages);
 		take_within(chunk, page, npages);
@@ -446,8 +446,8 @@ static struct span take_from(struct chunk *chunk, unsigned npages, unsigned alig
 	struct span span = {
 	        .base = chunk->base + page * PAGE_SIZE,
 	        .chunk = chunk,
-	        .fresh = pagemap_count(&chunk->touched, page, npages) == 0,
-	        .touched = pagemap_16(&chunk->touched, page),
+	        .fresh = bitmap_count(&chunk->touched, page, npages) == 0,
+	        .touched = bitmap_16(&chunk->touched, page),
 	};
 	chunk->npages_at[page] = (uint16_t)npages;
 	account_taken(chunk, page, npages);
@@ -526,9 +526,9 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 		if (resized)
 			account_taken(chunk, page + old, npages - old);
 	} else if (npages < old) {
-		pagemap_set(&chunk->touched, page + npages, old - npages);
+		bitmap_set(&chunk->touched, page + npages, old - npages);
 		buddy_trim(&chunk->buddy, page, old, npages);
-		pagemap_set(&chunk->free, page + npages, old - npages);
+		bitmap_set(&chunk->free, page + npages, old - npages);
 		add_used(chunk, -(int)(old - npages));
 		add_dirty(chunk, (int)(old - npages));
 		update_place(chunk);
@@ -580,8 +580,8 @@ static unsigned count_free(const struct chunk *chunk, unsigned *marked, unsigned
 		unsigned npages = 1u << block.order;
 		if (block.is_free == 1) {
 			free_pages += npages;
-			*marked += pagemap_count(&chunk->free, page, npages);
-			*dirty += pagemap_count(&chunk->touched, page, npages);
+			*marked += bitmap_count(&chunk->free, page, npages);
+			*dirty += bitmap_count(&chunk->touched, page, npages);
 		}
 		page += npages;
 	}
@@ -596,7 +596,7 @@ static unsigned count_in_spans(const struct chunk *chunk) {
 		if (!entry)
 			continue;
 		if (page < end || !npages || npages > CHUNK_PAGES - page ||
-		    pagemap_count(&chunk->free, page, npages))
+		    bitmap_count(&chunk->free, page, npages))
 			return UINT32_MAX;
 		end = page + npages;
 		if (buddy_at(&chunk->buddy, page).is_free != 0 ||
@@ -613,12 +613,12 @@ static int check_one(const struct chunk *chunk) {
 	if (broken)
 		return broken;
 	if (chunk->place != place_of(chunk) ||
-	    (chunk->longest && chunk->longest != pagemap_longest_run(&chunk->free)))
+	    (chunk->longest && chunk->longest != bitmap_longest_run(&chunk->free)))
 		return 10;
 	unsigned free_pages = count_free(chunk, &marked, &dirty);
 	if (free_pages != CHUNK_PAGES - chunk->nused)
 		return 11;
-	if (marked != free_pages || pagemap_count(&chunk->free, 0, CHUNK_PAGES) != free_pages)
+	if (marked != free_pages || bitmap_count(&chunk->free, 0, CHUNK_PAGES) != free_pages)
 		return 15;
 	if (dirty != chunk->ndirty)
 		return 12;

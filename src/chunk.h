@@ -17,7 +17,7 @@
 #include "../include/buddy.h"
 #include "list.h"
 #include "lock.h"
-#include "pagemap.h"
+#include "bitmap.h"
 #include "registry.h"
 
 struct slab;
@@ -36,8 +36,8 @@ struct chunk {
 	struct list all_link;   /* every chunk */
 	struct list dirty_link; /* chunks with ndirty > 0, the longest so first; else unlinked */
 	struct buddy buddy;
-	struct pagemap free; /* as the buddy has it */
-	struct pagemap touched;
+	struct bitmap free; /* as the buddy has it */
+	struct bitmap touched;
 	uint32_t bits[BUDDY_WORDS(CHUNK_PAGES)];
 	_Atomic uint16_t npages_at[CHUNK_PAGES];
 	struct slab *slab_of_page[CHUNK_PAGES];

@@ -54,7 +54,7 @@ not_lower() { # base.h is what all of rank 0 stand on
 
 impure() { # the pure ones: rank 0 alone, and of the C library what is there without an operating system
 	local file header
-	for file in src/{buddy,slab,sizeclass,pagemap}.[ch] include/buddy.h; do
+	for file in src/{buddy,slab,sizeclass,bitmap}.[ch] include/buddy.h; do
 		[ -e "$file" ] || continue
 		for header in $(included "$file"); do
 			own "$file" "$header" || [ "$(rank "$header")" -eq 0 ] || echo "$file includes $header"
