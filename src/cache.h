@@ -24,7 +24,7 @@
 #include "chunk.h"
 #include "heap.h"
 #include "list.h"
-#include "registry.h"
+#include "pagemap.h"
 
 #include <pthread.h>
 

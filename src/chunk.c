@@ -144,7 +144,7 @@ static void judge_huge(struct chunk *chunk) {
 static struct chunk *make_chunk(bool huge) {
 	struct chunk *chunk = meta_take(sizeof *chunk);
 	char *base = chunk ? os_map_aligned(CHUNK_SIZE, CHUNK_SIZE) : NULL;
-	if (!base || !registry_set_owner(base, CHUNK_SIZE, &chunk->owner)) {
+	if (!base || !pagemap_set_owner(base, CHUNK_SIZE, &chunk->owner)) {
 		if (base)
 			os_unmap(base, CHUNK_SIZE);
 		if (chunk)
@@ -176,13 +176,13 @@ static void detach(struct chunk *chunk) {
 /* Unmaps a detached, empty chunk. False: the kernel would not; it is purged and attached again. Takes the
  * lock. */
 static bool drop_chunk(struct chunk *chunk) {
-	registry_clear_owner(chunk->base, CHUNK_SIZE);
+	pagemap_clear_owner(chunk->base, CHUNK_SIZE);
 	if (os_unmap(chunk->base, CHUNK_SIZE)) {
 		meta_put(chunk, sizeof *chunk);
 		return true;
 	}
 	bool purged = os_purge(chunk->base, CHUNK_SIZE);
-	registry_set_owner(chunk->base, CHUNK_SIZE, &chunk->owner);
+	pagemap_set_owner(chunk->base, CHUNK_SIZE, &chunk->owner);
 	lock_take(&chunk_lock);
 	if (!purged)
 		bitmap_set(&chunk->touched, 0, CHUNK_PAGES);
@@ -503,12 +503,12 @@ unsigned chunk_retire(struct chunk *chunk, const void *address) {
 }
 
 void chunk_revive(const void *base, unsigned npages) {
-	struct chunk *chunk = (struct chunk *)registry_owner(base);
+	struct chunk *chunk = (struct chunk *)pagemap_owner(base);
 	atomic_store_explicit(&chunk->npages_at[chunk_page(base)], (uint16_t)npages, memory_order_relaxed);
 }
 
 void chunk_put_retired(void *base) {
-	struct chunk *chunk = (struct chunk *)registry_owner(base);
+	struct chunk *chunk = (struct chunk *)pagemap_owner(base);
 	if (unlikely(!chunk || chunk->owner.kind != OWNER_CHUNK))
 		return;
 	unsigned npages = chunk->npages_at[chunk_page(base)];

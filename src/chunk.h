@@ -18,7 +18,7 @@
 #include "list.h"
 #include "lock.h"
 #include "bitmap.h"
-#include "registry.h"
+#include "pagemap.h"
 
 struct slab;
 

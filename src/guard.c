@@ -185,7 +185,7 @@ static char *tail_end(const char *block, size_t size, const struct frame *frame)
 
 /* The frame that a live or quarantined block at the address would have. */
 static bool find_frame(const void *address, struct frame *frame) {
-	struct owner *owner = registry_owner(address);
+	struct owner *owner = pagemap_owner(address);
 	const struct slab *slab = heap_slab_of(address);
 	*frame = (struct frame){.owner = owner};
 	if (slab) {
@@ -516,14 +516,14 @@ static void let_go(struct quarantined freed) {
 }
 
 static size_t slot_bytes(const struct quarantined *freed) {
-	return freed->block && registry_class(freed->block) ? freed->size : 0;
+	return freed->block && pagemap_class(freed->block) ? freed->size : 0;
 }
 
 /* Puts a block into quarantine, or takes one out (`freed` without a block); the answer is to be let go. */
 static struct quarantined exchange(struct quarantined freed) {
 	unsigned from = 0, n = QUARANTINE_PAGES + QUARANTINE_SLOTS;
 	if (freed.block) {
-		bool slot = registry_class(freed.block);
+		bool slot = pagemap_class(freed.block);
 		from = slot ? QUARANTINE_PAGES : 0;
 		n = slot ? QUARANTINE_SLOTS : QUARANTINE_PAGES;
 	}

@@ -102,7 +102,7 @@ static struct slab *make_slab_of(unsigned class, unsigned npages) {
 	unsigned page = chunk_page(span.base);
 	for (unsigned i = 0; i < npages; i++)
 		span.chunk->slab_of_page[page + i] = slab;
-	registry_set_class(span.base, npages, class);
+	pagemap_set_class(span.base, npages, class);
 	return slab;
 }
 
@@ -140,8 +140,8 @@ static void drop_slabs(struct list *chain) {
 	while (chain) {
 		struct slab *slab = CONTAINER(chain, struct slab, link);
 		chain = chain->next;
-		struct chunk *chunk = (struct chunk *)registry_owner(slab->base);
-		registry_set_class(slab->base, slab->npages, 0);
+		struct chunk *chunk = (struct chunk *)pagemap_owner(slab->base);
+		pagemap_set_class(slab->base, slab->npages, 0);
 		for (unsigned i = 0; i < slab->npages; i++)
 			chunk->slab_of_page[chunk_page(slab->base) + i] = NULL;
 		chunk_put(chunk, slab->base, slab->npages, slab->touched);
@@ -150,7 +150,7 @@ static void drop_slabs(struct list *chain) {
 }
 
 struct slab *heap_slab_of(const void *address) {
-	struct owner *owner = registry_owner(address);
+	struct owner *owner = pagemap_owner(address);
 	if (unlikely(!owner || owner->kind != OWNER_CHUNK))
 		return NULL;
 	return ((struct chunk *)owner)->slab_of_page[chunk_page(address)];
@@ -310,7 +310,7 @@ static COLD void outgrow(struct heap *heap, struct slab *slab, struct list **cha
 
 /* The slab of a class that holds a pointer, or NULL. Lock held. */
 static struct slab *slab_of_class(const void *pointer, unsigned class) {
-	const struct leaf *leaf = registry_leaf(pointer);
+	const struct leaf *leaf = pagemap_leaf(pointer);
 	if (unlikely(!leaf || leaf_class(leaf, pointer) != class))
 		return NULL;
 	return ((struct chunk *)leaf_owner(leaf, pointer))->slab_of_page[chunk_page(pointer)];
@@ -438,7 +438,7 @@ static unsigned withdraw(struct heap *heap, struct list **empty_slabs) {
 /* Purges the withdrawn pages of a slab, run by run; which of them are zero now. */
 static uint16_t purge_withdrawn(const struct slab *slab) {
 	unsigned pages = slab->withdrawn, purged = 0;
-	chunk_refuse_huge((struct chunk *)registry_owner(slab->base));
+	chunk_refuse_huge((struct chunk *)pagemap_owner(slab->base));
 	while (pages) {
 		unsigned first = (unsigned)__builtin_ctz(pages);
 		unsigned n = (unsigned)__builtin_ctz(~(pages >> first));
@@ -557,7 +557,7 @@ bool heap_check(unsigned class) {
 			const struct slab *slab = CONTAINER(at, struct slab, link);
 			good = slab_check(slab) && slab->bucket == q && quarter_of(slab) == q &&
 			       slab->enough == enough_of(slab, q) && slab->class == class &&
-			       heap_slab_of(slab->base) == slab && registry_class(slab->base) == class;
+			       heap_slab_of(slab->base) == slab && pagemap_class(slab->base) == class;
 			free_on_lists += slab->nfree;
 			untouched += untouched_pages(slab);
 		}

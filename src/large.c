@@ -91,7 +91,7 @@ static struct large *map_large(size_t size, size_t align, bool open) {
 	char *base = NULL;
 	if (large)
 		base = open ? os_map_aligned(size, align) : os_reserve_aligned(size, align);
-	if (!base || !registry_set_owner(base, covered(size), &large->owner)) {
+	if (!base || !pagemap_set_owner(base, covered(size), &large->owner)) {
 		if (base)
 			os_unmap(base, size);
 		if (large)
@@ -105,25 +105,25 @@ static struct large *map_large(size_t size, size_t align, bool open) {
 /* Unmaps a record that is on no list. False: the kernel has no room to split a mapping; the pages go back all
  * the same, and the run is held, for another use or another try. */
 static bool unmap_large(struct large *large) {
-	registry_clear_owner(large->base, covered(large->size));
+	pagemap_clear_owner(large->base, covered(large->size));
 	if (os_unmap(large->base, large->size)) {
 		meta_put(large, sizeof *large);
 		return true;
 	}
 	os_purge(large->base, large->size);
-	registry_set_owner(large->base, covered(large->size), &large->owner); /* its leaf is there */
+	pagemap_set_owner(large->base, covered(large->size), &large->owner); /* its leaf is there */
 	hold(large);
 	return false;
 }
 
-/* The registry is cleared before the kernel gets the addresses back: from then on they may be another
+/* The pagemap is cleared before the kernel gets the addresses back: from then on they may be another
  * thread's. */
 static bool shorten(struct large *large, size_t size) {
 	char *end = large->base + covered(size);
 	size_t unused = covered(large->size) - covered(size);
-	registry_clear_owner(end, unused);
+	pagemap_clear_owner(end, unused);
 	if (!os_unmap(large->base + size, large->size - size)) {
-		registry_set_owner(end, unused, &large->owner); /* its leaf is there: no failure */
+		pagemap_set_owner(end, unused, &large->owner); /* its leaf is there: no failure */
 		return false;
 	}
 	cut_end(large, large->size - size);
@@ -135,7 +135,7 @@ static bool lengthen(struct large *large, size_t size) {
 	size_t *last = &large->piece[large->npieces - 1], more = size - large->size;
 	if (!os_grow(large->base + large->size - *last, *last, *last + more))
 		return false;
-	if (!registry_set_owner(large->base, covered(size), &large->owner)) {
+	if (!pagemap_set_owner(large->base, covered(size), &large->owner)) {
 		os_unmap(large->base + large->size, more);
 		return false;
 	}
@@ -174,9 +174,9 @@ static size_t move_piece(struct large *run, struct large *large, size_t at) {
 	size_t size = min_size(run->piece[run->npieces - 1], large->size - at), rest = run->size - size;
 	char *vacated = run->base + covered(rest);
 	size_t unused = covered(run->size) - covered(rest);
-	registry_clear_owner(vacated, unused);
+	pagemap_clear_owner(vacated, unused);
 	if (!os_move(run->base + rest, size, large->base + at, size)) {
-		registry_set_owner(vacated, unused, &run->owner);
+		pagemap_set_owner(vacated, unused, &run->owner);
 		return 0;
 	}
 	cut_end(run, size);
@@ -202,7 +202,7 @@ static size_t fill_from(struct large *run, struct large *large, size_t at) {
 
 /* Forgets what could not be opened of a block beyond `filled`; what was moved there is held again. */
 static void disassemble(struct large *large, size_t filled) {
-	registry_clear_owner(large->base + covered(filled), covered(large->size) - covered(filled));
+	pagemap_clear_owner(large->base + covered(filled), covered(large->size) - covered(filled));
 	os_unmap(large->base + filled, large->size - filled); /* or else stays as addresses without memory */
 	cut_end(large, large->size - filled);
 	if (filled)
@@ -356,17 +356,17 @@ static bool relocate(struct large *large, size_t size) {
 	char *target = large->npieces == 1 ? os_reserve_aligned(size, CHUNK_SIZE) : NULL;
 	if (!target)
 		return false;
-	if (!registry_set_owner(target, covered(size), &large->owner)) {
+	if (!pagemap_set_owner(target, covered(size), &large->owner)) {
 		os_unmap(target, size);
 		return false;
 	}
-	registry_clear_owner(large->base, covered(large->size));
+	pagemap_clear_owner(large->base, covered(large->size));
 	/* The kernel unmaps the target before it knows that it has the memory, so it is asked for that
 	 * first: afterwards the place may be somebody else's. */
 	if (!os_open(target + large->size, size - large->size) ||
 	    !os_move(large->base, large->size, target, size)) {
-		registry_set_owner(large->base, covered(large->size), &large->owner);
-		registry_clear_owner(target, covered(size));
+		pagemap_set_owner(large->base, covered(large->size), &large->owner);
+		pagemap_clear_owner(target, covered(size));
 		os_unmap(target, size);
 		return false;
 	}

@@ -15,7 +15,7 @@
 
 #include "list.h"
 #include "lock.h"
-#include "registry.h"
+#include "pagemap.h"
 
 enum { LARGE_PIECES = 16 };
 

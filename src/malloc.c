@@ -105,7 +105,7 @@ void *allocate_zeroed(size_t n, size_t size) {
 /* ---- giving ---- */
 
 static void release_pages(void *block) {
-	struct owner *owner = registry_owner(block);
+	struct owner *owner = pagemap_owner(block);
 	bool live = false;
 	if (owner && owner->kind == OWNER_CHUNK)
 		live = cache_put_span((struct chunk *)owner, block);
@@ -119,7 +119,7 @@ void release_slow(void *block, enum maker maker, size_t size) {
 	if (!block)
 		return;
 	int saved = errno;
-	unsigned class = registry_class(block);
+	unsigned class = pagemap_class(block);
 	if (unlikely(guard_on))
 		guard_put(block, maker, size);
 	else if (class)
@@ -130,7 +130,7 @@ void release_slow(void *block, enum maker maker, size_t size) {
 }
 
 void release_far(void *block, enum maker maker, size_t size) {
-	if (unlikely(!cache_push(thread_cache, registry_class(block), block)))
+	if (unlikely(!cache_push(thread_cache, pagemap_class(block), block)))
 		release_slow(block, maker, size);
 }
 
@@ -157,7 +157,7 @@ static size_t block_size(const void *block, const char *call) {
 	size_t size = live_size(block);
 	if (unlikely(!size))
 		misuse(call, block);
-	unsigned class = registry_class(block);
+	unsigned class = pagemap_class(block);
 	if (unlikely(class && cache_freed_last(class, block)))
 		die("%s(%p): already free: a slot of %z bytes", call, block, size);
 	return size;
@@ -169,9 +169,9 @@ size_t usable_size(const void *block) { return block ? block_size(block, "malloc
 static void *resize_in_place(void *block, size_t old, size_t size) {
 	if (unlikely(guard_on))
 		return guard_resize(block, size);
-	if (old <= SMALL_MAX && registry_class(block))
+	if (old <= SMALL_MAX && pagemap_class(block))
 		return size <= old && (size >= old / SHRINK_IN_PLACE || old == QUANTUM) ? block : NULL;
-	struct owner *owner = registry_owner(block);
+	struct owner *owner = pagemap_owner(block);
 	if (owner->kind == OWNER_LARGE)
 		return size > MEDIUM_MAX ? large_resize((struct large *)owner, size) : NULL;
 	if (size > MEDIUM_MAX || size <= SMALL_MAX)

@@ -27,9 +27,9 @@ static inline void *allocate(size_t size) { return allocate_by(size, BY_MALLOC);
 /* Frees a block; NULL is nothing. errno is kept. Only blocks with frames know the size that was asked for:
  * they look at it, unless it is 0. */
 static inline void release_by(void *block, enum maker maker, size_t size) {
-	if (unlikely(!registry_in_window(block)))
+	if (unlikely(!pagemap_in_window(block)))
 		release_far(block, maker, size);
-	else if (unlikely(!cache_push(thread_cache, registry_window_class(block), block)))
+	else if (unlikely(!cache_push(thread_cache, pagemap_window_class(block), block)))
 		release_slow(block, maker, size);
 }
 static inline void release(void *block) { release_by(block, BY_MALLOC, 0); }

@@ -42,7 +42,7 @@ static _Noreturn void die_in_large(const char *call, const void *pointer, const 
 }
 
 void misuse(const char *call, const void *pointer) {
-	struct owner *owner = registry_owner(pointer);
+	struct owner *owner = pagemap_owner(pointer);
 	if (owner && owner->kind == OWNER_CHUNK)
 		die_in_chunk(call, pointer, (struct chunk *)owner);
 	if (owner && owner->kind == OWNER_LARGE)
@@ -51,7 +51,7 @@ void misuse(const char *call, const void *pointer) {
 }
 
 size_t live_size(const void *pointer) {
-	const struct owner *owner = registry_owner(pointer);
+	const struct owner *owner = pagemap_owner(pointer);
 	const struct slab *slab = heap_slab_of(pointer);
 	if (slab)
 		return slab_judge(slab, pointer) == SLAB_OK ? slab->size : 0;
@@ -63,12 +63,12 @@ size_t live_size(const void *pointer) {
 
 void misuse_of_slot(const void *pointer, unsigned class) {
 	unsigned npages;
-	size_t size = registry_class(pointer) == class ? 0 : live_size(pointer);
+	size_t size = pagemap_class(pointer) == class ? 0 : live_size(pointer);
 	if (size)
 		die("free(%p): freed as %z bytes, but it has %z: a wrong size given to operator delete, or "
 		    "freed twice",
 		    pointer, class_size(class), size);
-	struct owner *owner = registry_owner(pointer);
+	struct owner *owner = pagemap_owner(pointer);
 	bool in_chunk = owner && owner->kind == OWNER_CHUNK && !heap_slab_of(pointer);
 	if (in_chunk && !chunk_span_around((struct chunk *)owner, pointer, &npages)) /* its slab is gone */
 		die("free(%p): already free: a slot of %z bytes", pointer, class_size(class));

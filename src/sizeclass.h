@@ -19,7 +19,7 @@ enum {
 	CLASSES = 1 + LINEAR_CLASSES + 8 * STEPS, /* 8 doublings lie between 128 and SMALL_MAX */
 };
 _Static_assert(LINEAR_CLASSES *QUANTUM << 8 == SMALL_MAX, "the last class is SMALL_MAX");
-_Static_assert(CLASSES <= 256, "a class fits a byte of the registry");
+_Static_assert(CLASSES <= 256, "a class fits a byte of the pagemap");
 
 extern const unsigned char class_of_quanta[SMALL_MAX / QUANTUM + 1];
 extern const uint16_t class_sizes[CLASSES];

@@ -9,7 +9,7 @@ The library's records (src/*.h) are read from memory by the library's own debug 
 process. No lock is taken: where a thread was stopped in the middle of a malloc or free, the one block it is at may be
 on its way between two places, and counts as live.
 
-In this file: memory and records; where the library's names are found; the heap's parts, from the registry down to a
+In this file: memory and records; where the library's names are found; the heap's parts, from the pagemap down to a
 slot; the sentences; the commands.
 """
 import re
@@ -116,7 +116,7 @@ def walk(head, first, what):
 
 # A function of each source file that is read; all of them together are nobody else's.
 FILES = {
-    "registry": "registry_set_owner",
+    "pagemap": "pagemap_set_owner",
     "chunk": "chunk_take",
     "heap": "heap_refill",
     "large": "large_take",
@@ -441,19 +441,19 @@ class Heap:
 
     def owner(self, address):
         """("chunk" or "large", the address of its record) of what lies at an address, or (None, 0)."""
-        registry = self.sources["registry"]
-        root, shift = registry.type("registry_root"), registry.constant("LEAF_SHIFT")
+        pagemap = self.sources["pagemap"]
+        root, shift = pagemap.type("pagemap_root"), pagemap.constant("LEAF_SHIFT")
         if not 0 <= address >> shift < root.sizeof // WORD:
             return None, 0
-        leaf = read_words(registry.address("registry_root") + (address >> shift) * WORD, 1)[0]
+        leaf = read_words(pagemap.address("pagemap_root") + (address >> shift) * WORD, 1)[0]
         if not leaf:
             return None, 0
-        owners = leaf + registry.layout("leaf").offset("owner")
+        owners = leaf + pagemap.layout("leaf").offset("owner")
         owner = read_words(owners + address % (1 << shift) // self.chunk_size * WORD, 1)[0]
         if not owner:
             return None, 0
-        kind = read_record(registry.layout("owner"), owner)["kind"]
-        return ("chunk" if kind == registry.constant("OWNER_CHUNK") else "large"), owner
+        kind = read_record(pagemap.layout("owner"), owner)["kind"]
+        return ("chunk" if kind == pagemap.constant("OWNER_CHUNK") else "large"), owner
 
 
 # ---- sentences ----

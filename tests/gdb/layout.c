@@ -21,7 +21,7 @@ struct slab {
 };
 struct chunk heaps[3], chunks, larges, caches, meta;
 #if !LINKED /* with the library itself: these names of it are not static */
-struct slab registry_root[5], class_sizes;
+struct slab pagemap_root[5], class_sizes;
 int heap_refill(void) { return 1; }
 int chunk_take(void) { return 2; }
 #endif

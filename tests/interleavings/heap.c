@@ -127,12 +127,12 @@ static void large(unsigned i) {
 	char *block = large_take(LARGE, QUANTUM, &dirty);
 	EXPECT(block);
 	block[0] = (char)i;
-	char *longer = large_resize((struct large *)registry_owner(block), 2 * LARGE);
+	char *longer = large_resize((struct large *)pagemap_owner(block), 2 * LARGE);
 	if (longer)
 		block = longer;
 	block[LARGE - 1] = (char)i;
 	EXPECT(block[0] == (char)i);
-	EXPECT(large_put((struct large *)registry_owner(block), block));
+	EXPECT(large_put((struct large *)pagemap_owner(block), block));
 }
 
 /* ---- beside a trim ---- */

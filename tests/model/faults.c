@@ -215,7 +215,7 @@ static bool no_memory(enum kind kind) {
 	return true;
 }
 
-/* Now and then a mapping lies across the border of two leaves of the registry far away, which are not made yet. */
+/* Now and then a mapping lies across the border of two leaves of the pagemap far away, which are not made yet. */
 static void *draw_hint(void *hint, size_t size) {
 	static const uintptr_t far = (uintptr_t)0x20 << 40;
 	if (size < CHUNK_SIZE || draw_below(&inner, 16))
@@ -269,7 +269,7 @@ static void expect_all_intact(void) {
 			continue;
 		expect_fill(block, block->at, block->size);
 		for (size_t i = 0; i < block->usable; i += CHUNK_SIZE)
-			EXPECT(registry_owner(block->at + i) == registry_owner(block->at));
+			EXPECT(pagemap_owner(block->at + i) == pagemap_owner(block->at));
 	}
 }
 
@@ -392,7 +392,7 @@ static void step(struct source *source) {
 static size_t leaf_bytes(void) {
 	size_t leaves = 0;
 	for (size_t i = 0; i < ROOT_LEAVES; i++)
-		leaves += registry_root[i] != NULL;
+		leaves += pagemap_root[i] != NULL;
 	return leaves * whole(sizeof(struct leaf));
 }
 

@@ -262,7 +262,7 @@ static void test_heap(void) {
 	struct slab *both[] = {first, other};
 	for (unsigned i = 0; i < 2; i++) {
 		struct slab *one = both[i];
-		struct chunk *chunk = (struct chunk *)registry_owner(one->base);
+		struct chunk *chunk = (struct chunk *)pagemap_owner(one->base);
 		flip_bytes(&of_slabs, &one->nfree, sizeof one->nfree, CLASS);
 		flip_bytes(&of_slabs, &one->class, sizeof one->class, CLASS);
 		flip_bytes(&of_slabs, &one->bucket, sizeof one->bucket, CLASS);
@@ -274,11 +274,11 @@ static void test_heap(void) {
 		flip_bytes(&of_maps, &chunk->slab_of_page[chunk_page(one->base)], sizeof(struct slab *),
 		           CLASS);
 		for (unsigned class = 0; class < CLASSES; class ++) {
-			registry_set_class(one->base, 1, class);
+			pagemap_set_class(one->base, 1, class);
 			if (class != CLASS)
 				note(&of_maps, !heap_check(CLASS));
 		}
-		registry_set_class(one->base, 1, CLASS);
+		pagemap_set_class(one->base, 1, CLASS);
 	}
 	good &= heap_check(CLASS);
 	ok(good, "heap: what was altered is restored, and right");

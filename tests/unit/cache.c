@@ -168,7 +168,7 @@ static char *take_span(unsigned npages) {
 	return base ? base : chunk_take(npages, 0).base;
 }
 
-static bool put_span(char *base) { return cache_put_span((struct chunk *)registry_owner(base), base); }
+static bool put_span(char *base) { return cache_put_span((struct chunk *)pagemap_owner(base), base); }
 
 TEST(a_span_freed_is_the_next_of_its_length) {
 	char *ten = take_span(10), *twenty = take_span(20);

@@ -54,7 +54,7 @@ static struct span take(unsigned npages, unsigned align_order) {
 	struct span span = chunk_take(npages, align_order);
 	assert_non_null(span.base);
 	assert_int_equal((uintptr_t)span.base % (PAGE_SIZE << align_order), 0);
-	assert_ptr_equal(registry_owner(span.base), &span.chunk->owner);
+	assert_ptr_equal(pagemap_owner(span.base), &span.chunk->owner);
 	assert_in_range((uintptr_t)span.base, (uintptr_t)span.chunk->base,
 	                (uintptr_t)span.chunk->base + CHUNK_SIZE - npages * PAGE_SIZE);
 	assert_int_equal(chunk_span_at(span.chunk, span.base), npages);
@@ -490,7 +490,7 @@ TEST(empty_chunks_are_unmapped) {
 	chunk_trim();
 	assert_int_equal(chunk_count().chunks, 0);
 	for (int i = 0; i < N; i++) {
-		assert_null(registry_owner(spans[i].base));
+		assert_null(pagemap_owner(spans[i].base));
 		assert_false(is_mapped(spans[i].base, CHUNK_SIZE));
 	}
 }

@@ -5,7 +5,7 @@
 #include "../../src/chunk.h"
 #include "../../src/config.h"
 #include "../../src/heap.h"
-#include "../../src/registry.h"
+#include "../../src/pagemap.h"
 #include "../../src/slab.h"
 
 #include <pthread.h>
@@ -92,7 +92,7 @@ TEST(slots_of_every_class) {
 		check(class, n);
 		for (size_t i = 0; i < n; i++) {
 			assert_int_equal((uintptr_t)slots[i] % QUANTUM, 0);
-			assert_int_equal(registry_class(slots[i]), class);
+			assert_int_equal(pagemap_class(slots[i]), class);
 			assert_ptr_equal(heap_slab_of(slots[i]),
 			                 heap_slab_of((char *)slots[i] + class_size(class) - 1));
 			memset(slots[i], (int)i, class_size(class));

@@ -1,6 +1,6 @@
 /* kernel.c: the kernel says no. Every call of os.h that an operation makes fails in turn; the operation must
  * say "no memory" or do without, and leave everything as it was. And what goes back to the kernel must be out
- * of the registry first, since another thread may get those addresses at once. Linked with --wrap for every
+ * of the pagemap first, since another thread may get those addresses at once. Linked with --wrap for every
  * function of os.h below. */
 #include "unit.h"
 
@@ -34,7 +34,7 @@ static bool refused(void) {
 static void watch(char *address, size_t size) {
 	for (char *chunk = (char *)align_up((size_t)address, CHUNK_SIZE); chunk < address + size;
 	     chunk += CHUNK_SIZE)
-		registered_given += registry_owner(chunk) != NULL;
+		registered_given += pagemap_owner(chunk) != NULL;
 }
 
 #define WRAPPED(type, name, parameters)                                                                      \
@@ -275,7 +275,7 @@ TEST(a_move_without_memory_for_a_leaf_fails_alone) {
 	char *wall = mmap(block + 3 * MB, PAGE_SIZE, PROT_NONE,
 	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	next_target = (char *)0x7e9000000000;
-	assert_null(registry_leaf(next_target));
+	assert_null(pagemap_leaf(next_target));
 	char *moved = reallocate(block, 40 * MB);
 	assert_null(next_target);
 	assert_null(answered);
@@ -292,7 +292,7 @@ TEST(a_mapping_that_cannot_be_registered_is_given_back) {
 	static const size_t sizes[] = {100, 100000, 3 * MB};
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
 		char *target = (char *)0x7ea000000000 + i * ((size_t)1 << LEAF_SHIFT);
-		assert_null(registry_leaf(target));
+		assert_null(pagemap_leaf(target));
 		release(allocate(MB + 1)); /* without something for a trim there is no second attempt */
 		next_target = target;
 		char *block = allocate(sizes[i]);

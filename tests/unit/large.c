@@ -37,7 +37,7 @@ static char *take(size_t size, size_t align, bool expect_fresh) {
 }
 
 static struct large *record_of(const void *block) {
-	struct owner *owner = registry_owner(block);
+	struct owner *owner = pagemap_owner(block);
 	assert_non_null(owner);
 	assert_int_equal(owner->kind, OWNER_LARGE);
 	return (struct large *)owner;
@@ -52,14 +52,14 @@ static void assert_registered(char *block, size_t size) {
 	assert_true(large->size >= size);
 	assert_true(is_mapped(block, size));
 	for (size_t offset = 0; offset < size; offset += CHUNK_SIZE)
-		assert_ptr_equal(registry_owner(block + offset), &large->owner);
-	assert_ptr_not_equal(registry_owner(block + align_up(size, CHUNK_SIZE)), &large->owner);
-	assert_int_equal(registry_class(block), 0);
+		assert_ptr_equal(pagemap_owner(block + offset), &large->owner);
+	assert_ptr_not_equal(pagemap_owner(block + align_up(size, CHUNK_SIZE)), &large->owner);
+	assert_int_equal(pagemap_class(block), 0);
 }
 
 static void assert_gone(char *block, size_t size) {
 	for (size_t offset = 0; offset < size; offset += CHUNK_SIZE)
-		assert_null(registry_owner(block + offset));
+		assert_null(pagemap_owner(block + offset));
 }
 
 TEST(blocks_are_page_exact_registered_and_zero) {

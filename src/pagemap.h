@@ -1,4 +1,4 @@
-/* registry.h (rank 3): address -> what lies there. Two levels on address bits 47 … 21: a root over leaves of
+/* pagemap.h (rank 3): address -> what lies there. Two levels on address bits 47 … 21: a root over leaves of
  * 4 GiB, made on demand. Read without locks.
  *
  * A leaf has, per 2 MiB, an owner (a chunk, or the large block that covers it) and, per page, the class
@@ -9,8 +9,8 @@
  * R1. An entry is written by the holder of the lock of what it describes; a reader that holds a live pointer
  *     sees what was written before that pointer was handed out.
  */
-#ifndef REGISTRY_H
-#define REGISTRY_H
+#ifndef PAGEMAP_H
+#define PAGEMAP_H
 
 #include "base.h"
 
@@ -36,18 +36,18 @@ struct leaf {
 	_Atomic(struct owner *) owner[LEAF_CHUNKS];
 };
 
-extern _Atomic(struct leaf *) registry_root[ROOT_LEAVES];
+extern _Atomic(struct leaf *) pagemap_root[ROOT_LEAVES];
 
 /* The window's index in the root (before it is made: none of any address), and itself. Written once, the leaf
  * first. */
-extern _Atomic uintptr_t registry_window_index HIDDEN;
-extern struct leaf *registry_window HIDDEN;
+extern _Atomic uintptr_t pagemap_window_index HIDDEN;
+extern struct leaf *pagemap_window HIDDEN;
 
-static inline struct leaf *registry_leaf(const void *address) {
+static inline struct leaf *pagemap_leaf(const void *address) {
 	uintptr_t index = (uintptr_t)address >> LEAF_SHIFT;
 	if (unlikely(index >= ROOT_LEAVES))
 		return NULL;
-	return atomic_load_explicit(&registry_root[index], memory_order_acquire);
+	return atomic_load_explicit(&pagemap_root[index], memory_order_acquire);
 }
 
 static inline unsigned leaf_class(const struct leaf *leaf, const void *address) {
@@ -60,31 +60,31 @@ static inline struct owner *leaf_owner(const struct leaf *leaf, const void *addr
 }
 
 /* Whether an address lies in the window; then, the class of the slab there, or 0. */
-static inline bool registry_in_window(const void *address) {
-	uintptr_t index = atomic_load_explicit(&registry_window_index, memory_order_acquire);
+static inline bool pagemap_in_window(const void *address) {
+	uintptr_t index = atomic_load_explicit(&pagemap_window_index, memory_order_acquire);
 	return (uintptr_t)address >> LEAF_SHIFT == index;
 }
-static inline unsigned registry_window_class(const void *address) {
-	return leaf_class(registry_window, address);
+static inline unsigned pagemap_window_class(const void *address) {
+	return leaf_class(pagemap_window, address);
 }
 
 /* The class of the slab at an address, or 0: no slab there, or not our memory at all. */
-static inline unsigned registry_class(const void *address) {
-	const struct leaf *leaf = registry_leaf(address);
+static inline unsigned pagemap_class(const void *address) {
+	const struct leaf *leaf = pagemap_leaf(address);
 	return likely(leaf) ? leaf_class(leaf, address) : 0;
 }
 
 /* What owns the 2 MiB around an address, or NULL. */
-static inline struct owner *registry_owner(const void *address) {
-	const struct leaf *leaf = registry_leaf(address);
+static inline struct owner *pagemap_owner(const void *address) {
+	const struct leaf *leaf = pagemap_leaf(address);
 	return leaf ? leaf_owner(leaf, address) : NULL;
 }
 
 /* Sets the owner of every 2 MiB of [address, address + size). False: no memory for a leaf, nothing set. */
-bool registry_set_owner(const void *address, size_t size, struct owner *owner);
-void registry_clear_owner(const void *address, size_t size);
+bool pagemap_set_owner(const void *address, size_t size, struct owner *owner);
+void pagemap_clear_owner(const void *address, size_t size);
 
 /* Sets the class of npages pages, whose owner is set. */
-void registry_set_class(const void *address, unsigned npages, unsigned class);
+void pagemap_set_class(const void *address, unsigned npages, unsigned class);
 
 #endif

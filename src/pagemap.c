@@ -1,31 +1,31 @@
-/* registry.c (rank 3): see registry.h. */
-#include "registry.h"
+/* pagemap.c (rank 3): see pagemap.h. */
+#include "pagemap.h"
 
 #include "config.h"
 #include "os.h"
 
 #include <string.h>
 
-_Atomic(struct leaf *) registry_root[ROOT_LEAVES];
-_Atomic uintptr_t registry_window_index = UINTPTR_MAX;
-struct leaf *registry_window;
+_Atomic(struct leaf *) pagemap_root[ROOT_LEAVES];
+_Atomic uintptr_t pagemap_window_index = UINTPTR_MAX;
+struct leaf *pagemap_window;
 
 static _Atomic bool window_made;
 
 static void set_window(uintptr_t index, struct leaf *leaf) {
-	registry_window = leaf;
-	atomic_store_explicit(&registry_window_index, index, memory_order_release);
+	pagemap_window = leaf;
+	atomic_store_explicit(&pagemap_window_index, index, memory_order_release);
 }
 
 /* Two threads may both make a leaf; the second gives its own back. */
 static bool make_leaf(uintptr_t index) {
-	struct leaf *leaf = atomic_load(&registry_root[index]);
+	struct leaf *leaf = atomic_load(&pagemap_root[index]);
 	if (leaf)
 		return true;
 	struct leaf *made = config.hardened ? os_map_fenced(sizeof *made) : os_map(sizeof *made);
 	if (!made)
 		return false;
-	if (!atomic_compare_exchange_strong(&registry_root[index], &leaf, made))
+	if (!atomic_compare_exchange_strong(&pagemap_root[index], &leaf, made))
 		os_unmap(made, sizeof *made);
 	else if (!atomic_exchange(&window_made, true))
 		set_window(index, made);
@@ -34,13 +34,13 @@ static bool make_leaf(uintptr_t index) {
 
 static void store_owner(uintptr_t address, uintptr_t end, struct owner *owner) {
 	for (; address < end; address += CHUNK_SIZE) {
-		struct leaf *leaf = atomic_load(&registry_root[address >> LEAF_SHIFT]);
+		struct leaf *leaf = atomic_load(&pagemap_root[address >> LEAF_SHIFT]);
 		atomic_store_explicit(&leaf->owner[(uint32_t)address >> CHUNK_SHIFT], owner,
 		                      memory_order_release);
 	}
 }
 
-bool registry_set_owner(const void *address, size_t size, struct owner *owner) {
+bool pagemap_set_owner(const void *address, size_t size, struct owner *owner) {
 	uintptr_t from = (uintptr_t)address, end = from + size;
 	if ((end - 1) >> ADDRESS_BITS)
 		return false;
@@ -51,11 +51,11 @@ bool registry_set_owner(const void *address, size_t size, struct owner *owner) {
 	return true;
 }
 
-void registry_clear_owner(const void *address, size_t size) {
+void pagemap_clear_owner(const void *address, size_t size) {
 	store_owner((uintptr_t)address, (uintptr_t)address + size, NULL);
 }
 
-void registry_set_class(const void *address, unsigned npages, unsigned class) {
-	struct leaf *leaf = registry_leaf(address);
+void pagemap_set_class(const void *address, unsigned npages, unsigned class) {
+	struct leaf *leaf = pagemap_leaf(address);
 	memset(&leaf->class_of_page[(uint32_t)(uintptr_t)address >> PAGE_SHIFT], (int)class, npages);
 }
