@@ -59,14 +59,15 @@ EXPORT void malloc_stats(void) {
 }
 
 static void print_class(FILE *stream, unsigned class) {
-	struct heap_totals heap = heap_count(class);
-	if (!heap.slabs)
+	struct central_totals central = central_count(class);
+	if (!central.slabs)
 		return;
-	size_t cached = heap.transfer_slots + cache_count(class);
+	size_t cached = central.transfer_slots + cache_count(class);
 	fprintf(stream,
 	        "<class size=\"%zu\" slabs=\"%zu\" pages=\"%zu\" slots=\"%zu\" free=\"%zu\" "
 	        "cached=\"%zu\"/>\n",
-	        class_size(class), heap.slabs, heap.slab_pages, heap.slots, heap.free_slots, cached);
+	        class_size(class), central.slabs, central.slab_pages, central.slots, central.free_slots,
+	        cached);
 }
 
 EXPORT int malloc_info(int options, FILE *stream) {

@@ -6,7 +6,7 @@
 #include "../src/chunk.h"
 #include "../src/config.h"
 #include "../src/guard.h"
-#include "../src/heap.h"
+#include "../src/central.h"
 #include "../src/hold.h"
 #include "../src/large.h"
 #include "../src/meta.h"
@@ -38,7 +38,7 @@ static void before_fork(void) {
 			_IO_list_lock();
 		lock_take_for_fork(&guard_lock);
 		lock_take_for_fork(&cache_lock);
-		heap_lock_all();
+		central_lock_all();
 		lock_take_for_fork(&chunk_lock);
 		lock_take_for_fork(&large_lock);
 		lock_take_for_fork(&meta_lock);
@@ -53,7 +53,7 @@ static void after_fork(void) {
 	lock_release_after_fork(&meta_lock);
 	lock_release_after_fork(&large_lock);
 	lock_release_after_fork(&chunk_lock);
-	heap_unlock_all();
+	central_unlock_all();
 	lock_release_after_fork(&cache_lock);
 	lock_release_after_fork(&guard_lock);
 }

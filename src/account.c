@@ -35,12 +35,12 @@ struct account account_read(void) {
 	account.cached = cache_count_pages() * PAGE_SIZE;
 	account.chunk_live -= account.cached;
 	for (unsigned class = 1; class < CLASSES; class ++) {
-		struct heap_totals heap = heap_count(class);
-		size_t cached = heap.transfer_slots + cache_count(class);
+		struct central_totals central = central_count(class);
+		size_t cached = central.transfer_slots + cache_count(class);
 		account.cached_slots += cached;
 		account.cached += cached * class_size(class);
-		account.chunk_live -= heap.slab_pages * PAGE_SIZE;
-		account.chunk_live += (heap.slots - heap.free_slots - cached) * class_size(class);
+		account.chunk_live -= central.slab_pages * PAGE_SIZE;
+		account.chunk_live += (central.slots - central.free_slots - cached) * class_size(class);
 	}
 	return account;
 }

@@ -115,7 +115,7 @@ static bool grow(struct cache *cache, unsigned class) {
 
 static struct wrong first_wrong(struct wrong a, struct wrong b) { return a.slot ? a : b; }
 
-/* Returns the oldest half of a full bin to the heap. */
+/* Returns the oldest half of a full bin to the central list. */
 static struct wrong flush_half(struct cache *cache, unsigned class) {
 	void *batch[BATCH_MAX];
 	void **base = bin_base(cache, class);
@@ -123,7 +123,7 @@ static struct wrong flush_half(struct cache *cache, unsigned class) {
 	memcpy(batch, base + 1, n * sizeof *batch);
 	memmove(base + 1, base + 1 + n, rest * sizeof *batch);
 	cache_set_top(cache, class, base + rest);
-	return heap_flush(class, batch, n);
+	return central_flush(class, batch, n);
 }
 
 /* Empties a bin down to its NULL, which is found by reading: in the child of a fork nothing else may be
@@ -136,7 +136,7 @@ static struct wrong flush_bin(struct cache *cache, unsigned class) {
 		while (*top && n < BATCH_MAX)
 			batch[n++] = *top--;
 		cache_set_top(cache, class, top);
-		wrong = first_wrong(wrong, heap_flush(class, batch, n));
+		wrong = first_wrong(wrong, central_flush(class, batch, n));
 	}
 	if (cache->capacity[class])
 		set_full(cache, class, top + cache->capacity[class]);
@@ -201,7 +201,7 @@ static struct cache *find_ownerless(unsigned tries, bool *ended) {
 
 static void count_owned(ptrdiff_t change) {
 	caches.owned += (size_t)change;
-	heap_set_transfer(caches.owned > 1);
+	central_set_transfer(caches.owned > 1);
 }
 
 static struct cache *make_cache(void) {
@@ -298,15 +298,15 @@ void *cache_take(unsigned class) {
 	struct cache *cache = get_cache();
 	void *batch[BATCH_MAX], *slot;
 	if (unlikely(!cache))
-		return heap_refill(class, batch, 1) ? batch[0] : NULL;
+		return central_refill(class, batch, 1) ? batch[0] : NULL;
 	slot = cache_pop(cache, class);
 	if (slot)
 		return slot;
 	bool first = !has_asked(cache, class);
 	grow(cache, class);
-	unsigned n = first && cache->capacity[class] ? heap_refill_line(class, batch) : 0;
+	unsigned n = first && cache->capacity[class] ? central_refill_line(class, batch) : 0;
 	if (!n)
-		n = heap_refill(class, batch, refill_count(cache, class, first));
+		n = central_refill(class, batch, refill_count(cache, class, first));
 	cache->asked[class / 64] |= (uint64_t)1 << class % 64;
 	if (!n)
 		return NULL;
@@ -322,7 +322,7 @@ void *cache_take(unsigned class) {
 struct wrong cache_put(unsigned class, void *slot) {
 	struct cache *cache = get_cache();
 	if (unlikely(!cache))
-		return heap_flush(class, &slot, 1);
+		return central_flush(class, &slot, 1);
 	if (cache_push(cache, class, slot))
 		return (struct wrong){.slot = NULL};
 	if (cache_freed_last(class, slot))
@@ -333,7 +333,7 @@ struct wrong cache_put(unsigned class, void *slot) {
 	bool hand_on = !cache->capacity[class] && !has_asked(cache, class);
 	bool grown = grow(cache, class);
 	if (hand_on || !cache->capacity[class])
-		return first_wrong(wrong, heap_flush(class, &slot, 1));
+		return first_wrong(wrong, central_flush(class, &slot, 1));
 	if (!grown)
 		wrong = first_wrong(wrong, flush_half(cache, class));
 	cache_push(cache, class, slot);
@@ -432,9 +432,9 @@ void cache_own_after_fork(void) {
 }
 
 void cache_after_fork(void) {
-	heap_set_transfer(false);
+	central_set_transfer(false);
 	chunk_after_fork();
-	heap_after_fork();
+	central_after_fork();
 	cache_own_after_fork();
 	for (struct list *at = caches.all.next; at != &caches.all; at = at->next) {
 		struct cache *cache = CONTAINER(at, struct cache, link);

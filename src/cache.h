@@ -22,7 +22,7 @@
 #define CACHE_H
 
 #include "chunk.h"
-#include "heap.h"
+#include "central.h"
 #include "list.h"
 #include "pagemap.h"
 

@@ -1,7 +1,7 @@
 /* chunk.h (rank 4): 2 MB chunks of 512 pages, and the search across them. Hands out spans of pages.
  *
- * C1. Everything here is guarded by chunk_lock, but for slab_of_page, which the heap of the slab
- *     guards, and the steps of C3.
+ * C1. Everything here is guarded by chunk_lock, but for slab_of_page, which the central list
+ *     of the slab guards, and the steps of C3.
  * C2. A chunk is on the list of its place: how many of its pages the kernel has given, then the largest
  *     free order. A chunk without a free page is on none.
  * C3. npages_at[p] is the length of the span that starts at page p, else 0; with SPAN_RETIRED added,

@@ -3,7 +3,7 @@
 
 #include "chunk.h"
 #include "config.h"
-#include "heap.h"
+#include "central.h"
 #include "large.h"
 #include "memcheck.h"
 #include "meta.h"
@@ -186,7 +186,7 @@ static char *tail_end(const char *block, size_t size, const struct frame *frame)
 /* The frame that a live or quarantined block at the address would have. */
 static bool find_frame(const void *address, struct frame *frame) {
 	struct owner *owner = pagemap_owner(address);
-	const struct slab *slab = heap_slab_of(address);
+	const struct slab *slab = central_slab_of(address);
 	*frame = (struct frame){.owner = owner};
 	if (slab) {
 		frame->base = slab_slot_of(slab, address);
@@ -227,7 +227,7 @@ static bool take_slot(size_t size, size_t align, struct frame *frame) {
 	if (!class)
 		return false;
 	*frame = (struct frame){.class = class, .size = class_size(class)};
-	frame->base = heap_take_random(class, config.hardened ? draw() : 0);
+	frame->base = central_take_random(class, config.hardened ? draw() : 0);
 	return true;
 }
 
@@ -457,7 +457,7 @@ void guard_set_maker(void *block, enum maker maker) {
 static void put_frame(struct frame *frame) {
 	if (frame->class) {
 		void *slot = frame->base;
-		heap_flush(frame->class, &slot, 1);
+		central_flush(frame->class, &slot, 1);
 		return;
 	}
 	if (config.hardened) {
@@ -613,7 +613,7 @@ void guard_put(void *block, enum maker maker, size_t size) {
 static void set_aside_freed(void) {
 	void *slots[BATCH_MAX];
 	for (unsigned class = 1; class < CLASSES; class ++)
-		while (heap_count(class).free_slots && heap_refill(class, slots, BATCH_MAX))
+		while (central_count(class).free_slots && central_refill(class, slots, BATCH_MAX))
 			continue;
 	chunk_trim();
 }

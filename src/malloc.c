@@ -141,7 +141,7 @@ bool trim(void) {
 		any = guard_trim();
 	else
 		stop_if_wrong(cache_flush_all());
-	any |= heap_trim(&wrong);
+	any |= central_trim(&wrong);
 	stop_if_wrong(wrong);
 	any |= chunk_trim();
 	any |= large_trim();

@@ -2,7 +2,7 @@
 #include "misuse.h"
 
 #include "chunk.h"
-#include "heap.h"
+#include "central.h"
 #include "large.h"
 #include "slab.h"
 
@@ -25,7 +25,7 @@ static _Noreturn void die_at_slot(const char *call, const void *pointer, const s
 }
 
 static _Noreturn void die_in_chunk(const char *call, const void *pointer, struct chunk *chunk) {
-	const struct slab *slab = heap_slab_of(pointer);
+	const struct slab *slab = central_slab_of(pointer);
 	if (slab)
 		die_at_slot(call, pointer, slab);
 	unsigned npages;
@@ -52,7 +52,7 @@ void misuse(const char *call, const void *pointer) {
 
 size_t live_size(const void *pointer) {
 	const struct owner *owner = pagemap_owner(pointer);
-	const struct slab *slab = heap_slab_of(pointer);
+	const struct slab *slab = central_slab_of(pointer);
 	if (slab)
 		return slab_judge(slab, pointer) == SLAB_OK ? slab->size : 0;
 	if (owner && owner->kind == OWNER_CHUNK)
@@ -69,7 +69,7 @@ void misuse_of_slot(const void *pointer, unsigned class) {
 		    "freed twice",
 		    pointer, class_size(class), size);
 	struct owner *owner = pagemap_owner(pointer);
-	bool in_chunk = owner && owner->kind == OWNER_CHUNK && !heap_slab_of(pointer);
+	bool in_chunk = owner && owner->kind == OWNER_CHUNK && !central_slab_of(pointer);
 	if (in_chunk && !chunk_span_around((struct chunk *)owner, pointer, &npages)) /* its slab is gone */
 		die("free(%p): already free: a slot of %z bytes", pointer, class_size(class));
 	misuse("free", pointer);

@@ -1,5 +1,5 @@
 /* slab.h (rank 1): a run of equal slots and the bitmap of those that are free. Pure: it never touches the
- * slots. The heap of the slab's class locks.
+ * slots. The central list of the slab's class locks.
  *
  * S1. nfree is the number of set bits; bits beyond nslots are clear.
  * S2. No bit is set below word `first`.
@@ -12,7 +12,7 @@
 #include "list.h"
 
 struct slab {
-	struct list link; /* the heap's */
+	struct list link; /* the central list's */
 	char *base;
 	uint32_t size;    /* of a slot, bytes */
 	uint32_t inverse; /* ceil(2^32 / size): a division by multiplying */
@@ -20,10 +20,10 @@ struct slab {
 	uint16_t first;   /* the lowest word that may have a set bit */
 	uint16_t touched; /* a bit per page */
 	unsigned char class, npages;
-	uint16_t withdrawn;   /* a bit per page: see slab_withdraw */
-	uint16_t enough;      /* the heap's: with more free slots it wants another list */
-	uint16_t swept;       /* the heap's: pages that a sweep gave back and nobody has touched since */
-	unsigned char bucket; /* the heap's: its list */
+	uint16_t withdrawn; /* a bit per page: see slab_withdraw */
+	uint16_t enough;    /* the central list's: with more free slots it wants another list */
+	uint16_t swept; /* the central list's: pages that a sweep gave back and nobody has touched since */
+	unsigned char bucket; /* the central list's: its list */
 	uint64_t bits[];
 };
 
@@ -57,7 +57,7 @@ static inline bool slab_spans(const struct slab *slab, const void *address) {
 	return (size_t)((const char *)address - slab->base) < slab->npages * PAGE_SIZE;
 }
 
-/* The words of the bitmap change under the heap's lock, but slab_judge may read one without it, for the bit
+/* The words of the bitmap change under the central list's lock, but slab_judge may read one without it, for the bit
  * of a slot that is the caller's. */
 static inline uint64_t slab_word(const struct slab *slab, unsigned w) {
 	return __atomic_load_n(&slab->bits[w], __ATOMIC_RELAXED);

@@ -118,7 +118,7 @@ def walk(head, first, what):
 FILES = {
     "pagemap": "pagemap_set_owner",
     "chunk": "chunk_take",
-    "heap": "heap_refill",
+    "central": "central_refill",
     "large": "large_take",
     "cache": "cache_take",
     "meta": "meta_take",
@@ -374,15 +374,15 @@ class Heap:
         if not gdb.selected_inferior().pid:
             raise Trouble("no process and no core file: the heap is read from one of them")
         self.sources = find_sources()
-        chunk, heap = self.sources["chunk"], self.sources["heap"]
+        chunk, central = self.sources["chunk"], self.sources["central"]
         self.page_size, self.chunk_size = 1 << chunk.constant("PAGE_SHIFT"), 1 << chunk.constant("CHUNK_SHIFT")
         self.chunk_pages, self.span_retired = chunk.constant("CHUNK_PAGES"), chunk.constant("SPAN_RETIRED")
-        self.chunk_layout, self.slab_layout = chunk.layout("chunk"), heap.layout("slab")
+        self.chunk_layout, self.slab_layout = chunk.layout("chunk"), central.layout("slab")
         self.large_layout, self.cache_layout = (self.sources[name].layout(name) for name in ("large", "cache"))
         self.class_sizes = self.sources["sizeclass"].array("class_sizes")
         self.nclasses = len(self.class_sizes)
         self.threads = {thread.ptid[1]: thread.num for thread in gdb.selected_inferior().threads()}
-        self.heaps = heap.array("heaps")
+        self.centrals = central.array("centrals")
         self.known = {}  # what was read already
 
     def once(self, name, make):
@@ -427,7 +427,7 @@ class Heap:
 
     def transfer(self, of_class):
         """The slots on a class's transfer stack, the oldest first."""
-        record = self.heaps[of_class]
+        record = self.centrals[of_class]
         return self.once(("transfer", of_class), lambda: read_words(record["transfer"], record["ntransfer"]))
 
     def free_outside(self, of_class):
@@ -645,7 +645,7 @@ COLUMNS = "{:>8} {:>6} {:>7} {:>7} {:>9} {:>9} {:>9} {:>8} {:>8}"
 def class_lines(heap):
     """A slot freed twice, in a cache and in its slab, counts as both, and there is a live one fewer."""
     lines = []
-    for of_class, record in enumerate(heap.heaps):
+    for of_class, record in enumerate(heap.centrals):
         if not record["nslabs"]:
             continue
         cached = sum(len(cache.bins[of_class]) for cache in heap.caches())

@@ -19,10 +19,10 @@ struct chunk {
 struct slab {
 	double bits;
 };
-struct chunk heaps[3], chunks, larges, caches, meta;
+struct chunk centrals[3], chunks, larges, caches, meta;
 #if !LINKED /* with the library itself: these names of it are not static */
 struct slab pagemap_root[5], class_sizes;
-int heap_refill(void) { return 1; }
+int central_refill(void) { return 1; }
 int chunk_take(void) { return 2; }
 #endif
 

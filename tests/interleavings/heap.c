@@ -5,7 +5,7 @@
 
 #include "../../src/account.h"
 #include "../../src/chunk.h"
-#include "../../src/heap.h"
+#include "../../src/central.h"
 #include "../../src/large.h"
 
 #include <string.h>
@@ -22,12 +22,12 @@ static void check(void) {
 	lock_take(&chunk_lock);
 	EXPECT(chunk_check() == 0);
 	lock_release(&chunk_lock);
-	EXPECT(heap_check(CLASS));
+	EXPECT(central_check(CLASS));
 }
 
 static void trim(void) {
 	struct wrong wrong;
-	heap_trim(&wrong);
+	central_trim(&wrong);
 	EXPECT(!wrong.slot);
 	chunk_trim();
 	large_trim();
@@ -50,13 +50,13 @@ static void expect_filled(const unsigned char *block, size_t size, unsigned i) {
 
 static void slots(unsigned i) {
 	void *taken[SLOTS];
-	unsigned n = heap_refill(CLASS, taken, SLOTS);
+	unsigned n = central_refill(CLASS, taken, SLOTS);
 	EXPECT(n > 0);
 	for (unsigned k = 0; k < n; k++)
 		fill(taken[k], class_size(CLASS), i);
 	for (unsigned k = 0; k < n; k++)
 		expect_filled(taken[k], class_size(CLASS), i);
-	EXPECT(!heap_flush(CLASS, taken, n).slot);
+	EXPECT(!central_flush(CLASS, taken, n).slot);
 }
 
 /* ---- slots freed while their slabs are swept ---- */
@@ -66,7 +66,7 @@ static void *held[HELD];
 static void begin_held(void) {
 	make_fresh();
 	for (unsigned n = 0; n < HELD;)
-		n += heap_refill(CLASS, held + n, HELD - n);
+		n += central_refill(CLASS, held + n, HELD - n);
 	for (unsigned k = 0; k < HELD; k++)
 		fill(held[k], class_size(CLASS), k);
 }
@@ -80,7 +80,7 @@ static void free_held(unsigned i) {
 	for (unsigned k = 0; k < HELD; k += HELD / 2) {
 		for (unsigned n = k; n < HELD; n++)
 			expect_filled(held[n], class_size(CLASS), n);
-		EXPECT(!heap_flush(CLASS, held + k, HELD / 2).slot);
+		EXPECT(!central_flush(CLASS, held + k, HELD / 2).slot);
 	}
 }
 

@@ -14,7 +14,7 @@
 
 #include "../../include/buddy.h"
 #include "../../src/chunk.h"
-#include "../../src/heap.h"
+#include "../../src/central.h"
 #include "../../src/sizeclass.h"
 #include "../../src/slab.h"
 
@@ -229,36 +229,36 @@ static void test_slab(void) {
 	report(&of_touched);
 }
 
-/* ---- heap ---- */
+/* ---- central list ---- */
 
 static void flip_bytes(struct tally *tally, void *field, size_t size, unsigned class) {
 	for (size_t bit = 0; bit < size * 8; bit++) {
 		((unsigned char *)field)[bit / 8] ^= (unsigned char)(1u << (bit % 8));
-		note(tally, !heap_check(class));
+		note(tally, !central_check(class));
 		((unsigned char *)field)[bit / 8] ^= (unsigned char)(1u << (bit % 8));
 	}
 }
 
 enum { CLASS = 20 };
-static bool heap_holds(void) { return heap_check(CLASS); }
+static bool central_holds(void) { return central_check(CLASS); }
 
-/* Two slabs of a class, one nearly full and one nearly empty, as their heap sees them. */
+/* Two slabs of a class, one nearly full and one nearly empty, as their central list sees them. */
 static void test_heap(void) {
 	enum { N = 100 };
 	static void *slots[N];
-	struct tally of_slabs = {.name = "heap: its slabs' fields"},
-	             of_maps = {.name = "heap: the ways to its slabs"},
-	             of_lists = {.name = "heap: the lists of its slabs"};
+	struct tally of_slabs = {.name = "central: its slabs' fields"},
+	             of_maps = {.name = "central: the ways to its slabs"},
+	             of_lists = {.name = "central: the lists of its slabs"};
 	unsigned n = 0;
 	while (n < N)
-		n += heap_refill(CLASS, slots + n, N - n > BATCH_MAX ? BATCH_MAX : N - n);
-	struct slab *first = heap_slab_of(slots[0]), *other = first;
+		n += central_refill(CLASS, slots + n, N - n > BATCH_MAX ? BATCH_MAX : N - n);
+	struct slab *first = central_slab_of(slots[0]), *other = first;
 	for (unsigned i = 0; i < N && other == first; i++)
-		other = heap_slab_of(slots[i]);
+		other = central_slab_of(slots[i]);
 	for (unsigned i = 0; i < N; i++)
-		if (heap_slab_of(slots[i]) == first ? i % 5 == 1 : i % 5 != 1)
-			heap_flush(CLASS, &slots[i], 1);
-	bool good = heap_check(CLASS) && first != other;
+		if (central_slab_of(slots[i]) == first ? i % 5 == 1 : i % 5 != 1)
+			central_flush(CLASS, &slots[i], 1);
+	bool good = central_check(CLASS) && first != other;
 	struct slab *both[] = {first, other};
 	for (unsigned i = 0; i < 2; i++) {
 		struct slab *one = both[i];
@@ -268,20 +268,20 @@ static void test_heap(void) {
 		flip_bytes(&of_slabs, &one->bucket, sizeof one->bucket, CLASS);
 		flip_bytes(&of_slabs, &one->enough, sizeof one->enough, CLASS);
 		flip_bytes(&of_slabs, &one->touched, sizeof one->touched, CLASS);
-		alter_item(&of_lists, &one->link, heap_holds);
-		move_astray(&of_lists, &both[!i]->link, &one->link, heap_holds);
+		alter_item(&of_lists, &one->link, central_holds);
+		move_astray(&of_lists, &both[!i]->link, &one->link, central_holds);
 		flip_bytes(&of_slabs, one->bits, (one->nslots + 7) / 8, CLASS);
 		flip_bytes(&of_maps, &chunk->slab_of_page[chunk_page(one->base)], sizeof(struct slab *),
 		           CLASS);
 		for (unsigned class = 0; class < CLASSES; class ++) {
 			pagemap_set_class(one->base, 1, class);
 			if (class != CLASS)
-				note(&of_maps, !heap_check(CLASS));
+				note(&of_maps, !central_check(CLASS));
 		}
 		pagemap_set_class(one->base, 1, CLASS);
 	}
-	good &= heap_check(CLASS);
-	ok(good, "heap: what was altered is restored, and right");
+	good &= central_check(CLASS);
+	ok(good, "central: what was altered is restored, and right");
 	report(&of_slabs);
 	report(&of_maps);
 	report(&of_lists);

@@ -12,8 +12,8 @@
 
 /* Every slot is with the caller, in a cache, on the transfer stack or free in its slab. */
 static void check(unsigned class, size_t taken) {
-	struct heap_totals totals = heap_count(class);
-	assert_true(heap_check(class));
+	struct central_totals totals = central_count(class);
+	assert_true(central_check(class));
 	assert_int_equal(totals.slots,
 	                 taken + cache_count(class) + totals.transfer_slots + totals.free_slots);
 }
@@ -23,9 +23,9 @@ static int flushed(void **state) {
 	(void)state;
 	hold_publish(HOLD_LARGE, 16384, 0);
 	struct wrong wrong = cache_flush_all(), later;
-	heap_trim(&later);
+	central_trim(&later);
 	for (unsigned class = 1; class < CLASSES; class ++)
-		if (cache_count(class) || heap_count(class).slabs)
+		if (cache_count(class) || central_count(class).slabs)
 			return -1;
 	return wrong.slot || later.slot ? -1 : 0;
 }
@@ -419,9 +419,9 @@ TEST(another_thread_frees_what_this_one_took) {
  * child. */
 static void use_in_child(void *unused) {
 	(void)unused;
-	struct heap_totals totals;
+	struct central_totals totals;
 	cache_after_fork();
-	totals = heap_count(LEFT_CLASS);
+	totals = central_count(LEFT_CLASS);
 	if (cache_count(LEFT_CLASS) != 0 || totals.free_slots != totals.slots || cache_count_pages() != 0)
 		_exit(1);
 	/* The other's cache is there to be taken, this thread's is not. */
@@ -431,7 +431,7 @@ static void use_in_child(void *unused) {
 	pthread_mutex_unlock(&others->owner);
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		void *slot = take(class);
-		if (!slot || put(class, slot).slot || !heap_check(class))
+		if (!slot || put(class, slot).slot || !central_check(class))
 			_exit(2);
 	}
 	if (cache_flush_all().slot)

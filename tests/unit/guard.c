@@ -5,7 +5,7 @@
 #include "../../src/chunk.h"
 #include "../../src/config.h"
 #include "../../src/guard.h"
-#include "../../src/heap.h"
+#include "../../src/central.h"
 #include "../../src/misuse.h"
 #include "../../src/os.h"
 #include "../../src/slab.h"
@@ -168,7 +168,7 @@ TEST(neighbours_do_not_overlap) {
 /* ---- the quarantine ---- */
 
 static size_t taken_slots(unsigned class) {
-	struct heap_totals totals = heap_count(class);
+	struct central_totals totals = central_count(class);
 	return totals.slots - totals.free_slots;
 }
 
@@ -223,16 +223,16 @@ TEST(random_slots_are_spread_and_distinct) {
 	static char *slots[400];
 	unsigned class = class_of(640), descents = 0;
 	for (size_t i = 0; i < 400; i++) {
-		slots[i] = heap_take_random(class, i * 0x9e3779b97f4a7c15 >> 7);
+		slots[i] = central_take_random(class, i * 0x9e3779b97f4a7c15 >> 7);
 		assert_non_null(slots[i]);
 		for (size_t j = 0; j < i; j++)
 			assert_ptr_not_equal(slots[i], slots[j]);
 		descents += i > 0 && slots[i] < slots[i - 1];
 	}
 	assert_in_range(descents, 100, 300);
-	assert_true(heap_check(class));
+	assert_true(central_check(class));
 	for (size_t i = 0; i < 400; i++)
-		assert_null(heap_flush(class, (void *const *)&slots[i], 1).slot);
+		assert_null(central_flush(class, (void *const *)&slots[i], 1).slot);
 }
 
 /* ---- no memory ---- */
@@ -283,10 +283,10 @@ static void start_late(void *unused) {
 	static void *slots[100];
 	unsigned class = class_of(100 + 16 + 8);
 	config.hardened = false;
-	unsigned n = heap_refill(class, slots, 100);
+	unsigned n = central_refill(class, slots, 100);
 	for (unsigned i = 0; i < n; i++)
 		memset(slots[i], 0xff, class_size(class));
-	if (n < 2 || heap_flush(class, slots + 1, n - 1).slot)
+	if (n < 2 || central_flush(class, slots + 1, n - 1).slot)
 		_exit(4);
 	struct span span = chunk_take(64, 0);
 	memset(span.base, 0xff, 64 * PAGE_SIZE);

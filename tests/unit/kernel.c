@@ -99,7 +99,7 @@ static void check(void) {
 	lock_release(&chunk_lock);
 	assert_int_equal(broken, 0);
 	for (unsigned class = 1; class < CLASSES; class ++)
-		assert_true(heap_check(class));
+		assert_true(central_check(class));
 	assert_int_equal(registered_given, 0);
 }
 
@@ -202,8 +202,8 @@ TEST(a_first_request_without_memory_for_a_bin_takes_one_slot) {
 	enum { CLASS = 2, RECORD = 1024 };
 	struct list *records = NULL, *record;
 	void *others;
-	assert_int_equal(heap_refill(CLASS, &others, 1), 1); /* its slab has free lines */
-	release(allocate(100));                              /* the thread has a cache */
+	assert_int_equal(central_refill(CLASS, &others, 1), 1); /* its slab has free lines */
+	release(allocate(100));                                 /* the thread has a cache */
 	refuse(1, UINT32_MAX);
 	for (size_t size = RECORD; size >= 16; size /= 2)
 		while ((record = meta_take(size))) {
@@ -219,7 +219,7 @@ TEST(a_first_request_without_memory_for_a_bin_takes_one_slot) {
 		meta_put(record, (size_t)(uintptr_t)record->prev);
 	}
 	release(slot);
-	assert_null(heap_flush(CLASS, &others, 1).slot);
+	assert_null(central_flush(CLASS, &others, 1).slot);
 	check();
 }
 

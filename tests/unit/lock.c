@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <time.h>
 
-static struct lock first = LOCK_INITIAL(RANK_HEAP);
+static struct lock first = LOCK_INITIAL(RANK_CENTRAL);
 static struct lock second = LOCK_INITIAL(RANK_META);
 
 static unsigned state_of(struct lock *lock) { return atomic_load(&lock->state); }
@@ -110,7 +110,7 @@ static void take_downwards(void *unused) {
 
 static void take_one_rank_twice(void *unused) {
 	(void)unused;
-	static struct lock other = LOCK_INITIAL(RANK_HEAP);
+	static struct lock other = LOCK_INITIAL(RANK_CENTRAL);
 	lock_take(&first);
 	lock_take(&other);
 }

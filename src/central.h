@@ -1,15 +1,15 @@
-/* heap.h (rank 5): one heap per size class: a lock, its slabs by fullness, and a transfer stack of free slots
- * on their way from one thread's cache to another's.
+/* central.h (rank 5): the central list of each size class: a lock, its slabs by fullness, and a transfer
+ * stack of free slots on their way from one thread's cache to another's.
  *
- * H1. A heap's lock guards its slabs, its lists, its transfer stack, and slab_of_page of its slabs'
+ * H1. A central list's lock guards its slabs, its lists, its transfer stack, and slab_of_page of its slabs'
  *     pages.
  * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab being swept is
  *     on the list of the swept until it is restored. A slab whose last slot comes back is dropped, unless
  *     the class has few free slots but these.
  * H3. untouched is the number of its slabs' pages that are fresh from the kernel.
  */
-#ifndef HEAP_H
-#define HEAP_H
+#ifndef CENTRAL_H
+#define CENTRAL_H
 
 #include "base.h"
 #include "lock.h"
@@ -21,20 +21,20 @@ struct slab;
 enum { BATCH_MAX = 128 };
 
 /* What a class of blocks holds; bytes. */
-struct heap_totals {
+struct central_totals {
 	size_t slabs, slab_pages, untouched_pages, slots, free_slots, transfer_slots;
 };
 
 /* Takes up to n slots of a class, lowest addresses first; returns how many, 0 when there is no memory. Any
  * thread. */
-unsigned heap_refill(unsigned class, void **slots, unsigned n);
+unsigned central_refill(unsigned class, void **slots, unsigned n);
 
 /* Takes slots of a small class that share their lines of the processor's cache with no other thread's;
  * returns how many, 0 when none are at hand. */
-unsigned heap_refill_line(unsigned class, void **slots);
+unsigned central_refill_line(unsigned class, void **slots);
 
 /* Takes one slot of a class, a random one of its slab; NULL: no memory. */
-void *heap_take_random(unsigned class, uint64_t random);
+void *central_take_random(unsigned class, uint64_t random);
 
 /* A pointer that was freed as a slot of a class and was no taken slot of it; NULL: none. */
 struct wrong {
@@ -43,28 +43,28 @@ struct wrong {
 };
 
 /* Frees n slots of a class. The answer names the first that was wrong; the others are freed all the same. */
-struct wrong heap_flush(unsigned class, void *const *slots, unsigned n);
+struct wrong central_flush(unsigned class, void *const *slots, unsigned n);
 
 /* The slab whose page the address lies on, or NULL. Read without a lock: right for a live slot. */
-struct slab *heap_slab_of(const void *address);
+struct slab *central_slab_of(const void *address);
 
 /* Keeps flushed batches for other threads, or not: worthless while there is one thread. */
-void heap_set_transfer(bool wanted);
+void central_set_transfer(bool wanted);
 
 /* Empties the transfer stacks and purges every empty page inside slabs. True: memory went back to the kernel.
- * *wrong: as heap_flush answers. */
-bool heap_trim(struct wrong *wrong);
+ * *wrong: as central_flush answers. */
+bool central_trim(struct wrong *wrong);
 
 /* In the child of a fork, with every lock free: restores the slabs that other threads were sweeping. */
-void heap_after_fork(void);
+void central_after_fork(void);
 
-struct heap_totals heap_count(unsigned class);
+struct central_totals central_count(unsigned class);
 
-/* Every heap's lock, in rising class. */
-void heap_lock_all(void);
-void heap_unlock_all(void);
+/* The lock of every central list, in rising class. */
+void central_lock_all(void);
+void central_unlock_all(void);
 
 /* Verifies H2 and H3 and every slab of the class; takes the lock. */
-bool heap_check(unsigned class);
+bool central_check(unsigned class);
 
 #endif

@@ -1,10 +1,10 @@
-/* heap.c: refill and flush, what is wrong, transfer between threads, and the sweep of empty pages.
+/* central.c: refill and flush, what is wrong, transfer between threads, and the sweep of empty pages.
  * Linked with --wrap for os_milliseconds, the clock being the test's, chunk_take and os_purge. */
 #include "unit.h"
 
 #include "../../src/chunk.h"
 #include "../../src/config.h"
-#include "../../src/heap.h"
+#include "../../src/central.h"
 #include "../../src/pagemap.h"
 #include "../../src/slab.h"
 
@@ -43,8 +43,8 @@ bool __wrap_os_purge(void *address, size_t size) {
 
 /* The words of the equation: every slot is with the caller, free in its slab, or on the transfer stack. */
 static void check(unsigned class, size_t taken) {
-	struct heap_totals totals = heap_count(class);
-	assert_true(heap_check(class));
+	struct central_totals totals = central_count(class);
+	assert_true(central_check(class));
 	assert_int_equal(totals.slots, taken + totals.free_slots + totals.transfer_slots);
 	assert_true(totals.untouched_pages <= totals.slab_pages);
 }
@@ -54,11 +54,11 @@ static int no_slab(void **state) {
 	(void)state;
 	struct wrong wrong;
 	config.hold = 6;
-	heap_set_transfer(false);
-	heap_trim(&wrong);
+	central_set_transfer(false);
+	central_trim(&wrong);
 	chunk_trim();
 	for (unsigned class = 1; class < CLASSES; class ++)
-		if (heap_count(class).slabs || !heap_check(class))
+		if (central_count(class).slabs || !central_check(class))
 			return -1;
 	return chunk_count().chunks == 0 ? 0 : -1;
 }
@@ -66,7 +66,7 @@ static int no_slab(void **state) {
 /* Takes n slots of a class in batches. */
 static void take(unsigned class, void **slots, size_t n) {
 	for (size_t taken = 0; taken < n;) {
-		unsigned got = heap_refill(class, slots + taken, (unsigned)min_size(n - taken, BATCH_MAX));
+		unsigned got = central_refill(class, slots + taken, (unsigned)min_size(n - taken, BATCH_MAX));
 		assert_int_not_equal(got, 0);
 		taken += got;
 	}
@@ -74,12 +74,12 @@ static void take(unsigned class, void **slots, size_t n) {
 
 static void put(unsigned class, void **slots, size_t n) {
 	for (size_t at = 0; at < n; at += BATCH_MAX)
-		assert_null(heap_flush(class, slots + at, (unsigned)min_size(n - at, BATCH_MAX)).slot);
+		assert_null(central_flush(class, slots + at, (unsigned)min_size(n - at, BATCH_MAX)).slot);
 }
 
 static void drop_empty_slabs(void) {
 	struct wrong wrong;
-	heap_trim(&wrong);
+	central_trim(&wrong);
 	assert_null(wrong.slot);
 }
 
@@ -93,26 +93,26 @@ TEST(slots_of_every_class) {
 		for (size_t i = 0; i < n; i++) {
 			assert_int_equal((uintptr_t)slots[i] % QUANTUM, 0);
 			assert_int_equal(pagemap_class(slots[i]), class);
-			assert_ptr_equal(heap_slab_of(slots[i]),
-			                 heap_slab_of((char *)slots[i] + class_size(class) - 1));
+			assert_ptr_equal(central_slab_of(slots[i]),
+			                 central_slab_of((char *)slots[i] + class_size(class) - 1));
 			memset(slots[i], (int)i, class_size(class));
 		}
 		for (size_t i = 0; i < n; i++)
 			assert_true(is_filled(slots[i], (int)i, class_size(class)));
-		size_t most = heap_count(class).slab_pages;
+		size_t most = central_count(class).slab_pages;
 		put(class, slots, n);
 		check(class, 0);
-		assert_in_range(heap_count(class).slab_pages, 0,
+		assert_in_range(central_count(class).slab_pages, 0,
 		                8 + most / 4 + 15); /* wholly free slabs go back … */
 		drop_empty_slabs();
-		assert_int_equal(heap_count(class).slabs, 0); /* … the last few by a sweep */
+		assert_int_equal(central_count(class).slabs, 0); /* … the last few by a sweep */
 	}
 }
 
 TEST(a_batch_rises_in_address_within_a_slab) {
 	void *slots[BATCH_MAX];
 	for (unsigned class = 1; class < CLASSES; class += 5) {
-		unsigned n = heap_refill(class, slots, BATCH_MAX);
+		unsigned n = central_refill(class, slots, BATCH_MAX);
 		assert_int_not_equal(n, 0);
 		for (unsigned i = 1; i < n; i++)
 			assert_ptr_equal(slots[i], (char *)slots[i - 1] + class_size(class));
@@ -126,7 +126,7 @@ TEST(the_lowest_freed_slots_come_back_first) {
 	take(CLASS, slots, N);
 	void *freed[] = {slots[40], slots[7], slots[23]};
 	put(CLASS, freed, 3);
-	assert_int_equal(heap_refill(CLASS, again, 3), 3);
+	assert_int_equal(central_refill(CLASS, again, 3), 3);
 	assert_ptr_equal(again[0], slots[7]);
 	assert_ptr_equal(again[1], slots[23]);
 	assert_ptr_equal(again[2], slots[40]);
@@ -138,9 +138,9 @@ TEST(slabs_grow_with_their_class) {
 	static void *slots[N];
 	void *first;
 	take(CLASS, &first, 1);
-	assert_int_equal(heap_count(CLASS).slab_pages, 1);
+	assert_int_equal(central_count(CLASS).slab_pages, 1);
 	take(CLASS, slots, N);
-	struct heap_totals totals = heap_count(CLASS);
+	struct central_totals totals = central_count(CLASS);
 	assert_true(totals.slab_pages / totals.slabs > 8);
 	check(CLASS, N + 1);
 	put(CLASS, slots, N);
@@ -152,7 +152,7 @@ TEST(the_fuller_slab_serves) {
 	enum { CLASS = 8, PER_PAGE = 32 };
 	void *slots[2 * PER_PAGE], *again;
 	take(CLASS, slots, 2 * PER_PAGE);
-	assert_ptr_not_equal(heap_slab_of(slots[0]), heap_slab_of(slots[PER_PAGE]));
+	assert_ptr_not_equal(central_slab_of(slots[0]), central_slab_of(slots[PER_PAGE]));
 	put(CLASS, slots, PER_PAGE - 2); /* nearly empty */
 	put(CLASS, slots + PER_PAGE, 4); /* nearly full */
 	take(CLASS, &again, 1);
@@ -191,20 +191,20 @@ TEST(a_flush_while_a_slab_is_made_leaves_none_unused) {
 	void *slots[10];
 	take(RACED_CLASS, raced, RACED);
 	meanwhile = flush_some;
-	unsigned n = heap_refill(RACED_CLASS, slots, 10);
+	unsigned n = central_refill(RACED_CLASS, slots, 10);
 	assert_in_range(n, 1, 10);
 	check(RACED_CLASS, RACED - 10 + n);
 	put(RACED_CLASS, slots, n);
 	put(RACED_CLASS, raced + 10, RACED - 10);
 	check(RACED_CLASS, 0);
 	drop_empty_slabs();
-	assert_int_equal(heap_count(RACED_CLASS).slabs, 0);
+	assert_int_equal(central_count(RACED_CLASS).slabs, 0);
 }
 
 /* ---- what is wrong ---- */
 
 static void assert_wrong(unsigned class, void *slot, size_t taken) {
-	struct wrong wrong = heap_flush(class, &slot, 1);
+	struct wrong wrong = central_flush(class, &slot, 1);
 	assert_ptr_equal(wrong.slot, slot);
 	assert_int_equal(wrong.class, class);
 	check(class, taken);
@@ -223,14 +223,14 @@ TEST(a_slot_that_is_none_is_named_and_changes_nothing) {
 	assert_wrong(CLASS, &foreign, 9);              /* of the stack */
 	assert_wrong(CLASS, NULL, 9);
 	assert_wrong(CLASS, (void *)UINTPTR_MAX, 9);
-	assert_null(heap_slab_of(&foreign));
-	assert_null(heap_slab_of(NULL));
+	assert_null(central_slab_of(&foreign));
+	assert_null(central_slab_of(NULL));
 	slots[3] = slots[9];
 	put(CLASS, slots, 9);
 	assert_wrong(CLASS, slots[0], 0);
 	drop_empty_slabs();
 	assert_wrong(CLASS, slots[0], 0); /* its slab is gone */
-	assert_null(heap_slab_of(slots[0]));
+	assert_null(central_slab_of(slots[0]));
 	put(CLASS + 1, &other, 1);
 }
 
@@ -240,7 +240,7 @@ TEST(the_first_wrong_one_is_named_and_the_others_are_freed) {
 	int foreign;
 	take(CLASS, slots, 6);
 	void *batch[] = {slots[0], slots[1], slots[1], &foreign, slots[2], slots[0]};
-	struct wrong wrong = heap_flush(CLASS, batch, 6);
+	struct wrong wrong = central_flush(CLASS, batch, 6);
 	assert_ptr_equal(wrong.slot, slots[1]);
 	check(CLASS, 3);
 	put(CLASS, slots + 3, 3);
@@ -252,14 +252,14 @@ TEST(the_first_wrong_one_is_named_and_the_others_are_freed) {
 TEST(batches_travel_without_touching_their_slabs) {
 	enum { CLASS = 6, N = 64 };
 	void *slots[N], *again[N];
-	heap_set_transfer(true);
+	central_set_transfer(true);
 	take(CLASS, slots, N);
-	size_t free_slots = heap_count(CLASS).free_slots;
+	size_t free_slots = central_count(CLASS).free_slots;
 	put(CLASS, slots, N);
-	assert_int_equal(heap_count(CLASS).transfer_slots, N);
-	assert_int_equal(heap_count(CLASS).free_slots, free_slots);
+	assert_int_equal(central_count(CLASS).transfer_slots, N);
+	assert_int_equal(central_count(CLASS).free_slots, free_slots);
 	check(CLASS, 0);
-	assert_int_equal(heap_refill(CLASS, again, N), N);
+	assert_int_equal(central_refill(CLASS, again, N), N);
 	assert_memory_equal(again, slots, sizeof slots);
 	check(CLASS, N);
 	put(CLASS, slots, N);
@@ -268,13 +268,13 @@ TEST(batches_travel_without_touching_their_slabs) {
 TEST(the_transfer_stack_is_bounded) {
 	enum { N = 4096 };
 	static void *slots[N];
-	heap_set_transfer(true);
+	central_set_transfer(true);
 	for (unsigned class = 1; class < CLASSES; class += 7) {
 		size_t n = min_size(N, (8 << 20) / class_size(class));
 		take(class, slots, n);
 		for (size_t i = 0; i < n; i += 2) /* in batches small enough for any capacity */
 			put(class, slots + i, min_size(2, n - i));
-		size_t kept = heap_count(class).transfer_slots;
+		size_t kept = central_count(class).transfer_slots;
 		assert_in_range(kept, 2, 512);
 		assert_true(kept * class_size(class) <= 512 * 1024);
 		check(class, 0);
@@ -285,17 +285,17 @@ TEST(a_double_free_on_the_transfer_stack_is_found_when_it_is_emptied) {
 	enum { CLASS = 9 };
 	void *slots[8];
 	struct wrong wrong;
-	heap_set_transfer(true);
+	central_set_transfer(true);
 	take(CLASS, slots, 8);
 	void *batch[] = {slots[0], slots[1], slots[2], slots[1]};
-	assert_null(heap_flush(CLASS, batch, 4).slot);
-	heap_trim(&wrong);
+	assert_null(central_flush(CLASS, batch, 4).slot);
+	central_trim(&wrong);
 	assert_ptr_equal(wrong.slot, slots[1]);
 	assert_int_equal(wrong.class, CLASS);
 	check(CLASS, 5);
-	heap_set_transfer(false);
+	central_set_transfer(false);
 	put(CLASS, slots + 3, 5);
-	heap_trim(&wrong);
+	central_trim(&wrong);
 	assert_null(wrong.slot);
 }
 
@@ -306,11 +306,11 @@ TEST(a_double_free_on_the_transfer_stack_is_found_when_it_is_emptied) {
 static void *trim_until(void *argument) {
 	struct wrong wrong;
 	while (!atomic_load_explicit((atomic_bool *)argument, memory_order_relaxed))
-		heap_trim(&wrong);
+		central_trim(&wrong);
 	return NULL;
 }
 
-/* The first test, for a heap begins only once. ThreadSanitizer sees it when a trim looks without the lock. */
+/* The first test, for a central list begins only once. ThreadSanitizer sees it when a trim looks without the lock. */
 TEST(heaps_begin_while_another_thread_trims) {
 	static void *slots[CLASSES];
 	atomic_bool done = false;
@@ -329,7 +329,7 @@ TEST(heaps_begin_while_another_thread_trims) {
 static atomic_uint counted;
 
 static void *count_one(void *class) {
-	heap_count((unsigned)(uintptr_t) class); /* takes the lock */
+	central_count((unsigned)(uintptr_t) class); /* takes the lock */
 	atomic_fetch_add(&counted, 1);
 	return NULL;
 }
@@ -338,13 +338,13 @@ static void *count_one(void *class) {
 TEST(a_fork_takes_the_lock_of_every_class) {
 	pthread_t threads[CLASSES];
 	atomic_store(&counted, 0);
-	heap_lock_all();
+	central_lock_all();
 	for (unsigned class = 1; class < CLASSES; class ++)
 		assert_int_equal(pthread_create(&threads[class], NULL, count_one, (void *)(uintptr_t) class),
 		                 0);
 	usleep(100000);
 	unsigned early = atomic_load(&counted);
-	heap_unlock_all();
+	central_unlock_all();
 	for (unsigned class = 1; class < CLASSES; class ++)
 		pthread_join(threads[class], NULL);
 	assert_int_equal(early, 0);
@@ -375,19 +375,19 @@ TEST(a_trim_purges_empty_pages_between_live_slots) {
 		size_t size = class_size(class), n = min_size(N, (4 << 20) / size);
 		take(class, slots, n);
 		size_t kept = keep_every(class, slots, n, 40000 / size + 1);
-		heap_trim(&wrong); /* what the frees did not sweep themselves */
+		central_trim(&wrong); /* what the frees did not sweep themselves */
 		assert_null(wrong.slot);
 		check(class, kept);
-		struct heap_totals totals = heap_count(class);
+		struct central_totals totals = central_count(class);
 		assert_true(totals.untouched_pages * 2 > totals.slab_pages);
 		for (size_t k = 0; k < kept; k++) {
-			const struct slab *slab = heap_slab_of(slots[k]);
+			const struct slab *slab = central_slab_of(slots[k]);
 			assert_true(is_filled(slots[k], 0x5a, size));
 			for (unsigned page = 0; page < slab->npages; page++)
 				assert_true(slab->touched >> page & 1 ||
 				            is_zero(slab->base + page * PAGE_SIZE, PAGE_SIZE));
 		}
-		assert_false(heap_trim(&wrong));     /* nothing is purged twice */
+		assert_false(central_trim(&wrong));  /* nothing is purged twice */
 		take(class, slots + kept, n - kept); /* and all of it is usable again */
 		for (size_t k = kept; k < n; k++)
 			memset(slots[k], 1, size);
@@ -409,15 +409,15 @@ static struct {
 static void take_the_rest(void *unused) {
 	(void)unused;
 	static void *slots[20000];
-	heap_after_fork();
+	central_after_fork();
 	check(cut.class, cut.taken);
 	take(cut.class, slots, cut.slots - cut.taken);
 	check(cut.class, cut.slots);
-	assert_int_equal(heap_count(cut.class).slots, cut.slots);
+	assert_int_equal(central_count(cut.class).slots, cut.slots);
 }
 
 static void fork_amid_sweep(void) {
-	cut.slots = heap_count(cut.class).slots;
+	cut.slots = central_count(cut.class).slots;
 	cut.status = status_of(take_the_rest, NULL);
 }
 
@@ -431,7 +431,7 @@ TEST(a_fork_amid_a_sweep_leaves_the_child_every_slot) {
 	cut.taken = keep_every(CLASS, slots, N, 12);
 	cut.status = -1;
 	amid_sweep = fork_amid_sweep;
-	heap_trim(&wrong);
+	central_trim(&wrong);
 	assert_true(exited_well(cut.status));
 	check(CLASS, cut.taken);
 	put(CLASS, slots, cut.taken);
@@ -443,14 +443,14 @@ TEST(pages_are_swept_as_the_last_slots_on_them_are_freed) {
 	static void *slots[N];
 	take(CLASS, slots, N);
 	size_t kept = keep_every(CLASS, slots, N, EVERY);
-	size_t before = heap_count(CLASS).untouched_pages, left = 0;
+	size_t before = central_count(CLASS).untouched_pages, left = 0;
 	for (size_t i = 0; i < kept; i++) { /* 60 pages' worth of slots, on 770 pages */
 		if (i % 2)
 			put(CLASS, &slots[i], 1);
 		else
 			slots[left++] = slots[i];
 	}
-	assert_true(heap_count(CLASS).untouched_pages > before + kept / 4);
+	assert_true(central_count(CLASS).untouched_pages > before + kept / 4);
 	check(CLASS, left);
 	put(CLASS, slots, left);
 }
@@ -462,13 +462,13 @@ TEST(a_few_free_pages_are_left_alone) {
 	take(CLASS, slots, N);
 	for (size_t i = 0; i < N; i++) {
 		memset(slots[i], 1, class_size(CLASS));
-		if (kept && heap_slab_of(slots[i]) == heap_slab_of(slots[kept - 1]))
+		if (kept && central_slab_of(slots[i]) == central_slab_of(slots[kept - 1]))
 			put(CLASS, &slots[i], 1);
 		else
 			slots[kept++] = slots[i]; /* the first of each slab stays */
 	}
 	assert_true(kept < 9);
-	assert_int_equal(heap_count(CLASS).untouched_pages, 0);
+	assert_int_equal(central_count(CLASS).untouched_pages, 0);
 	check(CLASS, kept);
 	put(CLASS, slots, kept);
 }
@@ -478,7 +478,7 @@ TEST(frees_alone_sweep_when_much_is_free) {
 	static void *slots[N];
 	take(CLASS, slots, N);
 	size_t kept = keep_every(CLASS, slots, N, 320); /* each tenth page has one live slot */
-	struct heap_totals totals = heap_count(CLASS);
+	struct central_totals totals = central_count(CLASS);
 	check(CLASS, kept);
 	assert_true(totals.slab_pages > 300);
 	assert_true(totals.slab_pages - totals.untouched_pages < totals.slab_pages / 2);

@@ -1,5 +1,5 @@
-/* heap.c (rank 5): see heap.h. */
-#include "heap.h"
+/* central.c (rank 5): see central.h. */
+#include "central.h"
 
 #include "chunk.h"
 #include "hold.h"
@@ -23,7 +23,7 @@ enum {
 	SLABS_PER_PAGE = 4, /* of slabs that a sweep looks at, there must be a page that it may find */
 };
 
-struct heap {
+struct central {
 	_Alignas(CACHE_LINE) struct lock lock;
 	bool ready;
 	unsigned ntransfer;
@@ -34,10 +34,12 @@ struct heap {
 	size_t unsweepable; /* pages of free slots that the last sweep could not purge */
 };
 
-static struct heap heaps[CLASSES] = {[0 ... CLASSES - 1] = {.lock = LOCK_INITIAL(RANK_HEAP)}};
+static struct central centrals[CLASSES] = {[0 ... CLASSES - 1] = {.lock = LOCK_INITIAL(RANK_CENTRAL)}};
 static _Atomic bool transfer_wanted;
 
-void heap_set_transfer(bool wanted) { atomic_store_explicit(&transfer_wanted, wanted, memory_order_relaxed); }
+void central_set_transfer(bool wanted) {
+	atomic_store_explicit(&transfer_wanted, wanted, memory_order_relaxed);
+}
 
 /* ---- lists by fullness ---- */
 
@@ -59,7 +61,7 @@ static uint16_t enough_of(const struct slab *slab, unsigned quarter) {
 	return (uint16_t)min_size((quarter + 1) * slab->nslots / QUARTERS, slab->nslots - 1u);
 }
 
-static void update_quarter(struct heap *heap, struct slab *slab) {
+static void update_quarter(struct central *central, struct slab *slab) {
 	unsigned quarter = quarter_of(slab);
 	if (quarter == slab->bucket || slab->bucket == BUCKET_SWEPT)
 		return;
@@ -68,13 +70,13 @@ static void update_quarter(struct heap *heap, struct slab *slab) {
 		return;
 	slab->bucket = (unsigned char)quarter;
 	slab->enough = enough_of(slab, quarter);
-	list_push(&heap->quarters[quarter], &slab->link);
+	list_push(&central->quarters[quarter], &slab->link);
 }
 
-static struct slab *fullest(struct heap *heap) {
+static struct slab *fullest(struct central *central) {
 	for (unsigned q = 0; q < QUARTERS; q++)
-		if (!list_empty(&heap->quarters[q]))
-			return CONTAINER(heap->quarters[q].next, struct slab, link);
+		if (!list_empty(&central->quarters[q]))
+			return CONTAINER(central->quarters[q].next, struct slab, link);
 	return NULL;
 }
 
@@ -117,22 +119,22 @@ static struct slab *make_slab(unsigned class, size_t class_pages) {
 	return slab;
 }
 
-static void attach(struct heap *heap, struct slab *slab) {
-	heap->nslabs++;
-	heap->npages += slab->npages;
-	heap->untouched += untouched_pages(slab);
-	heap->nslots += slab->nslots;
-	heap->nfree += slab->nfree;
-	update_quarter(heap, slab);
+static void attach(struct central *central, struct slab *slab) {
+	central->nslabs++;
+	central->npages += slab->npages;
+	central->untouched += untouched_pages(slab);
+	central->nslots += slab->nslots;
+	central->nfree += slab->nfree;
+	update_quarter(central, slab);
 }
 
-static void detach(struct heap *heap, struct slab *slab) {
+static void detach(struct central *central, struct slab *slab) {
 	unlink_slab(slab);
-	heap->nslabs--;
-	heap->npages -= slab->npages;
-	heap->untouched -= untouched_pages(slab);
-	heap->nslots -= slab->nslots;
-	heap->nfree -= slab->nfree;
+	central->nslabs--;
+	central->npages -= slab->npages;
+	central->untouched -= untouched_pages(slab);
+	central->nslots -= slab->nslots;
+	central->nfree -= slab->nfree;
 }
 
 /* Gives back detached slabs, chained by link.next. Without the lock. */
@@ -149,7 +151,7 @@ static void drop_slabs(struct list *chain) {
 	}
 }
 
-struct slab *heap_slab_of(const void *address) {
+struct slab *central_slab_of(const void *address) {
 	struct owner *owner = pagemap_owner(address);
 	if (unlikely(!owner || owner->kind != OWNER_CHUNK))
 		return NULL;
@@ -162,150 +164,150 @@ static unsigned transfer_capacity(unsigned class) {
 	return (unsigned)min_size(TRANSFER_SLOTS, TRANSFER_BYTES / class_size(class));
 }
 
-static unsigned transfer_take(struct heap *heap, void **slots, unsigned n) {
-	n = (unsigned)min_size(n, heap->ntransfer);
-	heap->ntransfer -= n;
+static unsigned transfer_take(struct central *central, void **slots, unsigned n) {
+	n = (unsigned)min_size(n, central->ntransfer);
+	central->ntransfer -= n;
 	if (n)
-		memcpy(slots, heap->transfer + heap->ntransfer, n * sizeof *slots);
+		memcpy(slots, central->transfer + central->ntransfer, n * sizeof *slots);
 	return n;
 }
 
-static bool transfer_put(struct heap *heap, unsigned class, void *const *slots, unsigned n) {
-	if (heap->ntransfer + n > transfer_capacity(class))
+static bool transfer_put(struct central *central, unsigned class, void *const *slots, unsigned n) {
+	if (central->ntransfer + n > transfer_capacity(class))
 		return false;
-	if (!heap->transfer)
-		heap->transfer = meta_take(TRANSFER_SLOTS * sizeof *heap->transfer);
-	if (!heap->transfer)
+	if (!central->transfer)
+		central->transfer = meta_take(TRANSFER_SLOTS * sizeof *central->transfer);
+	if (!central->transfer)
 		return false;
-	memcpy(heap->transfer + heap->ntransfer, slots, n * sizeof *slots);
-	heap->ntransfer += n;
+	memcpy(central->transfer + central->ntransfer, slots, n * sizeof *slots);
+	central->ntransfer += n;
 	return true;
 }
 
 /* ---- refill and flush ---- */
 
 /* The pages that its taken slots would fill. */
-static size_t live_pages(const struct heap *heap) {
-	return (heap->nslots - heap->nfree) * class_size((unsigned)(heap - heaps)) >> PAGE_SHIFT;
+static size_t live_pages(const struct central *central) {
+	return (central->nslots - central->nfree) * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
 }
 
 /* Counts slots that were taken from a slab whose touched pages were these before. Lock held. */
-static void account_taken(struct heap *heap, struct slab *slab, unsigned taken, uint16_t touched) {
+static void account_taken(struct central *central, struct slab *slab, unsigned taken, uint16_t touched) {
 	unsigned now = slab->touched & (unsigned)~touched;
-	heap->untouched -= (size_t)__builtin_popcount(now);
-	heap->nfree -= taken;
+	central->untouched -= (size_t)__builtin_popcount(now);
+	central->nfree -= taken;
 	hold_note_wanted(HOLD_INSIDE_SLABS, (size_t)__builtin_popcount(now & slab->swept));
 	slab->swept &= (uint16_t)~now;
-	update_quarter(heap, slab);
+	update_quarter(central, slab);
 }
 
 /* Lock held. */
-static unsigned take_from(struct heap *heap, struct slab *slab, void **slots, unsigned n) {
+static unsigned take_from(struct central *central, struct slab *slab, void **slots, unsigned n) {
 	uint16_t touched = slab->touched;
 	unsigned taken = slab_take(slab, slots, n);
-	account_taken(heap, slab, taken, touched);
+	account_taken(central, slab, taken, touched);
 	return taken;
 }
 
-static unsigned take_line_from(struct heap *heap, struct slab *slab, void **slots) {
+static unsigned take_line_from(struct central *central, struct slab *slab, void **slots) {
 	uint16_t touched = slab->touched;
 	unsigned taken = slab_take_line(slab, slots);
-	account_taken(heap, slab, taken, touched);
+	account_taken(central, slab, taken, touched);
 	return taken;
 }
 
 /* Lock held. */
-static unsigned take_from_slabs(struct heap *heap, void **slots, unsigned n) {
+static unsigned take_from_slabs(struct central *central, void **slots, unsigned n) {
 	unsigned taken = 0;
 	struct slab *slab;
-	while (taken < n && (slab = fullest(heap)))
-		taken += take_from(heap, slab, slots + taken, n - taken);
+	while (taken < n && (slab = fullest(central)))
+		taken += take_from(central, slab, slots + taken, n - taken);
 	return taken;
 }
 
-static void init_heap(struct heap *heap) {
+static void init_central(struct central *central) {
 	for (unsigned q = 0; q < QUARTERS; q++)
-		list_init(&heap->quarters[q]);
-	list_init(&heap->swept);
-	heap->ready = true;
+		list_init(&central->quarters[q]);
+	list_init(&central->swept);
+	central->ready = true;
 }
 
 /* Makes a slab of the class; NULL: no memory. Lock held, but for the making. */
-static struct slab *add_slab(struct heap *heap, unsigned class) {
-	size_t class_pages = heap->npages;
-	lock_release(&heap->lock);
+static struct slab *add_slab(struct central *central, unsigned class) {
+	size_t class_pages = central->npages;
+	lock_release(&central->lock);
 	struct slab *slab = make_slab(class, class_pages);
-	lock_take(&heap->lock);
+	lock_take(&central->lock);
 	if (slab)
-		attach(heap, slab);
+		attach(central, slab);
 	return slab;
 }
 
-unsigned heap_refill(unsigned class, void **slots, unsigned n) {
-	struct heap *heap = &heaps[class];
-	lock_take(&heap->lock);
-	if (unlikely(!heap->ready))
-		init_heap(heap);
-	unsigned taken = transfer_take(heap, slots, n);
+unsigned central_refill(unsigned class, void **slots, unsigned n) {
+	struct central *central = &centrals[class];
+	lock_take(&central->lock);
+	if (unlikely(!central->ready))
+		init_central(central);
+	unsigned taken = transfer_take(central, slots, n);
 	if (!taken)
-		taken = take_from_slabs(heap, slots, n);
-	struct slab *slab = taken ? NULL : add_slab(heap, class);
+		taken = take_from_slabs(central, slots, n);
+	struct slab *slab = taken ? NULL : add_slab(central, class);
 	if (slab)
-		taken = take_from(heap, slab, slots, n); /* from this one, lest it stay on a list unused */
-	lock_release(&heap->lock);
+		taken = take_from(central, slab, slots, n); /* from this one, lest it stay on a list unused */
+	lock_release(&central->lock);
 	return taken;
 }
 
-unsigned heap_refill_line(unsigned class, void **slots) {
-	struct heap *heap = &heaps[class];
+unsigned central_refill_line(unsigned class, void **slots) {
+	struct central *central = &centrals[class];
 	unsigned taken = 0;
-	lock_take(&heap->lock);
-	for (unsigned q = 0; heap->ready && q < QUARTERS && !taken; q++) {
-		struct list *head = &heap->quarters[q];
+	lock_take(&central->lock);
+	for (unsigned q = 0; central->ready && q < QUARTERS && !taken; q++) {
+		struct list *head = &central->quarters[q];
 		if (!list_empty(head))
-			taken = take_line_from(heap, CONTAINER(head->next, struct slab, link), slots);
+			taken = take_line_from(central, CONTAINER(head->next, struct slab, link), slots);
 	}
-	lock_release(&heap->lock);
+	lock_release(&central->lock);
 	return taken;
 }
 
-void *heap_take_random(unsigned class, uint64_t random) {
-	struct heap *heap = &heaps[class];
-	lock_take(&heap->lock);
-	if (unlikely(!heap->ready))
-		init_heap(heap);
-	struct slab *slab = fullest(heap);
+void *central_take_random(unsigned class, uint64_t random) {
+	struct central *central = &centrals[class];
+	lock_take(&central->lock);
+	if (unlikely(!central->ready))
+		init_central(central);
+	struct slab *slab = fullest(central);
 	if (!slab)
-		slab = add_slab(heap, class);
+		slab = add_slab(central, class);
 	void *slot = NULL;
 	if (slab) {
 		uint16_t touched = slab->touched;
 		slot = slab_take_nth(slab, (unsigned)(random % slab->nfree));
-		account_taken(heap, slab, 1, touched);
+		account_taken(central, slab, 1, touched);
 	}
-	lock_release(&heap->lock);
+	lock_release(&central->lock);
 	return slot;
 }
 
 /* The pages that its free slots would fill. */
-static size_t free_pages(const struct heap *heap) {
-	return heap->nfree * class_size((unsigned)(heap - heaps)) >> PAGE_SHIFT;
+static size_t free_pages(const struct central *central) {
+	return central->nfree * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
 }
 
-static void detach_to(struct list **chain, struct heap *heap, struct slab *slab) {
-	detach(heap, slab);
+static void detach_to(struct list **chain, struct central *central, struct slab *slab) {
+	detach(central, slab);
 	slab->link.next = *chain;
 	*chain = &slab->link;
 }
 
 /* Moves a slab with more free slots than its list has, or chains it, detached, when all of them are and the
  * class has enough others. Lock held. */
-static COLD void outgrow(struct heap *heap, struct slab *slab, struct list **chain) {
-	if (slab->nfree < slab->nslots || free_pages(heap) <= EMPTY_BASE + heap->npages / EMPTY_SHARE) {
-		update_quarter(heap, slab);
+static COLD void outgrow(struct central *central, struct slab *slab, struct list **chain) {
+	if (slab->nfree < slab->nslots || free_pages(central) <= EMPTY_BASE + central->npages / EMPTY_SHARE) {
+		update_quarter(central, slab);
 		return;
 	}
-	detach_to(chain, heap, slab);
+	detach_to(chain, central, slab);
 }
 
 /* The slab of a class that holds a pointer, or NULL. Lock held. */
@@ -316,16 +318,16 @@ static struct slab *slab_of_class(const void *pointer, unsigned class) {
 	return ((struct chunk *)leaf_owner(leaf, pointer))->slab_of_page[chunk_page(pointer)];
 }
 
-static size_t dirty_pages(const struct heap *heap) {
-	size_t pages = free_pages(heap);
-	return pages > heap->untouched ? pages - heap->untouched : 0;
+static size_t dirty_pages(const struct central *central) {
+	size_t pages = free_pages(central);
+	return pages > central->untouched ? pages - central->untouched : 0;
 }
 
 /* The touched pages without a taken slot that there would be if the taken ones lay at random. Lock held. */
-static size_t expected_empty(const struct heap *heap) {
-	size_t touched = heap->npages - heap->untouched;
-	size_t per_page = 1 + PAGE_SIZE / class_size((unsigned)(heap - heaps));
-	double empty = (double)touched, factor = (double)dirty_pages(heap) / (double)touched;
+static size_t expected_empty(const struct central *central) {
+	size_t touched = central->npages - central->untouched;
+	size_t per_page = 1 + PAGE_SIZE / class_size((unsigned)(central - centrals));
+	double empty = (double)touched, factor = (double)dirty_pages(central) / (double)touched;
 	for (; per_page; per_page /= 2, factor *= factor)
 		empty *= per_page % 2 ? factor : 1;
 	return (size_t)empty;
@@ -333,21 +335,21 @@ static size_t expected_empty(const struct heap *heap) {
 
 /* Whether so many slots lie free in touched pages, more than after the last sweep, that looking for empty
  * pages among them pays. Where few slots are left, each that goes empties a page. Lock held. */
-static bool wants_sweep(struct heap *heap) {
-	size_t dirty = dirty_pages(heap);
+static bool wants_sweep(struct central *central) {
+	size_t dirty = dirty_pages(central);
 	if (dirty <= SWEEP_BASE)
 		return false;
-	heap->unsweepable = min_size(heap->unsweepable, dirty);
-	size_t bound = SWEEP_BASE + live_pages(heap) / SWEEP_SHARE + heap->nslabs / SLABS_PER_PAGE;
-	size_t limit = hold_limit(bound, 0, hold_resident()), more = dirty - heap->unsweepable;
-	return more > limit || (more > limit / 8 && expected_empty(heap) > limit);
+	central->unsweepable = min_size(central->unsweepable, dirty);
+	size_t bound = SWEEP_BASE + live_pages(central) / SWEEP_SHARE + central->nslabs / SLABS_PER_PAGE;
+	size_t limit = hold_limit(bound, 0, hold_resident()), more = dirty - central->unsweepable;
+	return more > limit || (more > limit / 8 && expected_empty(central) > limit);
 }
 
-static bool sweep(struct heap *heap);
+static bool sweep(struct central *central);
 
-/* Frees up to BATCH_MAX slots into their slabs; the answer is heap_flush's. All slabs are looked up first, so
+/* Frees up to BATCH_MAX slots into their slabs; the answer is central_flush's. All slabs are looked up first, so
  * that the processor fetches many records at once. Lock held. */
-static struct wrong put_slots(struct heap *heap, unsigned class, void *const *slots, unsigned n,
+static struct wrong put_slots(struct central *central, unsigned class, void *const *slots, unsigned n,
                               struct list **chain) {
 	struct wrong wrong = {.slot = NULL};
 	struct slab *slabs[BATCH_MAX];
@@ -362,9 +364,9 @@ static struct wrong put_slots(struct heap *heap, unsigned class, void *const *sl
 	for (unsigned i = 0; i < n; i++) {
 		struct slab *slab = slabs[i];
 		if (likely(slab && slab_put(slab, slots[i]) == SLAB_OK)) {
-			heap->nfree++;
+			central->nfree++;
 			if (unlikely(slab->nfree > slab->enough))
-				outgrow(heap, slab, chain);
+				outgrow(central, slab, chain);
 		} else if (!wrong.slot) {
 			wrong = (struct wrong){slots[i], class};
 		}
@@ -373,34 +375,35 @@ static struct wrong put_slots(struct heap *heap, unsigned class, void *const *sl
 }
 
 /* Frees what is on the transfer stack into its slabs. Lock held. */
-static struct wrong empty_transfer(struct heap *heap, unsigned class, struct list **chain) {
+static struct wrong empty_transfer(struct central *central, unsigned class, struct list **chain) {
 	struct wrong wrong = {.slot = NULL};
-	while (heap->ntransfer) {
-		unsigned n = (unsigned)min_size(heap->ntransfer, BATCH_MAX);
-		heap->ntransfer -= n;
-		struct wrong here = put_slots(heap, class, heap->transfer + heap->ntransfer, n, chain);
+	while (central->ntransfer) {
+		unsigned n = (unsigned)min_size(central->ntransfer, BATCH_MAX);
+		central->ntransfer -= n;
+		struct wrong here =
+		        put_slots(central, class, central->transfer + central->ntransfer, n, chain);
 		wrong = wrong.slot ? wrong : here;
 	}
 	return wrong;
 }
 
-struct wrong heap_flush(unsigned class, void *const *slots, unsigned n) {
-	struct heap *heap = &heaps[class];
+struct wrong central_flush(unsigned class, void *const *slots, unsigned n) {
+	struct central *central = &centrals[class];
 	struct list *chain = NULL;
 	struct wrong wrong = {.slot = NULL};
-	lock_take(&heap->lock);
+	lock_take(&central->lock);
 	if (!atomic_load_explicit(&transfer_wanted, memory_order_relaxed)) {
-		wrong = empty_transfer(heap, class, &chain);
-	} else if (transfer_put(heap, class, slots, n)) {
-		lock_release(&heap->lock);
+		wrong = empty_transfer(central, class, &chain);
+	} else if (transfer_put(central, class, slots, n)) {
+		lock_release(&central->lock);
 		return wrong;
 	}
-	struct wrong later = put_slots(heap, class, slots, n, &chain);
-	bool dirty = wants_sweep(heap);
-	lock_release(&heap->lock);
+	struct wrong later = put_slots(central, class, slots, n, &chain);
+	bool dirty = wants_sweep(central);
+	lock_release(&central->lock);
 	drop_slabs(chain);
 	if (unlikely(dirty))
-		sweep(heap);
+		sweep(central);
 	return wrong.slot ? wrong : later;
 }
 
@@ -408,15 +411,15 @@ struct wrong heap_flush(unsigned class, void *const *slots, unsigned n) {
 
 /* Withdraws the empty pages of the sparser slabs and appends those to the list of the swept; slabs without
  * taken slots are detached to a chain. Returns how many were appended. Lock held. */
-static unsigned withdraw(struct heap *heap, struct list **empty_slabs) {
+static unsigned withdraw(struct central *central, struct list **empty_slabs) {
 	unsigned looked = 0, withdrawn = 0;
 	for (unsigned q = QUARTERS; q-- > 0;) {
-		struct list *head = &heap->quarters[q], *next;
+		struct list *head = &central->quarters[q], *next;
 		for (struct list *at = head->next; at != head && looked < SWEEP_SLABS; at = next, looked++) {
 			struct slab *slab = CONTAINER(at, struct slab, link);
 			next = at->next;
 			if (slab->nfree == slab->nslots) {
-				detach_to(empty_slabs, heap, slab);
+				detach_to(empty_slabs, central, slab);
 				continue;
 			}
 			uint16_t empty = slab_empty_pages(slab);
@@ -424,11 +427,11 @@ static unsigned withdraw(struct heap *heap, struct list **empty_slabs) {
 				continue;
 			unsigned before = slab->nfree;
 			slab_withdraw(slab, empty);
-			heap->nfree -= before - slab->nfree;
+			central->nfree -= before - slab->nfree;
 			unlink_slab(slab);
 			slab->bucket = BUCKET_SWEPT;
 			slab->enough = UINT16_MAX;
-			list_append(&heap->swept, &slab->link);
+			list_append(&central->swept, &slab->link);
 			withdrawn++;
 		}
 	}
@@ -451,56 +454,56 @@ static uint16_t purge_withdrawn(const struct slab *slab) {
 }
 
 /* Puts a purged slab back. Lock held. */
-static void restore(struct heap *heap, struct slab *slab, uint16_t purged, struct list **empty) {
+static void restore(struct central *central, struct slab *slab, uint16_t purged, struct list **empty) {
 	unsigned before = slab->nfree;
 	slab_restore(slab, purged);
-	heap->nfree += slab->nfree - before;
-	heap->untouched += (size_t)__builtin_popcount(purged);
+	central->nfree += slab->nfree - before;
+	central->untouched += (size_t)__builtin_popcount(purged);
 	slab->swept |= purged;
 	unlink_slab(slab);
 	if (slab->nfree < slab->nslots)
-		update_quarter(heap, slab);
+		update_quarter(central, slab);
 	else
-		detach_to(empty, heap, slab);
+		detach_to(empty, central, slab);
 }
 
-static COLD bool sweep(struct heap *heap) {
-	lock_take(&heap->lock);
+static COLD bool sweep(struct central *central) {
+	lock_take(&central->lock);
 	hold_decay();
-	struct list *empty = NULL, *last = heap->swept.prev;
-	unsigned n = withdraw(heap, &empty);
+	struct list *empty = NULL, *last = central->swept.prev;
+	unsigned n = withdraw(central, &empty);
 	struct list *at = last->next;
-	lock_release(&heap->lock);
+	lock_release(&central->lock);
 	size_t purged = 0;
 	for (; n > 0; n--) {
 		struct slab *slab = CONTAINER(at, struct slab, link);
 		uint16_t pages = purge_withdrawn(slab);
 		purged += (size_t)__builtin_popcount(pages);
-		lock_take(&heap->lock);
+		lock_take(&central->lock);
 		at = at->next;
-		restore(heap, slab, pages, &empty);
-		lock_release(&heap->lock);
+		restore(central, slab, pages, &empty);
+		lock_release(&central->lock);
 	}
-	lock_take(&heap->lock);
+	lock_take(&central->lock);
 	hold_note_returned(HOLD_INSIDE_SLABS, purged);
-	heap->unsweepable = dirty_pages(heap);
-	lock_release(&heap->lock);
+	central->unsweepable = dirty_pages(central);
+	lock_release(&central->lock);
 	drop_slabs(empty);
 	return purged || empty;
 }
 
-bool heap_trim(struct wrong *wrong) {
+bool central_trim(struct wrong *wrong) {
 	bool any = false;
 	wrong->slot = NULL;
 	for (unsigned class = 1; class < CLASSES; class ++) {
-		struct heap *heap = &heaps[class];
+		struct central *central = &centrals[class];
 		struct list *chain = NULL;
-		lock_take(&heap->lock);
-		bool ready = heap->ready;
-		struct wrong here = empty_transfer(heap, class, &chain);
-		lock_release(&heap->lock);
+		lock_take(&central->lock);
+		bool ready = central->ready;
+		struct wrong here = empty_transfer(central, class, &chain);
+		lock_release(&central->lock);
 		drop_slabs(chain);
-		any |= ready && sweep(heap);
+		any |= ready && sweep(central);
 		if (here.slot)
 			*wrong = here;
 	}
@@ -508,62 +511,62 @@ bool heap_trim(struct wrong *wrong) {
 }
 
 /* Whether the kernel still has the pages is not known: they count as touched. */
-void heap_after_fork(void) {
+void central_after_fork(void) {
 	for (unsigned class = 1; class < CLASSES; class ++) {
-		struct heap *heap = &heaps[class];
+		struct central *central = &centrals[class];
 		struct list *empty = NULL;
-		lock_take(&heap->lock);
-		while (heap->ready && !list_empty(&heap->swept))
-			restore(heap, CONTAINER(heap->swept.next, struct slab, link), 0, &empty);
-		lock_release(&heap->lock);
+		lock_take(&central->lock);
+		while (central->ready && !list_empty(&central->swept))
+			restore(central, CONTAINER(central->swept.next, struct slab, link), 0, &empty);
+		lock_release(&central->lock);
 		drop_slabs(empty);
 	}
 }
 
 /* ---- the rest ---- */
 
-struct heap_totals heap_count(unsigned class) {
-	struct heap *heap = &heaps[class];
-	lock_take(&heap->lock);
-	struct heap_totals totals = {.slabs = heap->nslabs,
-	                             .slab_pages = heap->npages,
-	                             .untouched_pages = heap->untouched,
-	                             .slots = heap->nslots,
-	                             .free_slots = heap->nfree,
-	                             .transfer_slots = heap->ntransfer};
-	lock_release(&heap->lock);
+struct central_totals central_count(unsigned class) {
+	struct central *central = &centrals[class];
+	lock_take(&central->lock);
+	struct central_totals totals = {.slabs = central->nslabs,
+	                                .slab_pages = central->npages,
+	                                .untouched_pages = central->untouched,
+	                                .slots = central->nslots,
+	                                .free_slots = central->nfree,
+	                                .transfer_slots = central->ntransfer};
+	lock_release(&central->lock);
 	return totals;
 }
 
-void heap_lock_all(void) {
+void central_lock_all(void) {
 	for (unsigned class = 0; class < CLASSES; class ++)
-		lock_take_for_fork(&heaps[class].lock);
+		lock_take_for_fork(&centrals[class].lock);
 }
 
-void heap_unlock_all(void) {
+void central_unlock_all(void) {
 	for (unsigned class = CLASSES; class -- > 0;)
-		lock_release_after_fork(&heaps[class].lock);
+		lock_release_after_fork(&centrals[class].lock);
 }
 
-bool heap_check(unsigned class) {
-	struct heap *heap = &heaps[class];
+bool central_check(unsigned class) {
+	struct central *central = &centrals[class];
 	bool good = true;
 	size_t free_on_lists = 0, untouched = 0;
-	lock_take(&heap->lock);
-	for (unsigned q = 0; heap->ready && good && q < QUARTERS; q++) {
-		good = list_count(&heap->quarters[q], heap->nslabs) <= heap->nslabs;
-		for (struct list *at = heap->quarters[q].next; good && at != &heap->quarters[q];
+	lock_take(&central->lock);
+	for (unsigned q = 0; central->ready && good && q < QUARTERS; q++) {
+		good = list_count(&central->quarters[q], central->nslabs) <= central->nslabs;
+		for (struct list *at = central->quarters[q].next; good && at != &central->quarters[q];
 		     at = at->next) {
 			const struct slab *slab = CONTAINER(at, struct slab, link);
 			good = slab_check(slab) && slab->bucket == q && quarter_of(slab) == q &&
 			       slab->enough == enough_of(slab, q) && slab->class == class &&
-			       heap_slab_of(slab->base) == slab && pagemap_class(slab->base) == class;
+			       central_slab_of(slab->base) == slab && pagemap_class(slab->base) == class;
 			free_on_lists += slab->nfree;
 			untouched += untouched_pages(slab);
 		}
 	}
 	/* A slab on no list has no free slot, and so no untouched page. */
-	good = good && free_on_lists == heap->nfree && heap->untouched == untouched;
-	lock_release(&heap->lock);
+	good = good && free_on_lists == central->nfree && central->untouched == untouched;
+	lock_release(&central->lock);
 	return good;
 }
