@@ -62,7 +62,7 @@ static void print_class(FILE *stream, unsigned class) {
 	struct central_totals central = central_count(class);
 	if (!central.slabs)
 		return;
-	size_t cached = central.transfer_slots + cache_count(class);
+	size_t cached = central.depot_slots + cache_count(class);
 	fprintf(stream,
 	        "<class size=\"%zu\" slabs=\"%zu\" pages=\"%zu\" slots=\"%zu\" free=\"%zu\" "
 	        "cached=\"%zu\"/>\n",

@@ -36,7 +36,7 @@ struct account account_read(void) {
 	account.chunk_live -= account.cached;
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		struct central_totals central = central_count(class);
-		size_t cached = central.transfer_slots + cache_count(class);
+		size_t cached = central.depot_slots + cache_count(class);
 		account.cached_slots += cached;
 		account.cached += cached * class_size(class);
 		account.chunk_live -= central.slab_pages * PAGE_SIZE;

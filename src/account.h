@@ -10,7 +10,7 @@ struct account {
 	size_t chunk_bytes;          /* mapped in chunks */
 	size_t chunk_live;           /* in live slots and spans */
 	size_t chunk_dirty;          /* free pages kept for reuse */
-	size_t cached, cached_slots; /* in caches and transfer stacks */
+	size_t cached, cached_slots; /* in caches and depots */
 	size_t large, large_live;    /* number; bytes */
 	size_t large_held;           /* freed runs kept for reuse */
 	size_t records;              /* our own records */

@@ -9,21 +9,21 @@
 #include <string.h>
 
 enum {
-	BIN_BYTES = 256 * 1024,         /* of slots in one bin at most … */
-	BIN_SLOTS = 255,                /* … and in number; with the NULL a power of two */
-	BIN_FIRST = 7,                  /* slots in a bin's first array, … */
-	BIN_FIRST_BYTES = 32 * 1024,    /* … or fewer: of these bytes together */
-	FIRST_BATCH_BYTES = 256,        /* of slots in a bin's first refill */
-	ALL_CACHES_BYTES = 4096 * 1024, /* at most, and … */
+	MAGAZINE_BYTES = 256 * 1024,      /* of slots in one magazine at most … */
+	MAGAZINE_SLOTS = 255,             /* … and in number; with the NULL a power of two */
+	MAGAZINE_FIRST = 7,               /* slots in a magazine's first array, … */
+	MAGAZINE_FIRST_BYTES = 32 * 1024, /* … or fewer: of these bytes together */
+	FIRST_BATCH_BYTES = 256,          /* of slots in a magazine's first refill */
+	ALL_CACHES_BYTES = 4096 * 1024,   /* at most, and … */
 	ALL_CACHES_SHARE = 3, /* … a third of the live memory, is shared out; but to each thread … */
 	CACHE_BYTES_MIN = 64 * 1024,   /* … at least this */
 	CACHE_BYTES_MAX = 1024 * 1024, /* … and at most this */
 	RETIRED_SHARE = 4,             /* of the share: what retired spans may take of it */
 	ADOPT_TRIES = 16,
 	TICKS_PER_LOOK = 64, /* slow calls between two looks at what could be given back */
-	BINS_PER_LOOK = 8,
+	MAGAZINES_PER_LOOK = 8,
 };
-_Static_assert(BIN_SLOTS / 2 + 1 <= BATCH_MAX, "half a bin is a batch");
+_Static_assert(MAGAZINE_SLOTS / 2 + 1 <= BATCH_MAX, "half a magazine is a batch");
 
 static void *const nothing = NULL;
 static const struct cache empty_cache = {
@@ -43,7 +43,7 @@ static struct {
 } caches = {.all = {&caches.all, &caches.all}, .next_look = &caches.all};
 struct lock cache_lock = LOCK_INITIAL(RANK_CACHES);
 
-/* ---- bins ---- */
+/* ---- magazines ---- */
 
 static size_t array_size(unsigned capacity) { return (capacity + 1) * sizeof(void *); }
 
@@ -51,28 +51,28 @@ static void set_full(struct cache *cache, unsigned class, void **full) {
 	__atomic_store_n(&cache->full[class], full, __ATOMIC_RELAXED);
 }
 
-static void **bin_base(const struct cache *cache, unsigned class) {
+static void **magazine_base(const struct cache *cache, unsigned class) {
 	return cache->full[class] - cache->capacity[class];
 }
 
-static uint16_t bin_count(const struct cache *cache, unsigned class) {
-	return (uint16_t)(cache->top[class] - bin_base(cache, class));
+static uint16_t magazine_count(const struct cache *cache, unsigned class) {
+	return (uint16_t)(cache->top[class] - magazine_base(cache, class));
 }
 
 static unsigned capacity_max(unsigned class) {
-	size_t slots = BIN_BYTES / class_size(class);
-	return (unsigned)max_size(min_size(slots, BIN_SLOTS), 2);
+	size_t slots = MAGAZINE_BYTES / class_size(class);
+	return (unsigned)max_size(min_size(slots, MAGAZINE_SLOTS), 2);
 }
 
 static unsigned capacity_first(unsigned class) {
-	return (unsigned)min_size(BIN_FIRST, BIN_FIRST_BYTES / class_size(class));
+	return (unsigned)min_size(MAGAZINE_FIRST, MAGAZINE_FIRST_BYTES / class_size(class));
 }
 
 static bool has_asked(const struct cache *cache, unsigned class) {
 	return cache->asked[class / 64] >> class % 64 & 1;
 }
 
-/* The slots to refill a bin with: half of it; the first time no more than some lines of the cache, for a
+/* The slots to refill a magazine with: half of it; the first time no more than some lines of the cache, for a
  * thread may never want more of this size. */
 static unsigned refill_count(const struct cache *cache, unsigned class, bool first) {
 	size_t half = (cache->capacity[class] + 1u) / 2;
@@ -87,7 +87,7 @@ static size_t share_of_thread(void) {
 	return max_size(min_size(share, CACHE_BYTES_MAX), CACHE_BYTES_MIN);
 }
 
-/* Doubles a bin, within the thread's share. False: it stays as it is. */
+/* Doubles a magazine, within the thread's share. False: it stays as it is. */
 static bool grow(struct cache *cache, unsigned class) {
 	unsigned old = cache->capacity[class];
 	unsigned capacity =
@@ -100,7 +100,7 @@ static bool grow(struct cache *cache, unsigned class) {
 	void **array = meta_take(array_size(capacity));
 	if (!array)
 		return false;
-	void **base = bin_base(cache, class);
+	void **base = magazine_base(cache, class);
 	void **top = cache->top[class];
 	memcpy(array, base, (size_t)(top - base + 1) * sizeof *array);
 	cache_set_top(cache, class, array + (top - base));
@@ -115,10 +115,10 @@ static bool grow(struct cache *cache, unsigned class) {
 
 static struct wrong first_wrong(struct wrong a, struct wrong b) { return a.slot ? a : b; }
 
-/* Returns the oldest half of a full bin to the central list. */
+/* Returns the oldest half of a full magazine to the central list. */
 static struct wrong flush_half(struct cache *cache, unsigned class) {
 	void *batch[BATCH_MAX];
-	void **base = bin_base(cache, class);
+	void **base = magazine_base(cache, class);
 	unsigned n = (cache->capacity[class] + 1u) / 2, rest = cache->capacity[class] - n;
 	memcpy(batch, base + 1, n * sizeof *batch);
 	memmove(base + 1, base + 1 + n, rest * sizeof *batch);
@@ -126,9 +126,9 @@ static struct wrong flush_half(struct cache *cache, unsigned class) {
 	return central_flush(class, batch, n);
 }
 
-/* Empties a bin down to its NULL, which is found by reading: in the child of a fork nothing else may be
+/* Empties a magazine down to its NULL, which is found by reading: in the child of a fork nothing else may be
  * right. */
-static struct wrong flush_bin(struct cache *cache, unsigned class) {
+static struct wrong flush_magazine(struct cache *cache, unsigned class) {
 	struct wrong wrong = {.slot = NULL};
 	void *batch[BATCH_MAX], **top = cache->top[class];
 	while (*top) {
@@ -162,7 +162,7 @@ static struct wrong flush_cache(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
 	flush_retired(cache, cache->nretired);
 	for (unsigned class = 1; class < CLASSES; class ++)
-		wrong = first_wrong(wrong, flush_bin(cache, class));
+		wrong = first_wrong(wrong, flush_magazine(cache, class));
 	return wrong;
 }
 
@@ -201,7 +201,7 @@ static struct cache *find_ownerless(unsigned tries, bool *ended) {
 
 static void count_owned(ptrdiff_t change) {
 	caches.owned += (size_t)change;
-	central_set_transfer(caches.owned > 1);
+	central_set_depot(caches.owned > 1);
 }
 
 static struct cache *make_cache(void) {
@@ -250,12 +250,12 @@ static struct wrong flush_next_ended(void) {
 	return wrong;
 }
 
-/* Makes an empty bin as if it had never been made, so that its share is there for others. */
-static void drop_bin(struct cache *cache, unsigned class) {
+/* Makes an empty magazine as if it had never been made, so that its share is there for others. */
+static void drop_magazine(struct cache *cache, unsigned class) {
 	unsigned capacity = cache->capacity[class];
 	if (!capacity)
 		return;
-	void **base = bin_base(cache, class);
+	void **base = magazine_base(cache, class);
 	__atomic_store_n(&cache->capacity[class], 0, __ATOMIC_RELAXED);
 	cache_set_top(cache, class, empty_cache.top[class]);
 	set_full(cache, class, empty_cache.full[class]);
@@ -263,17 +263,17 @@ static void drop_bin(struct cache *cache, unsigned class) {
 	meta_put(base, array_size(capacity));
 }
 
-/* Flushes those of the next few bins that have not moved since the last look: a few slots can pin many slabs.
+/* Flushes those of the next few magazines that have not moved since the last look: a few slots can pin many slabs.
  */
-static struct wrong flush_idle_bins(struct cache *cache) {
+static struct wrong flush_idle_magazines(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
-	for (unsigned i = 0; i < BINS_PER_LOOK; i++) {
+	for (unsigned i = 0; i < MAGAZINES_PER_LOOK; i++) {
 		unsigned class = cache->next_look = (cache->next_look + 1) % CLASSES;
-		if (cache->seen[class] == bin_count(cache, class)) {
-			wrong = first_wrong(wrong, flush_bin(cache, class));
-			drop_bin(cache, class);
+		if (cache->seen[class] == magazine_count(cache, class)) {
+			wrong = first_wrong(wrong, flush_magazine(cache, class));
+			drop_magazine(cache, class);
 		}
-		cache->seen[class] = bin_count(cache, class);
+		cache->seen[class] = magazine_count(cache, class);
 	}
 	return wrong;
 }
@@ -287,7 +287,7 @@ struct wrong cache_tick(void) {
 	large_tidy();
 	if (atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
 		wrong = flush_next_ended();
-	wrong = first_wrong(wrong, flush_idle_bins(cache));
+	wrong = first_wrong(wrong, flush_idle_magazines(cache));
 	TELL_LEFT(cache);
 	return wrong;
 }
@@ -329,7 +329,7 @@ struct wrong cache_put(unsigned class, void *slot) {
 		return (struct wrong){slot, class};
 	struct wrong wrong = cache_tick();
 	if (cache_push(cache, class, slot))
-		return wrong; /* the tick has emptied the bin */
+		return wrong; /* the tick has emptied the magazine */
 	bool hand_on = !cache->capacity[class] && !has_asked(cache, class);
 	bool grown = grow(cache, class);
 	if (hand_on || !cache->capacity[class])
@@ -414,9 +414,9 @@ size_t cache_count_pages(void) {
 	return total;
 }
 
-/* Makes all bins of a flushed cache as if they had never been made. Its thread may have been in the middle of
+/* Makes all magazines of a flushed cache as if they had never been made. Its thread may have been in the middle of
  * changing one, so which array is whose cannot be told: the arrays, some KB, are lost to this child. */
-static void forget_bins(struct cache *cache) {
+static void forget_magazines(struct cache *cache) {
 	memcpy(cache->top, empty_cache.top, sizeof cache->top);
 	memcpy(cache->full, empty_cache.full, sizeof cache->full);
 	memset(cache->capacity, 0, sizeof cache->capacity);
@@ -432,7 +432,7 @@ void cache_own_after_fork(void) {
 }
 
 void cache_after_fork(void) {
-	central_set_transfer(false);
+	central_set_depot(false);
 	chunk_after_fork();
 	central_after_fork();
 	cache_own_after_fork();
@@ -442,7 +442,7 @@ void cache_after_fork(void) {
 			continue;
 		init_owner(cache);
 		flush_cache(cache); /* what it calls wrong was in flight when the fork came */
-		forget_bins(cache);
+		forget_magazines(cache);
 	}
 	caches.owned = own_cache != NULL;
 }

@@ -1,9 +1,9 @@
-/* cache.h (rank 7): a thread's stacks of free slots, one bin per size class, as arrays of pointers.
+/* cache.h (rank 7): a thread's stacks of free slots, one magazine per size class, as arrays of pointers.
  *
- * T1. top[c] points at the newest slot of bin c; under the oldest lies a NULL. So "empty" is read off
- *     the slot that would be popped, and a bin that was never made is empty and full at once: no branch
+ * T1. top[c] points at the newest slot of magazine c; under the oldest lies a NULL. So "empty" is read off
+ *     the slot that would be popped, and a magazine that was never made is empty and full at once: no branch
  *     asks whether it was.
- * T2. full[c] is top[c]'s last place; bin c holds at most capacity[c] = full[c] - (place of the NULL)
+ * T2. full[c] is top[c]'s last place; magazine c holds at most capacity[c] = full[c] - (place of the NULL)
  *     slots.
  * T3. A thread starts with empty_cache, which is shared and never written to.
  * T4. A cache belongs to the thread that holds its robust mutex. A thread that ends leaves it locked;
@@ -16,7 +16,7 @@
  *     slots on lines of their own: the slot was another thread's, and would share its line with that
  *     thread's others for good (passive false sharing).
  * T7. A slot is stored before the top that covers it, so that a fork at any instant leaves the child
- *     bins that name only free slots, some perhaps twice.
+ *     magazines that name only free slots, some perhaps twice.
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -36,7 +36,7 @@ struct cache {
 	uint16_t capacity[CLASSES];
 	uint64_t asked[CLASSES / 64 + 1]; /* bit c: the thread has asked for class c */
 	unsigned ticks;                   /* slow calls */
-	unsigned next_look;               /* the class whose bin is looked at next */
+	unsigned next_look;               /* the class whose magazine is looked at next */
 	uint16_t seen[CLASSES];           /* how many slots it had at the last look */
 	size_t bytes;                     /* sum of capacity * size: bounded by the share of a thread */
 	unsigned nretired, retired_pages;
@@ -69,7 +69,7 @@ static inline void *cache_pop(struct cache *cache, size_t class) {
 	return slot;
 }
 
-/* Pushes a slot of a class; false: the bin is full, or the slot is the one freed last. */
+/* Pushes a slot of a class; false: the magazine is full, or the slot is the one freed last. */
 static inline bool cache_push(struct cache *cache, size_t class, void *slot) {
 	void **top = cache->top[class];
 	if (unlikely(top == cache->full[class] || *top == slot))

@@ -12,22 +12,22 @@
 enum {
 	QUARTERS = 4,
 	BUCKET_NONE = QUARTERS,
-	BUCKET_SWEPT,                /* on the list of those being swept */
-	TRANSFER_BYTES = 256 * 1024, /* of slots in one transfer stack: two batches of the largest */
-	TRANSFER_SLOTS = 512,        /* in one transfer stack */
-	SWEEP_BASE = 16,             /* pages of free slots that are never swept: 64 KB per class … */
-	SWEEP_SHARE = 2,    /* … and half of the live: among fewer, empty pages are few and alone */
-	SWEEP_SLABS = 4096, /* looked at in one sweep */
-	EMPTY_BASE = 8,     /* pages of free slots beside which a slab without taken slots stays, … */
-	EMPTY_SHARE = 4,    /* … and a fourth of the pages of its class */
-	SLABS_PER_PAGE = 4, /* of slabs that a sweep looks at, there must be a page that it may find */
+	BUCKET_SWEPT,             /* on the list of those being swept */
+	DEPOT_BYTES = 256 * 1024, /* of slots in one depot: two batches of the largest */
+	DEPOT_SLOTS = 512,        /* in one depot */
+	SWEEP_BASE = 16,          /* pages of free slots that are never swept: 64 KB per class … */
+	SWEEP_SHARE = 2,          /* … and half of the live: among fewer, empty pages are few and alone */
+	SWEEP_SLABS = 4096,       /* looked at in one sweep */
+	EMPTY_BASE = 8,           /* pages of free slots beside which a slab without taken slots stays, … */
+	EMPTY_SHARE = 4,          /* … and a fourth of the pages of its class */
+	SLABS_PER_PAGE = 4,       /* of slabs that a sweep looks at, there must be a page that it may find */
 };
 
 struct central {
 	_Alignas(CACHE_LINE) struct lock lock;
 	bool ready;
-	unsigned ntransfer;
-	void **transfer;                /* TRANSFER_SLOTS places, made when first needed */
+	unsigned ndepot;
+	void **depot;                   /* DEPOT_SLOTS places, made when first needed */
 	struct list quarters[QUARTERS]; /* 0: up to a quarter free, … 3: more than three quarters */
 	struct list swept;              /* being swept: those of one sweep are neighbours */
 	size_t nslabs, npages, untouched, nslots, nfree;
@@ -35,11 +35,9 @@ struct central {
 };
 
 static struct central centrals[CLASSES] = {[0 ... CLASSES - 1] = {.lock = LOCK_INITIAL(RANK_CENTRAL)}};
-static _Atomic bool transfer_wanted;
+static _Atomic bool depot_wanted;
 
-void central_set_transfer(bool wanted) {
-	atomic_store_explicit(&transfer_wanted, wanted, memory_order_relaxed);
-}
+void central_set_depot(bool wanted) { atomic_store_explicit(&depot_wanted, wanted, memory_order_relaxed); }
 
 /* ---- lists by fullness ---- */
 
@@ -158,29 +156,29 @@ struct slab *central_slab_of(const void *address) {
 	return ((struct chunk *)owner)->slab_of_page[chunk_page(address)];
 }
 
-/* ---- the transfer stack ---- */
+/* ---- the depot ---- */
 
-static unsigned transfer_capacity(unsigned class) {
-	return (unsigned)min_size(TRANSFER_SLOTS, TRANSFER_BYTES / class_size(class));
+static unsigned depot_capacity(unsigned class) {
+	return (unsigned)min_size(DEPOT_SLOTS, DEPOT_BYTES / class_size(class));
 }
 
-static unsigned transfer_take(struct central *central, void **slots, unsigned n) {
-	n = (unsigned)min_size(n, central->ntransfer);
-	central->ntransfer -= n;
+static unsigned depot_take(struct central *central, void **slots, unsigned n) {
+	n = (unsigned)min_size(n, central->ndepot);
+	central->ndepot -= n;
 	if (n)
-		memcpy(slots, central->transfer + central->ntransfer, n * sizeof *slots);
+		memcpy(slots, central->depot + central->ndepot, n * sizeof *slots);
 	return n;
 }
 
-static bool transfer_put(struct central *central, unsigned class, void *const *slots, unsigned n) {
-	if (central->ntransfer + n > transfer_capacity(class))
+static bool depot_put(struct central *central, unsigned class, void *const *slots, unsigned n) {
+	if (central->ndepot + n > depot_capacity(class))
 		return false;
-	if (!central->transfer)
-		central->transfer = meta_take(TRANSFER_SLOTS * sizeof *central->transfer);
-	if (!central->transfer)
+	if (!central->depot)
+		central->depot = meta_take(DEPOT_SLOTS * sizeof *central->depot);
+	if (!central->depot)
 		return false;
-	memcpy(central->transfer + central->ntransfer, slots, n * sizeof *slots);
-	central->ntransfer += n;
+	memcpy(central->depot + central->ndepot, slots, n * sizeof *slots);
+	central->ndepot += n;
 	return true;
 }
 
@@ -248,7 +246,7 @@ unsigned central_refill(unsigned class, void **slots, unsigned n) {
 	lock_take(&central->lock);
 	if (unlikely(!central->ready))
 		init_central(central);
-	unsigned taken = transfer_take(central, slots, n);
+	unsigned taken = depot_take(central, slots, n);
 	if (!taken)
 		taken = take_from_slabs(central, slots, n);
 	struct slab *slab = taken ? NULL : add_slab(central, class);
@@ -374,14 +372,13 @@ static struct wrong put_slots(struct central *central, unsigned class, void *con
 	return wrong;
 }
 
-/* Frees what is on the transfer stack into its slabs. Lock held. */
-static struct wrong empty_transfer(struct central *central, unsigned class, struct list **chain) {
+/* Frees what is in the depot into its slabs. Lock held. */
+static struct wrong empty_depot(struct central *central, unsigned class, struct list **chain) {
 	struct wrong wrong = {.slot = NULL};
-	while (central->ntransfer) {
-		unsigned n = (unsigned)min_size(central->ntransfer, BATCH_MAX);
-		central->ntransfer -= n;
-		struct wrong here =
-		        put_slots(central, class, central->transfer + central->ntransfer, n, chain);
+	while (central->ndepot) {
+		unsigned n = (unsigned)min_size(central->ndepot, BATCH_MAX);
+		central->ndepot -= n;
+		struct wrong here = put_slots(central, class, central->depot + central->ndepot, n, chain);
 		wrong = wrong.slot ? wrong : here;
 	}
 	return wrong;
@@ -392,9 +389,9 @@ struct wrong central_flush(unsigned class, void *const *slots, unsigned n) {
 	struct list *chain = NULL;
 	struct wrong wrong = {.slot = NULL};
 	lock_take(&central->lock);
-	if (!atomic_load_explicit(&transfer_wanted, memory_order_relaxed)) {
-		wrong = empty_transfer(central, class, &chain);
-	} else if (transfer_put(central, class, slots, n)) {
+	if (!atomic_load_explicit(&depot_wanted, memory_order_relaxed)) {
+		wrong = empty_depot(central, class, &chain);
+	} else if (depot_put(central, class, slots, n)) {
 		lock_release(&central->lock);
 		return wrong;
 	}
@@ -500,7 +497,7 @@ bool central_trim(struct wrong *wrong) {
 		struct list *chain = NULL;
 		lock_take(&central->lock);
 		bool ready = central->ready;
-		struct wrong here = empty_transfer(central, class, &chain);
+		struct wrong here = empty_depot(central, class, &chain);
 		lock_release(&central->lock);
 		drop_slabs(chain);
 		any |= ready && sweep(central);
@@ -533,7 +530,7 @@ struct central_totals central_count(unsigned class) {
 	                                .untouched_pages = central->untouched,
 	                                .slots = central->nslots,
 	                                .free_slots = central->nfree,
-	                                .transfer_slots = central->ntransfer};
+	                                .depot_slots = central->ndepot};
 	lock_release(&central->lock);
 	return totals;
 }

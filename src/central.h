@@ -1,7 +1,7 @@
-/* central.h (rank 5): the central list of each size class: a lock, its slabs by fullness, and a transfer
- * stack of free slots on their way from one thread's cache to another's.
+/* central.h (rank 5): the central list of each size class: a lock, its slabs by fullness, and a depot of
+ * free slots on their way from one thread's cache to another's.
  *
- * H1. A central list's lock guards its slabs, its lists, its transfer stack, and slab_of_page of its slabs'
+ * H1. A central list's lock guards its slabs, its lists, its depot, and slab_of_page of its slabs'
  *     pages.
  * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab being swept is
  *     on the list of the swept until it is restored. A slab whose last slot comes back is dropped, unless
@@ -22,7 +22,7 @@ enum { BATCH_MAX = 128 };
 
 /* What a class of blocks holds; bytes. */
 struct central_totals {
-	size_t slabs, slab_pages, untouched_pages, slots, free_slots, transfer_slots;
+	size_t slabs, slab_pages, untouched_pages, slots, free_slots, depot_slots;
 };
 
 /* Takes up to n slots of a class, lowest addresses first; returns how many, 0 when there is no memory. Any
@@ -49,9 +49,9 @@ struct wrong central_flush(unsigned class, void *const *slots, unsigned n);
 struct slab *central_slab_of(const void *address);
 
 /* Keeps flushed batches for other threads, or not: worthless while there is one thread. */
-void central_set_transfer(bool wanted);
+void central_set_depot(bool wanted);
 
-/* Empties the transfer stacks and purges every empty page inside slabs. True: memory went back to the kernel.
+/* Empties the depots and purges every empty page inside slabs. True: memory went back to the kernel.
  * *wrong: as central_flush answers. */
 bool central_trim(struct wrong *wrong);
 

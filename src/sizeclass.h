@@ -1,7 +1,7 @@
 /* sizeclass.h (rank 1): size -> class -> slot size. Pure tables; sizes in bytes.
  *
  * Classes 1 … 8 are 16, 32, … 128; then STEPS classes per doubling up to SMALL_MAX, so that a slot wastes at
- * most 1/STEPS of the request (docs/design.md has the table). Class 0 is no class: its bin is always empty
+ * most 1/STEPS of the request (docs/design.md has the table). Class 0 is no class: its magazine is always empty
  * and always full, which sends every size or pointer without a class to the cold path without a test of its
  * own.
  */

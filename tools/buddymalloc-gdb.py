@@ -229,11 +229,11 @@ class Slab:
             found = [f"in the slab, {WITHDRAWN}"]
         start = self.start(slot)
         for cache in self.heap.caches():
-            found += places_on(cache.bins[self.of_class], start, f"in the cache of {cache.thread}")
-        return found + places_on(self.heap.transfer(self.of_class), start, "on the transfer stack")
+            found += places_on(cache.magazines[self.of_class], start, f"in the cache of {cache.thread}")
+        return found + places_on(self.heap.depot(self.of_class), start, "in the depot")
 
     def counts(self):
-        """Its slots: live, in caches or on the transfer stack, free in the slab."""
+        """Its slots: live, in caches or in the depot, free in the slab."""
         outside = self.heap.free_outside(self.of_class)
         first, end = bisect_left(outside, self.base), bisect_left(outside, self.start(self.nslots))
         cached = sum(not self.is_free(self.slot_at(start)) for start in outside[first:end])
@@ -338,7 +338,7 @@ class Cache:
         self.record = read_record(heap.cache_layout, address)
         self.heap = heap
         self.thread = self.find_thread()
-        self.bins = {of_class: self.read_bin(of_class) for of_class in range(1, heap.nclasses)}
+        self.magazines = {of_class: self.read_magazine(of_class) for of_class in range(1, heap.nclasses)}
         spans = self.record["retired"][: self.record["nretired"]]
         self.retired = [(span["base"], span["npages"]) for span in spans]
 
@@ -351,8 +351,8 @@ class Cache:
         number = self.heap.threads.get(word & OWNER)
         return f"thread {number} (LWP {word & OWNER})" if number else f"LWP {word & OWNER}, unknown to gdb"
 
-    def read_bin(self, of_class):
-        """The slots of a bin, the oldest first; under them lies a NULL."""
+    def read_magazine(self, of_class):
+        """The slots of a magazine, the oldest first; under them lies a NULL."""
         capacity = self.record["capacity"][of_class]
         base = self.record["full"][of_class] - capacity * WORD
         count = (self.record["top"][of_class] - base) // WORD
@@ -362,8 +362,8 @@ class Cache:
         """How many slots, and their bytes."""
         sizes = self.heap.class_sizes
         return (
-            sum(len(slots) for slots in self.bins.values()),
-            sum(len(slots) * sizes[of_class] for of_class, slots in self.bins.items()),
+            sum(len(slots) for slots in self.magazines.values()),
+            sum(len(slots) * sizes[of_class] for of_class, slots in self.magazines.items()),
         )
 
 
@@ -425,17 +425,17 @@ class Heap:
 
         return self.once("caches", all_of_them)
 
-    def transfer(self, of_class):
-        """The slots on a class's transfer stack, the oldest first."""
+    def depot(self, of_class):
+        """The slots on a class's depot, the oldest first."""
         record = self.centrals[of_class]
-        return self.once(("transfer", of_class), lambda: read_words(record["transfer"], record["ntransfer"]))
+        return self.once(("depot", of_class), lambda: read_words(record["depot"], record["ndepot"]))
 
     def free_outside(self, of_class):
-        """The slots of a class that lie in caches and on the transfer stack, sorted."""
+        """The slots of a class that lie in caches and in the depot, sorted."""
 
         def collect():
-            slots = set(self.transfer(of_class))
-            return sorted(slots.union(*(cache.bins[of_class] for cache in self.caches())))
+            slots = set(self.depot(of_class))
+            return sorted(slots.union(*(cache.magazines[of_class] for cache in self.caches())))
 
         return self.once(("outside", of_class), collect)
 
@@ -648,12 +648,12 @@ def class_lines(heap):
     for of_class, record in enumerate(heap.centrals):
         if not record["nslabs"]:
             continue
-        cached = sum(len(cache.bins[of_class]) for cache in heap.caches())
+        cached = sum(len(cache.magazines[of_class]) for cache in heap.caches())
         outside = len(heap.free_outside(of_class))
-        slots, free, transfer = record["nslots"], record["nfree"], record["ntransfer"]
-        counts = record["nslabs"], record["npages"], slots, slots - free - outside, free, cached, transfer
+        slots, free, depot = record["nslots"], record["nfree"], record["ndepot"]
+        counts = record["nslabs"], record["npages"], slots, slots - free - outside, free, cached, depot
         lines.append(COLUMNS.format(f"class {of_class}", heap.class_sizes[of_class], *counts))
-    head = COLUMNS.format("", "size", "slabs", "pages", "slots", "live", "free", "cached", "transfer")
+    head = COLUMNS.format("", "size", "slabs", "pages", "slots", "live", "free", "cached", "depot")
     return [head, *lines] if lines else []
 
 

@@ -128,7 +128,7 @@ ask_states() {
 		@ended@: the start of a slot of 1536 bytes: free in the cache of a thread that has ended, 1 of M from the newest
 	END
 	ask 'bm why many[0]' <<-END
-		@oldest@: the start of a slot of 640 bytes: free on the transfer stack, N of N from the newest
+		@oldest@: the start of a slot of 640 bytes: free in the depot, N of N from the newest
 	END
 	ask 'bm why twice[0]' <<-END
 		@twice0@: the start of a slot of 1792 bytes: freed twice: in $main, 3 of M from the newest, and in $main, 1 of M from the newest

@@ -3,7 +3,7 @@
  * what another took; a cache whose thread has ended is another's later. Time passes when the input says so,
  * and each run begins with a fresh engine: a file replays alone.
  * The reference is that of blocks.h, and piles: hundreds of blocks of one size, each with a stamp at both
- * ends, which bring slots through refill, flush, transfer stacks and sweeps. */
+ * ends, which bring slots through refill, flush, depots and sweeps. */
 enum { BLOCKS = 400 };
 
 #include "choices.h"
@@ -213,7 +213,7 @@ static unsigned count_alive(void) {
 	return alive;
 }
 
-/* After some quiet seconds free memory is within the bound of hold.h, without what regret adds; the bins of
+/* After some quiet seconds free memory is within the bound of hold.h, without what regret adds; the magazines of
  * this thread, which have not moved, and those of the threads that ended are empty. */
 static void rest(struct source *source) {
 	(void)source;

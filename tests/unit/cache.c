@@ -1,4 +1,4 @@
-/* cache.c: a thread's bins, what is wrong, threads that end, and the child of a fork. */
+/* cache.c: a thread's magazines, what is wrong, threads that end, and the child of a fork. */
 #include "unit.h"
 
 #include "../../src/cache.h"
@@ -10,12 +10,11 @@
 
 /* ---- what every test uses ---- */
 
-/* Every slot is with the caller, in a cache, on the transfer stack or free in its slab. */
+/* Every slot is with the caller, in a cache, in the depot or free in its slab. */
 static void check(unsigned class, size_t taken) {
 	struct central_totals totals = central_count(class);
 	assert_true(central_check(class));
-	assert_int_equal(totals.slots,
-	                 taken + cache_count(class) + totals.transfer_slots + totals.free_slots);
+	assert_int_equal(totals.slots, taken + cache_count(class) + totals.depot_slots + totals.free_slots);
 }
 
 /* As much is live elsewhere, as the policy is told, as gives a thread its full share. */
@@ -51,7 +50,7 @@ static void put_many(unsigned class, void **slots, size_t n) {
 		assert_null(put(class, slots[i]).slot);
 }
 
-/* ---- bins ---- */
+/* ---- magazines ---- */
 
 /* T3: the fast path of a thread that has no cache yet fails by itself. */
 TEST(the_first_cache_is_empty_and_full_at_once) {
@@ -243,10 +242,10 @@ TEST(a_thread_begins_with_lines_of_its_own) {
 	put_many(1, given, GIVEN - 1);
 }
 
-/* ---- bins that nobody uses ---- */
+/* ---- magazines that nobody uses ---- */
 
-/* A few slots in a bin can pin many slabs, so while a thread works its idle bins empty. */
-TEST(idle_bins_are_flushed_while_others_work) {
+/* A few slots in a magazine can pin many slabs, so while a thread works its idle magazines empty. */
+TEST(idle_magazines_are_flushed_while_others_work) {
 	enum { IDLE = 40, BUSY = 3, N = 600 };
 	static void *slots[N];
 	void *idle = take(IDLE);
@@ -259,7 +258,7 @@ TEST(idle_bins_are_flushed_while_others_work) {
 	assert_int_equal(cache_count(IDLE), 0);
 	assert_int_not_equal(cache_count(BUSY), 0);
 	check(IDLE, 0);
-	/* The thread's share is of what its bins may hold now: those that were dropped gave theirs back. */
+	/* The thread's share is of what its magazines may hold now: those that were dropped gave theirs back. */
 	size_t bytes = 0;
 	for (unsigned class = 1; class < CLASSES; class ++)
 		bytes += thread_cache->capacity[class] * class_size(class);
@@ -476,7 +475,7 @@ int main(void) {
 	        CASE(the_newest_retired_spans_are_kept),
 	        CASE(retired_pages_are_bounded),
 	        CASE(a_thread_begins_with_lines_of_its_own),
-	        CASE(idle_bins_are_flushed_while_others_work),
+	        CASE(idle_magazines_are_flushed_while_others_work),
 	        CASE(the_slot_freed_last_is_known),
 	        CASE(a_double_free_is_named_when_the_cache_is_flushed),
 	        CASE(a_flush_finds_the_slots_of_a_thread_that_ended),

@@ -1,4 +1,4 @@
-/* central.c: refill and flush, what is wrong, transfer between threads, and the sweep of empty pages.
+/* central.c: refill and flush, what is wrong, hand-over between threads, and the sweep of empty pages.
  * Linked with --wrap for os_milliseconds, the clock being the test's, chunk_take and os_purge. */
 #include "unit.h"
 
@@ -41,11 +41,11 @@ bool __wrap_os_purge(void *address, size_t size) {
 	return __real_os_purge(address, size);
 }
 
-/* The words of the equation: every slot is with the caller, free in its slab, or on the transfer stack. */
+/* The words of the equation: every slot is with the caller, free in its slab, or in the depot. */
 static void check(unsigned class, size_t taken) {
 	struct central_totals totals = central_count(class);
 	assert_true(central_check(class));
-	assert_int_equal(totals.slots, taken + totals.free_slots + totals.transfer_slots);
+	assert_int_equal(totals.slots, taken + totals.free_slots + totals.depot_slots);
 	assert_true(totals.untouched_pages <= totals.slab_pages);
 }
 
@@ -54,7 +54,7 @@ static int no_slab(void **state) {
 	(void)state;
 	struct wrong wrong;
 	config.hold = 6;
-	central_set_transfer(false);
+	central_set_depot(false);
 	central_trim(&wrong);
 	chunk_trim();
 	for (unsigned class = 1; class < CLASSES; class ++)
@@ -247,16 +247,16 @@ TEST(the_first_wrong_one_is_named_and_the_others_are_freed) {
 	check(CLASS, 0);
 }
 
-/* ---- transfer ---- */
+/* ---- the depot ---- */
 
 TEST(batches_travel_without_touching_their_slabs) {
 	enum { CLASS = 6, N = 64 };
 	void *slots[N], *again[N];
-	central_set_transfer(true);
+	central_set_depot(true);
 	take(CLASS, slots, N);
 	size_t free_slots = central_count(CLASS).free_slots;
 	put(CLASS, slots, N);
-	assert_int_equal(central_count(CLASS).transfer_slots, N);
+	assert_int_equal(central_count(CLASS).depot_slots, N);
 	assert_int_equal(central_count(CLASS).free_slots, free_slots);
 	check(CLASS, 0);
 	assert_int_equal(central_refill(CLASS, again, N), N);
@@ -265,27 +265,27 @@ TEST(batches_travel_without_touching_their_slabs) {
 	put(CLASS, slots, N);
 }
 
-TEST(the_transfer_stack_is_bounded) {
+TEST(the_depot_is_bounded) {
 	enum { N = 4096 };
 	static void *slots[N];
-	central_set_transfer(true);
+	central_set_depot(true);
 	for (unsigned class = 1; class < CLASSES; class += 7) {
 		size_t n = min_size(N, (8 << 20) / class_size(class));
 		take(class, slots, n);
 		for (size_t i = 0; i < n; i += 2) /* in batches small enough for any capacity */
 			put(class, slots + i, min_size(2, n - i));
-		size_t kept = central_count(class).transfer_slots;
+		size_t kept = central_count(class).depot_slots;
 		assert_in_range(kept, 2, 512);
 		assert_true(kept * class_size(class) <= 512 * 1024);
 		check(class, 0);
 	}
 }
 
-TEST(a_double_free_on_the_transfer_stack_is_found_when_it_is_emptied) {
+TEST(a_double_free_in_the_depot_is_found_when_it_is_emptied) {
 	enum { CLASS = 9 };
 	void *slots[8];
 	struct wrong wrong;
-	central_set_transfer(true);
+	central_set_depot(true);
 	take(CLASS, slots, 8);
 	void *batch[] = {slots[0], slots[1], slots[2], slots[1]};
 	assert_null(central_flush(CLASS, batch, 4).slot);
@@ -293,7 +293,7 @@ TEST(a_double_free_on_the_transfer_stack_is_found_when_it_is_emptied) {
 	assert_ptr_equal(wrong.slot, slots[1]);
 	assert_int_equal(wrong.class, CLASS);
 	check(CLASS, 5);
-	central_set_transfer(false);
+	central_set_depot(false);
 	put(CLASS, slots + 3, 5);
 	central_trim(&wrong);
 	assert_null(wrong.slot);
@@ -501,8 +501,8 @@ int main(void) {
 	        CASE(a_slot_that_is_none_is_named_and_changes_nothing),
 	        CASE(the_first_wrong_one_is_named_and_the_others_are_freed),
 	        CASE(batches_travel_without_touching_their_slabs),
-	        CASE(the_transfer_stack_is_bounded),
-	        CASE(a_double_free_on_the_transfer_stack_is_found_when_it_is_emptied),
+	        CASE(the_depot_is_bounded),
+	        CASE(a_double_free_in_the_depot_is_found_when_it_is_emptied),
 	        CASE(a_trim_purges_empty_pages_between_live_slots),
 	        CASE(a_fork_amid_a_sweep_leaves_the_child_every_slot),
 	        CASE(pages_are_swept_as_the_last_slots_on_them_are_freed),

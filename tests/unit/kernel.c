@@ -197,8 +197,8 @@ TEST(nothing_is_lost_by_refusals) {
 	assert_true(more % leaf == 0 && more <= 2 * leaf);
 }
 
-/* Slots of a line of their own are at hand, but no memory for a bin to put them in. */
-TEST(a_first_request_without_memory_for_a_bin_takes_one_slot) {
+/* Slots of a line of their own are at hand, but no memory for a magazine to put them in. */
+TEST(a_first_request_without_memory_for_a_magazine_takes_one_slot) {
 	enum { CLASS = 2, RECORD = 1024 };
 	struct list *records = NULL, *record;
 	void *others;
@@ -503,7 +503,7 @@ int main(void) {
 	        CASE(one_refusal_is_an_answer_or_done_without),
 	        CASE(no_memory_at_all_is_an_answer),
 	        CASE(nothing_is_lost_by_refusals),
-	        CASE(a_first_request_without_memory_for_a_bin_takes_one_slot),
+	        CASE(a_first_request_without_memory_for_a_magazine_takes_one_slot),
 	        CASE(a_block_that_cannot_be_resized_is_as_it_was),
 	        CASE(a_move_without_memory_for_a_leaf_fails_alone),
 	        CASE(a_mapping_that_cannot_be_registered_is_given_back),
