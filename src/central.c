@@ -30,7 +30,7 @@ struct central {
 	void **depot;                   /* DEPOT_SLOTS places, made when first needed */
 	struct list quarters[QUARTERS]; /* 0: up to a quarter free, … 3: more than three quarters */
 	struct list swept;              /* being swept: those of one sweep are neighbours */
-	size_t nslabs, npages, untouched, nslots, nfree;
+	size_t nslabs, npages, clean, nslots, nfree;
 	size_t unsweepable; /* pages of free slots that the last sweep could not purge */
 };
 
@@ -80,8 +80,8 @@ static struct slab *fullest(struct central *central) {
 
 /* ---- making and dropping slabs ---- */
 
-static size_t untouched_pages(const struct slab *slab) {
-	return slab->npages - (size_t)__builtin_popcount(slab->touched);
+static size_t clean_pages(const struct slab *slab) {
+	return slab->npages - (size_t)__builtin_popcount(slab->dirty);
 }
 
 static struct slab *make_slab_of(unsigned class, unsigned npages) {
@@ -94,8 +94,7 @@ static struct slab *make_slab_of(unsigned class, unsigned npages) {
 		meta_put(slab, record_size);
 		return NULL;
 	}
-	slab_init(slab, span.base, class_size(class), npages,
-	          (uint16_t)(span.touched & ((1u << npages) - 1)));
+	slab_init(slab, span.base, class_size(class), npages, (uint16_t)(span.dirty & ((1u << npages) - 1)));
 	slab->class = (unsigned char)class;
 	slab->bucket = BUCKET_NONE;
 	slab->enough = slab->swept = 0;
@@ -120,7 +119,7 @@ static struct slab *make_slab(unsigned class, size_t class_pages) {
 static void attach(struct central *central, struct slab *slab) {
 	central->nslabs++;
 	central->npages += slab->npages;
-	central->untouched += untouched_pages(slab);
+	central->clean += clean_pages(slab);
 	central->nslots += slab->nslots;
 	central->nfree += slab->nfree;
 	update_quarter(central, slab);
@@ -130,7 +129,7 @@ static void detach(struct central *central, struct slab *slab) {
 	unlink_slab(slab);
 	central->nslabs--;
 	central->npages -= slab->npages;
-	central->untouched -= untouched_pages(slab);
+	central->clean -= clean_pages(slab);
 	central->nslots -= slab->nslots;
 	central->nfree -= slab->nfree;
 }
@@ -144,7 +143,7 @@ static void drop_slabs(struct list *chain) {
 		pagemap_set_class(slab->base, slab->npages, 0);
 		for (unsigned i = 0; i < slab->npages; i++)
 			chunk->slab_of_page[chunk_page(slab->base) + i] = NULL;
-		chunk_put(chunk, slab->base, slab->npages, slab->touched);
+		chunk_put(chunk, slab->base, slab->npages, slab->dirty);
 		meta_put(slab, slab_record_size(slab->nslots));
 	}
 }
@@ -189,10 +188,10 @@ static size_t live_pages(const struct central *central) {
 	return (central->nslots - central->nfree) * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
 }
 
-/* Counts slots that were taken from a slab whose touched pages were these before. Lock held. */
-static void account_taken(struct central *central, struct slab *slab, unsigned taken, uint16_t touched) {
-	unsigned now = slab->touched & (unsigned)~touched;
-	central->untouched -= (size_t)__builtin_popcount(now);
+/* Counts slots that were taken from a slab whose dirty pages were these before. Lock held. */
+static void account_taken(struct central *central, struct slab *slab, unsigned taken, uint16_t before) {
+	unsigned now = slab->dirty & (unsigned)~before;
+	central->clean -= (size_t)__builtin_popcount(now);
 	central->nfree -= taken;
 	hold_note_wanted(HOLD_INSIDE_SLABS, (size_t)__builtin_popcount(now & slab->swept));
 	slab->swept &= (uint16_t)~now;
@@ -201,16 +200,16 @@ static void account_taken(struct central *central, struct slab *slab, unsigned t
 
 /* Lock held. */
 static unsigned take_from(struct central *central, struct slab *slab, void **slots, unsigned n) {
-	uint16_t touched = slab->touched;
+	uint16_t before = slab->dirty;
 	unsigned taken = slab_take(slab, slots, n);
-	account_taken(central, slab, taken, touched);
+	account_taken(central, slab, taken, before);
 	return taken;
 }
 
 static unsigned take_line_from(struct central *central, struct slab *slab, void **slots) {
-	uint16_t touched = slab->touched;
+	uint16_t before = slab->dirty;
 	unsigned taken = slab_take_line(slab, slots);
-	account_taken(central, slab, taken, touched);
+	account_taken(central, slab, taken, before);
 	return taken;
 }
 
@@ -279,9 +278,9 @@ void *central_take_random(unsigned class, uint64_t random) {
 		slab = add_slab(central, class);
 	void *slot = NULL;
 	if (slab) {
-		uint16_t touched = slab->touched;
+		uint16_t before = slab->dirty;
 		slot = slab_take_nth(slab, (unsigned)(random % slab->nfree));
-		account_taken(central, slab, 1, touched);
+		account_taken(central, slab, 1, before);
 	}
 	lock_release(&central->lock);
 	return slot;
@@ -318,20 +317,20 @@ static struct slab *slab_of_class(const void *pointer, unsigned class) {
 
 static size_t dirty_pages(const struct central *central) {
 	size_t pages = free_pages(central);
-	return pages > central->untouched ? pages - central->untouched : 0;
+	return pages > central->clean ? pages - central->clean : 0;
 }
 
-/* The touched pages without a taken slot that there would be if the taken ones lay at random. Lock held. */
+/* The dirty pages without a taken slot that there would be if the taken ones lay at random. Lock held. */
 static size_t expected_empty(const struct central *central) {
-	size_t touched = central->npages - central->untouched;
+	size_t dirty = central->npages - central->clean;
 	size_t per_page = 1 + PAGE_SIZE / class_size((unsigned)(central - centrals));
-	double empty = (double)touched, factor = (double)dirty_pages(central) / (double)touched;
+	double empty = (double)dirty, factor = (double)dirty_pages(central) / (double)dirty;
 	for (; per_page; per_page /= 2, factor *= factor)
 		empty *= per_page % 2 ? factor : 1;
 	return (size_t)empty;
 }
 
-/* Whether so many slots lie free in touched pages, more than after the last sweep, that looking for empty
+/* Whether so many slots lie free in dirty pages, more than after the last sweep, that looking for empty
  * pages among them pays. Where few slots are left, each that goes empties a page. Lock held. */
 static bool wants_sweep(struct central *central) {
 	size_t dirty = dirty_pages(central);
@@ -455,7 +454,7 @@ static void restore(struct central *central, struct slab *slab, uint16_t purged,
 	unsigned before = slab->nfree;
 	slab_restore(slab, purged);
 	central->nfree += slab->nfree - before;
-	central->untouched += (size_t)__builtin_popcount(purged);
+	central->clean += (size_t)__builtin_popcount(purged);
 	slab->swept |= purged;
 	unlink_slab(slab);
 	if (slab->nfree < slab->nslots)
@@ -507,7 +506,7 @@ bool central_trim(struct wrong *wrong) {
 	return any;
 }
 
-/* Whether the kernel still has the pages is not known: they count as touched. */
+/* Whether the kernel still has the pages is not known: they count as dirty. */
 void central_after_fork(void) {
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		struct central *central = &centrals[class];
@@ -527,7 +526,7 @@ struct central_totals central_count(unsigned class) {
 	lock_take(&central->lock);
 	struct central_totals totals = {.slabs = central->nslabs,
 	                                .slab_pages = central->npages,
-	                                .untouched_pages = central->untouched,
+	                                .clean_pages = central->clean,
 	                                .slots = central->nslots,
 	                                .free_slots = central->nfree,
 	                                .depot_slots = central->ndepot};
@@ -548,7 +547,7 @@ void central_unlock_all(void) {
 bool central_check(unsigned class) {
 	struct central *central = &centrals[class];
 	bool good = true;
-	size_t free_on_lists = 0, untouched = 0;
+	size_t free_on_lists = 0, clean = 0;
 	lock_take(&central->lock);
 	for (unsigned q = 0; central->ready && good && q < QUARTERS; q++) {
 		good = list_count(&central->quarters[q], central->nslabs) <= central->nslabs;
@@ -559,11 +558,11 @@ bool central_check(unsigned class) {
 			       slab->enough == enough_of(slab, q) && slab->class == class &&
 			       central_slab_of(slab->base) == slab && pagemap_class(slab->base) == class;
 			free_on_lists += slab->nfree;
-			untouched += untouched_pages(slab);
+			clean += clean_pages(slab);
 		}
 	}
-	/* A slab on no list has no free slot, and so no untouched page. */
-	good = good && free_on_lists == central->nfree && central->untouched == untouched;
+	/* A slab on no list has no free slot, and so no clean page. */
+	good = good && free_on_lists == central->nfree && central->clean == clean;
 	lock_release(&central->lock);
 	return good;
 }

@@ -6,7 +6,7 @@
  * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab being swept is
  *     on the list of the swept until it is restored. A slab whose last slot comes back is dropped, unless
  *     the class has few free slots but these.
- * H3. untouched is the number of its slabs' pages that are fresh from the kernel.
+ * H3. clean is the number of its slabs' pages that are clean.
  */
 #ifndef CENTRAL_H
 #define CENTRAL_H
@@ -22,7 +22,7 @@ enum { BATCH_MAX = 128 };
 
 /* What a class of blocks holds; bytes. */
 struct central_totals {
-	size_t slabs, slab_pages, untouched_pages, slots, free_slots, depot_slots;
+	size_t slabs, slab_pages, clean_pages, slots, free_slots, depot_slots;
 };
 
 /* Takes up to n slots of a class, lowest addresses first; returns how many, 0 when there is no memory. Any

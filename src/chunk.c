@@ -45,7 +45,7 @@ static void init_lists(void) {
 }
 
 /* Chunks come in the order of how many of their pages the kernel has given: so the sparse ones drain, and
- * free memory that is there already is used before fresh. Within a sixth, the smaller largest block comes
+ * free memory that is there already is used before clean. Within a sixth, the smaller largest block comes
  * first. */
 static unsigned place_of(const struct chunk *chunk) {
 	int order = buddy_largest(&chunk->buddy);
@@ -185,9 +185,9 @@ static bool drop_chunk(struct chunk *chunk) {
 	pagemap_set_owner(chunk->base, CHUNK_SIZE, &chunk->owner);
 	lock_take(&chunk_lock);
 	if (!purged)
-		bitmap_set(&chunk->touched, 0, CHUNK_PAGES);
+		bitmap_set(&chunk->dirty, 0, CHUNK_PAGES);
 	else
-		bitmap_clear(&chunk->touched, 0, CHUNK_PAGES);
+		bitmap_clear(&chunk->dirty, 0, CHUNK_PAGES);
 	attach(chunk);
 	add_dirty(chunk, purged ? 0 : CHUNK_PAGES);
 	update_place(chunk);
@@ -230,7 +230,7 @@ static struct chunk *find_empty(void) {
  * them. */
 static void withdraw_from(struct chunk *chunk, struct batch *batch) {
 	EACH_RUN (&chunk->free, page, end) {
-		unsigned npages = end - page, dirty = bitmap_count(&chunk->touched, page, npages);
+		unsigned npages = end - page, dirty = bitmap_count(&chunk->dirty, page, npages);
 		if (batch->n == BATCH)
 			break;
 		if (!dirty)
@@ -273,12 +273,12 @@ static void put_back(struct batch *batch, const bool *purged) {
 		struct run *run = &batch->runs[i];
 		if (purged[i]) {
 			hold_note_returned(HOLD_OUTSIDE_SLABS,
-			                   bitmap_count(&run->chunk->touched, run->page, run->npages));
-			bitmap_clear(&run->chunk->touched, run->page, run->npages);
+			                   bitmap_count(&run->chunk->dirty, run->page, run->npages));
+			bitmap_clear(&run->chunk->dirty, run->page, run->npages);
 		}
 		put_pages(run->chunk, run->page, run->npages);
 		add_used(run->chunk, -(int)run->npages);
-		add_dirty(run->chunk, (int)bitmap_count(&run->chunk->touched, run->page, run->npages));
+		add_dirty(run->chunk, (int)bitmap_count(&run->chunk->dirty, run->page, run->npages));
 		update_place(run->chunk);
 	}
 	list_delete(&batch->link);
@@ -389,8 +389,8 @@ static unsigned find_pages(const struct chunk *chunk, unsigned npages) {
 		if (end - page < npages)
 			continue;
 		unsigned last = end - npages;
-		unsigned first_dirty = mixed ? bitmap_count(&chunk->touched, page, npages) : 0;
-		unsigned last_dirty = mixed ? bitmap_count(&chunk->touched, last, npages) : 0;
+		unsigned first_dirty = mixed ? bitmap_count(&chunk->dirty, page, npages) : 0;
+		unsigned last_dirty = mixed ? bitmap_count(&chunk->dirty, last, npages) : 0;
 		unsigned dirty = first_dirty >= last_dirty ? first_dirty : last_dirty;
 		unsigned cost = (npages - dirty) * CHUNK_PAGES + (end - page);
 		if (cost < least) {
@@ -415,22 +415,22 @@ static void take_within(struct chunk *chunk, unsigned page, unsigned npages) {
 
 /* Marks [page, page + npages) as live pages of a span; they are taken already. */
 static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
-	unsigned dirty = bitmap_count(&chunk->touched, page, npages);
+	unsigned dirty = bitmap_count(&chunk->dirty, page, npages);
 	add_used(chunk, (int)npages);
 	add_dirty(chunk, -(int)dirty);
 	hold_note_wanted(HOLD_OUTSIDE_SLABS, npages - dirty);
 	update_place(chunk);
 }
 
-/* Frees pages that may hold data where `touched` has a bit (of the first 16; further pages all do). */
-static void free_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t touched) {
-	bitmap_set(&chunk->touched, page, npages);
+/* Frees pages that may hold data where `dirty` has a bit (of the first 16; further pages all do). */
+static void free_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t dirty) {
+	bitmap_set(&chunk->dirty, page, npages);
 	for (unsigned i = 0; i < 16 && i < npages; i++)
-		if (!(touched >> i & 1))
-			bitmap_clear(&chunk->touched, page + i, 1);
+		if (!(dirty >> i & 1))
+			bitmap_clear(&chunk->dirty, page + i, 1);
 	put_pages(chunk, page, npages);
 	add_used(chunk, -(int)npages);
-	add_dirty(chunk, (int)bitmap_count(&chunk->touched, page, npages));
+	add_dirty(chunk, (int)bitmap_count(&chunk->dirty, page, npages));
 	update_place(chunk);
 }
 
@@ -446,8 +446,8 @@ static struct span take_from(struct chunk *chunk, unsigned npages, unsigned alig
 	struct span span = {
 	        .base = chunk->base + page * PAGE_SIZE,
 	        .chunk = chunk,
-	        .fresh = bitmap_count(&chunk->touched, page, npages) == 0,
-	        .touched = bitmap_16(&chunk->touched, page),
+	        .clean = bitmap_count(&chunk->dirty, page, npages) == 0,
+	        .dirty = bitmap_16(&chunk->dirty, page),
 	};
 	chunk->npages_at[page] = (uint16_t)npages;
 	account_taken(chunk, page, npages);
@@ -476,11 +476,11 @@ struct span chunk_take(unsigned npages, unsigned align_order) {
 	return span;
 }
 
-void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t touched) {
+void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t dirty) {
 	unsigned page = chunk_page(base);
 	lock_take(&chunk_lock);
 	chunk->npages_at[page] = 0;
-	free_pages(chunk, page, npages, touched);
+	free_pages(chunk, page, npages, dirty);
 	bool too_much = holds_too_much();
 	lock_release(&chunk_lock);
 	if (unlikely(too_much))
@@ -526,7 +526,7 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 		if (resized)
 			account_taken(chunk, page + old, npages - old);
 	} else if (npages < old) {
-		bitmap_set(&chunk->touched, page + npages, old - npages);
+		bitmap_set(&chunk->dirty, page + npages, old - npages);
 		buddy_trim(&chunk->buddy, page, old, npages);
 		bitmap_set(&chunk->free, page + npages, old - npages);
 		add_used(chunk, -(int)(old - npages));
@@ -581,7 +581,7 @@ static unsigned count_free(const struct chunk *chunk, unsigned *marked, unsigned
 		if (block.is_free == 1) {
 			free_pages += npages;
 			*marked += bitmap_count(&chunk->free, page, npages);
-			*dirty += bitmap_count(&chunk->touched, page, npages);
+			*dirty += bitmap_count(&chunk->dirty, page, npages);
 		}
 		page += npages;
 	}

@@ -7,7 +7,7 @@
  * C3. npages_at[p] is the length of the span that starts at page p, else 0; with SPAN_RETIRED added,
  *     the span is free, but still in one piece in some thread's cache. The step between live and
  *     retired is atomic and takes no lock.
- * C4. Bit p of `touched` is meaningful for free pages: set means that it may hold data (it is "dirty"),
+ * C4. Bit p of `dirty` is meaningful for free pages: set means that it may hold data (it is "dirty"),
  *     clear that it reads as zero. ndirty counts the free pages that are set.
  * C5. The records lie outside the chunk; a purge or a stray write cannot reach them.
  */
@@ -37,7 +37,7 @@ struct chunk {
 	struct list dirty_link; /* chunks with ndirty > 0, the longest so first; else unlinked */
 	struct buddy buddy;
 	struct bitmap free; /* as the buddy has it */
-	struct bitmap touched;
+	struct bitmap dirty;
 	uint32_t bits[BUDDY_WORDS(CHUNK_PAGES)];
 	_Atomic uint16_t npages_at[CHUNK_PAGES];
 	struct slab *slab_of_page[CHUNK_PAGES];
@@ -48,8 +48,8 @@ struct chunk {
 struct span {
 	char *base; /* NULL: no memory */
 	struct chunk *chunk;
-	bool fresh;       /* every byte is zero */
-	uint16_t touched; /* which of its first 16 pages may hold data */
+	bool clean;     /* every byte is zero */
+	uint16_t dirty; /* which of its first 16 pages may hold data */
 };
 
 struct chunk_totals {
@@ -59,8 +59,8 @@ struct chunk_totals {
 /* A span of npages (1 … 512), its address a multiple of 2^align_order pages (0 … 9). Any thread. */
 struct span chunk_take(unsigned npages, unsigned align_order);
 
-/* Gives a live span back. `touched`: which of its first 16 pages may hold data; of further pages all may. */
-void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t touched);
+/* Gives a live span back. `dirty`: which of its first 16 pages may hold data; of further pages all may. */
+void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t dirty);
 
 /* The pages of the live span that starts at the address, or 0. */
 unsigned chunk_span_at(const struct chunk *chunk, const void *address);

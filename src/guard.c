@@ -240,7 +240,7 @@ static size_t pages_for(size_t size, size_t align) {
 static void take_span(size_t need, struct frame *frame) {
 	struct span span = chunk_take((unsigned)bytes_to_pages(need), 0);
 	*frame = (struct frame){.base = span.base, .size = align_up(need, PAGE_SIZE)};
-	if (span.base && !span.fresh && !guard.memcheck)
+	if (span.base && !span.clean && !guard.memcheck)
 		wipe(frame->base, frame->base + frame->size);
 }
 

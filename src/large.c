@@ -211,7 +211,7 @@ static void disassemble(struct large *large, size_t filled) {
 		meta_put(large, sizeof *large);
 }
 
-/* A block made of held runs, beginning with `run`, as far as they go, and of fresh memory. */
+/* A block made of held runs, beginning with `run`, as far as they go, and of clean memory. */
 static struct large *assemble(struct large *run, size_t size, size_t align, size_t *dirty) {
 	struct large *large = map_large(size, align, false);
 	size_t filled = 0;

@@ -2,7 +2,7 @@
  *
  * Freed runs are held for reuse, within a bound. A request takes the held run that fits, or else a place of
  * its own, into which the pages of held runs are moved (mremap: nothing is copied and nothing faults) before
- * the kernel is asked for fresh ones. So what was freed in one size serves any other.
+ * the kernel is asked for clean ones. So what was freed in one size serves any other.
  *
  * G1. large_lock guards the lists and every record; mapping, unmapping and moving happen outside it.
  * G2. A record is live (on the list `live`) or held (on the list `held`, the last held first), or being

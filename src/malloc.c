@@ -45,7 +45,7 @@ static void *take_pages(size_t size, size_t align, size_t *dirty) {
 	if (retired)
 		return retired;
 	struct span span = chunk_take((unsigned)npages, align > PAGE_SIZE ? ceil_log2(align / PAGE_SIZE) : 0);
-	*dirty = span.fresh ? 0 : size;
+	*dirty = span.clean ? 0 : size;
 	return span.base;
 }
 

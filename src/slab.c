@@ -3,13 +3,13 @@
 
 static unsigned words(const struct slab *slab) { return (slab->nslots + 63u) / 64; }
 
-void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint16_t touched) {
+void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint16_t dirty) {
 	slab->base = base;
 	slab->size = (uint32_t)size;
 	slab->inverse = (uint32_t)((((uint64_t)1 << 32) + size - 1) / size);
 	slab->nslots = slab->nfree = (uint16_t)(npages * PAGE_SIZE / size);
 	slab->first = 0;
-	slab->touched = touched;
+	slab->dirty = dirty;
 	slab->npages = (unsigned char)npages;
 	slab->withdrawn = 0;
 	for (unsigned w = 0; w < words(slab); w++)
@@ -37,8 +37,8 @@ static unsigned take_from_word(struct slab *slab, unsigned w, uint64_t bits, voi
 	uint64_t gone = slab->bits[w] ^ (bits | others);
 	slab_set_word(slab, w, bits | others);
 	if (gone)
-		slab->touched |= pages_under(slab, w * 64 + (unsigned)__builtin_ctzl(gone),
-		                             w * 64 + 63 - (unsigned)__builtin_clzl(gone));
+		slab->dirty |= pages_under(slab, w * 64 + (unsigned)__builtin_ctzl(gone),
+		                           w * 64 + 63 - (unsigned)__builtin_clzl(gone));
 	return taken;
 }
 
@@ -111,7 +111,7 @@ uint16_t slab_empty_pages(const struct slab *slab) {
 				taken &= ~(uint64_t)0 << (next - w * 64);
 		}
 	}
-	return slab->touched & (uint16_t)~occupied;
+	return slab->dirty & (uint16_t)~occupied;
 }
 
 /* Flips the bits of slots [from, end); returns how many. */
@@ -148,14 +148,14 @@ void slab_restore(struct slab *slab, uint16_t purged) {
 	slab->nfree = (uint16_t)(slab->nfree + flip_pages(slab, slab->withdrawn));
 	slab->first = 0;
 	slab->withdrawn = 0;
-	slab->touched &= (uint16_t)~purged;
+	slab->dirty &= (uint16_t)~purged;
 }
 
 /* S3. A slot on a withdrawn page is free, though its bit is clear. */
-static bool taken_are_touched(const struct slab *slab) {
+static bool taken_are_dirty(const struct slab *slab) {
 	for (unsigned slot = 0; slot < slab->nslots; slot++) {
 		bool taken = !(slab->bits[slot / 64] >> slot % 64 & 1) && !slab_is_withdrawn(slab, slot);
-		if (taken && pages_under(slab, slot, slot) & ~slab->touched)
+		if (taken && pages_under(slab, slot, slot) & ~slab->dirty)
 			return false;
 	}
 	return true;
@@ -170,5 +170,5 @@ bool slab_check(const struct slab *slab) {
 	}
 	if (slab->nslots % 64 && slab->bits[words(slab) - 1] >> slab->nslots % 64)
 		return false; /* S1 */
-	return set == slab->nfree && taken_are_touched(slab);
+	return set == slab->nfree && taken_are_dirty(slab);
 }

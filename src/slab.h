@@ -3,7 +3,7 @@
  *
  * S1. nfree is the number of set bits; bits beyond nslots are clear.
  * S2. No bit is set below word `first`.
- * S3. Bit p of `touched`: page p may have been written since the kernel last gave it; a slot that was ever
+ * S3. Bit p of `dirty`: page p may have been written since the kernel last gave it; a slot that was ever
  *     taken has all its pages marked.
  */
 #ifndef SLAB_H
@@ -17,8 +17,8 @@ struct slab {
 	uint32_t size;    /* of a slot, bytes */
 	uint32_t inverse; /* ceil(2^32 / size): a division by multiplying */
 	uint16_t nslots, nfree;
-	uint16_t first;   /* the lowest word that may have a set bit */
-	uint16_t touched; /* a bit per page */
+	uint16_t first; /* the lowest word that may have a set bit */
+	uint16_t dirty; /* a bit per page */
 	unsigned char class, npages;
 	uint16_t withdrawn; /* a bit per page: see slab_withdraw */
 	uint16_t enough;    /* the central list's: with more free slots it wants another list */
@@ -34,8 +34,8 @@ static inline size_t slab_record_size(unsigned nslots) {
 	return offsetof(struct slab, bits) + (nslots + 63) / 64 * sizeof(uint64_t);
 }
 
-/* All slots free. `touched` says which of its pages are not fresh from the kernel. */
-void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint16_t touched);
+/* All slots free. `dirty` says which of its pages are not clean. */
+void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint16_t dirty);
 
 /* Takes up to n of the lowest free slots, in address order; returns how many. */
 unsigned slab_take(struct slab *slab, void **slots, unsigned n);
@@ -109,11 +109,11 @@ static inline char *slab_slot_of(const struct slab *slab, const void *address) {
 	       (size_t)slab_index(slab, (size_t)((const char *)address - slab->base)) * slab->size;
 }
 
-/* The pages, a bit each, that are touched and lie in no slot that is taken. */
+/* The pages, a bit each, that are dirty and lie in no slot that is taken. */
 uint16_t slab_empty_pages(const struct slab *slab);
 
 /* Takes every slot that overlaps the empty pages `pages` out of the slab, so that the pages can be purged
- * without a lock; and puts them back, those of `purged` being fresh from the kernel now. */
+ * without a lock; and puts them back, those of `purged` being clean now. */
 void slab_withdraw(struct slab *slab, uint16_t pages);
 void slab_restore(struct slab *slab, uint16_t purged);
 

@@ -276,11 +276,11 @@ class Chunk:
         record = read_record(heap.chunk_layout, address)
         self.heap, self.number, self.base = heap, number, record["base"]
         self.nused, self.ndirty, self.huge = record["nused"], record["ndirty"], bool(record["huge"])
-        self.free, self.touched = bits_of(record["free.words"]), bits_of(record["touched.words"])
+        self.free, self.dirty = bits_of(record["free.words"]), bits_of(record["dirty.words"])
         self.npages_at, self.slab_of_page = record["npages_at"], record["slab_of_page"]
 
     def is_dirty(self, page):
-        return bool(self.touched >> page & 1)
+        return bool(self.dirty >> page & 1)
 
     def runs(self):
         """All pages, as runs in their order."""

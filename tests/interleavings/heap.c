@@ -89,7 +89,7 @@ static void free_held(unsigned i) {
 static void spans(unsigned i) {
 	struct span span = chunk_take(3, 0);
 	EXPECT(span.base);
-	EXPECT(!span.fresh || span.base[0] == 0);
+	EXPECT(!span.clean || span.base[0] == 0);
 	fill(span.base, 3 * PAGE_SIZE, i);
 	check();
 	expect_filled((unsigned char *)span.base, 3 * PAGE_SIZE, i);

@@ -5,9 +5,9 @@
  * checker that doubted it would have nothing to read the rest by. Links of leaves that start no free block,
  * and the heads of orders above the root's, are no part of the structure: here it is shown that the checker
  * ignores them. Padding of the last word of an arena below 16 leaves: no node has these bits.
- *   slab     first may be lower than needed: the search then begins with empty words (S2 still holds). touched
+ *   slab     first may be lower than needed: the search then begins with empty words (S2 still holds). dirty
  * of pages without a taken slot: they may have been written or not.
- *   chunk    the bit by which npages_at tells a retired span from a live one: no other field knows it. touched
+ *   chunk    the bit by which npages_at tells a retired span from a live one: no other field knows it. dirty
  * of pages in use: they say nothing until the page is freed (C4).
  */
 #include "../tap.h"
@@ -180,7 +180,7 @@ static void make_slab(unsigned class, unsigned want, unsigned keep_one_of) {
 			slab_put(slab, slots[i]);
 }
 
-static void mutate_slab(struct tally *of_bits, struct tally *of_counts, struct tally *of_touched) {
+static void mutate_slab(struct tally *of_bits, struct tally *of_counts, struct tally *of_dirty) {
 	for (unsigned bit = 0; bit < (slab->nslots + 63u) / 64 * 64; bit++) {
 		slab->bits[bit / 64] ^= (uint64_t)1 << (bit % 64);
 		note(of_bits, !slab_check(slab));
@@ -191,12 +191,12 @@ static void mutate_slab(struct tally *of_bits, struct tally *of_counts, struct t
 		note(of_counts, !slab_check(slab));
 		slab->nfree ^= (uint16_t)(1u << bit);
 	}
-	unsigned occupied = slab->touched & ~(unsigned)slab_empty_pages(slab);
+	unsigned occupied = slab->dirty & ~(unsigned)slab_empty_pages(slab);
 	for (unsigned page = 0; page < slab->npages; page++) {
-		slab->touched ^= (uint16_t)(1u << page);
+		slab->dirty ^= (uint16_t)(1u << page);
 		if (occupied >> page & 1)
-			note(of_touched, !slab_check(slab));
-		slab->touched ^= (uint16_t)(1u << page);
+			note(of_dirty, !slab_check(slab));
+		slab->dirty ^= (uint16_t)(1u << page);
 	}
 	unsigned lowest = 0;
 	while (slab->nfree && !slab->bits[lowest])
@@ -211,14 +211,14 @@ static void mutate_slab(struct tally *of_bits, struct tally *of_counts, struct t
 
 static void test_slab(void) {
 	struct tally of_bits = {.name = "slab: every bit"}, of_counts = {.name = "slab: nfree and first"},
-	             of_touched = {.name = "slab: touched, of pages with a taken slot"};
+	             of_dirty = {.name = "slab: dirty, of pages with a taken slot"};
 	bool good = true;
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		for (unsigned want = 1; want <= SLAB_MAX_PAGES; want *= 4) {
 			for (unsigned keep_one_of = 0; keep_one_of < 5; keep_one_of++) {
 				make_slab(class, want, keep_one_of * 13);
 				good &= slab_check(slab);
-				mutate_slab(&of_bits, &of_counts, &of_touched);
+				mutate_slab(&of_bits, &of_counts, &of_dirty);
 				good &= slab_check(slab);
 			}
 		}
@@ -226,7 +226,7 @@ static void test_slab(void) {
 	ok(good, "slab: what was altered is restored, and right");
 	report(&of_bits);
 	report(&of_counts);
-	report(&of_touched);
+	report(&of_dirty);
 }
 
 /* ---- central list ---- */
@@ -267,7 +267,7 @@ static void test_heap(void) {
 		flip_bytes(&of_slabs, &one->class, sizeof one->class, CLASS);
 		flip_bytes(&of_slabs, &one->bucket, sizeof one->bucket, CLASS);
 		flip_bytes(&of_slabs, &one->enough, sizeof one->enough, CLASS);
-		flip_bytes(&of_slabs, &one->touched, sizeof one->touched, CLASS);
+		flip_bytes(&of_slabs, &one->dirty, sizeof one->dirty, CLASS);
 		alter_item(&of_lists, &one->link, central_holds);
 		move_astray(&of_lists, &both[!i]->link, &one->link, central_holds);
 		flip_bytes(&of_slabs, one->bits, (one->nslots + 7) / 8, CLASS);
@@ -317,7 +317,7 @@ static void mutate_spans(struct chunk *chunk, struct tally *of_spans) {
 	}
 }
 
-static void mutate_chunk(struct chunk *chunk, struct tally *of_fields, struct tally *of_touched,
+static void mutate_chunk(struct chunk *chunk, struct tally *of_fields, struct tally *of_dirty,
                          struct tally *of_free, struct tally *of_buddy) {
 	flip_unsigned(of_fields, &chunk->nused);
 	flip_unsigned(of_fields, &chunk->ndirty);
@@ -327,9 +327,9 @@ static void mutate_chunk(struct chunk *chunk, struct tally *of_fields, struct ta
 		for (unsigned end = page + (1u << block.order); page < end; page++) {
 			if (block.is_free != 1)
 				continue;
-			chunk->touched.words[page / 64] ^= (uint64_t)1 << (page % 64);
-			note(of_touched, !chunk_holds());
-			chunk->touched.words[page / 64] ^= (uint64_t)1 << (page % 64);
+			chunk->dirty.words[page / 64] ^= (uint64_t)1 << (page % 64);
+			note(of_dirty, !chunk_holds());
+			chunk->dirty.words[page / 64] ^= (uint64_t)1 << (page % 64);
 		}
 	}
 	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
@@ -366,8 +366,7 @@ static void test_chunk(void) {
 	enum { SPANS = 400 };
 	static struct span spans[SPANS];
 	struct tally of_fields = {.name = "chunk: nused, ndirty, place"},
-	             of_touched = {.name = "chunk: touched, of free pages"},
-	             of_free = {.name = "chunk: free"},
+	             of_dirty = {.name = "chunk: dirty, of free pages"}, of_free = {.name = "chunk: free"},
 	             of_buddy = {.name = "chunk: its buddy's bits and mask"},
 	             of_spans = {.name = "chunk: the length of every span"},
 	             of_lists = {.name = "chunk: the lists"};
@@ -378,9 +377,9 @@ static void test_chunk(void) {
 		chunk_put(spans[i].chunk, spans[i].base, 1 + i % 9, i % 3 ? UINT16_MAX : 5);
 	sparse = chunk_take(CHUNK_PAGES / 2 + 1, 0);
 	bool good = chunk_holds();
-	mutate_chunk(full.chunk, &of_fields, &of_touched, &of_free, &of_buddy);
-	mutate_chunk(spans[1].chunk, &of_fields, &of_touched, &of_free, &of_buddy);
-	mutate_chunk(sparse.chunk, &of_fields, &of_touched, &of_free, &of_buddy);
+	mutate_chunk(full.chunk, &of_fields, &of_dirty, &of_free, &of_buddy);
+	mutate_chunk(spans[1].chunk, &of_fields, &of_dirty, &of_free, &of_buddy);
+	mutate_chunk(sparse.chunk, &of_fields, &of_dirty, &of_free, &of_buddy);
 	mutate_spans(full.chunk, &of_spans);
 	mutate_spans(spans[1].chunk, &of_spans);
 	mutate_spans(sparse.chunk, &of_spans);
@@ -388,7 +387,7 @@ static void test_chunk(void) {
 	good &= chunk_holds();
 	ok(good, "chunk: what was altered is restored, and right");
 	report(&of_fields);
-	report(&of_touched);
+	report(&of_dirty);
 	report(&of_free);
 	report(&of_buddy);
 	report(&of_spans);

@@ -46,7 +46,7 @@ static void check(unsigned class, size_t taken) {
 	struct central_totals totals = central_count(class);
 	assert_true(central_check(class));
 	assert_int_equal(totals.slots, taken + totals.free_slots + totals.depot_slots);
-	assert_true(totals.untouched_pages <= totals.slab_pages);
+	assert_true(totals.clean_pages <= totals.slab_pages);
 }
 
 /* Every test starts and ends without a slab. */
@@ -379,12 +379,12 @@ TEST(a_trim_purges_empty_pages_between_live_slots) {
 		assert_null(wrong.slot);
 		check(class, kept);
 		struct central_totals totals = central_count(class);
-		assert_true(totals.untouched_pages * 2 > totals.slab_pages);
+		assert_true(totals.clean_pages * 2 > totals.slab_pages);
 		for (size_t k = 0; k < kept; k++) {
 			const struct slab *slab = central_slab_of(slots[k]);
 			assert_true(is_filled(slots[k], 0x5a, size));
 			for (unsigned page = 0; page < slab->npages; page++)
-				assert_true(slab->touched >> page & 1 ||
+				assert_true(slab->dirty >> page & 1 ||
 				            is_zero(slab->base + page * PAGE_SIZE, PAGE_SIZE));
 		}
 		assert_false(central_trim(&wrong));  /* nothing is purged twice */
@@ -443,14 +443,14 @@ TEST(pages_are_swept_as_the_last_slots_on_them_are_freed) {
 	static void *slots[N];
 	take(CLASS, slots, N);
 	size_t kept = keep_every(CLASS, slots, N, EVERY);
-	size_t before = central_count(CLASS).untouched_pages, left = 0;
+	size_t before = central_count(CLASS).clean_pages, left = 0;
 	for (size_t i = 0; i < kept; i++) { /* 60 pages' worth of slots, on 770 pages */
 		if (i % 2)
 			put(CLASS, &slots[i], 1);
 		else
 			slots[left++] = slots[i];
 	}
-	assert_true(central_count(CLASS).untouched_pages > before + kept / 4);
+	assert_true(central_count(CLASS).clean_pages > before + kept / 4);
 	check(CLASS, left);
 	put(CLASS, slots, left);
 }
@@ -468,7 +468,7 @@ TEST(a_few_free_pages_are_left_alone) {
 			slots[kept++] = slots[i]; /* the first of each slab stays */
 	}
 	assert_true(kept < 9);
-	assert_int_equal(central_count(CLASS).untouched_pages, 0);
+	assert_int_equal(central_count(CLASS).clean_pages, 0);
 	check(CLASS, kept);
 	put(CLASS, slots, kept);
 }
@@ -481,7 +481,7 @@ TEST(frees_alone_sweep_when_much_is_free) {
 	struct central_totals totals = central_count(CLASS);
 	check(CLASS, kept);
 	assert_true(totals.slab_pages > 300);
-	assert_true(totals.slab_pages - totals.untouched_pages < totals.slab_pages / 2);
+	assert_true(totals.slab_pages - totals.clean_pages < totals.slab_pages / 2);
 	put(CLASS, slots, kept);
 }
 

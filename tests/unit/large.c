@@ -26,13 +26,13 @@ static int nothing(void **state) {
 	return totals.live == 0 && totals.live_bytes == 0 && totals.held_bytes == 0 ? 0 : -1;
 }
 
-static char *take(size_t size, size_t align, bool expect_fresh) {
+static char *take(size_t size, size_t align, bool expect_clean) {
 	size_t dirty;
 	char *block = large_take(size, align, &dirty);
 	assert_non_null(block);
 	assert_int_equal((uintptr_t)block % align, 0);
 	assert_int_equal((uintptr_t)block % CHUNK_SIZE, 0);
-	assert_int_equal(dirty, expect_fresh ? 0 : align_up(size, PAGE_SIZE));
+	assert_int_equal(dirty, expect_clean ? 0 : align_up(size, PAGE_SIZE));
 	return block;
 }
 
@@ -103,7 +103,7 @@ TEST(only_the_start_of_a_live_block_is_freed) {
 
 /* ---- held runs ---- */
 
-TEST(a_freed_run_serves_again_and_is_not_fresh) {
+TEST(a_freed_run_serves_again_and_is_not_clean) {
 	char *block = take(2 * MB, 16, true);
 	memset(block, 3, 2 * MB);
 	put(block);
@@ -186,7 +186,7 @@ TEST(a_part_of_a_longer_run_serves_and_the_rest_stays_held) {
 	config.hold = 6;
 }
 
-TEST(shorter_runs_together_serve_and_the_rest_is_fresh) {
+TEST(shorter_runs_together_serve_and_the_rest_is_clean) {
 	config.hold = 1000;
 	char *live = take(8 * MB, 16, true), *one = take(2 * MB, 16, true),
 	     *two = take(3 * MB + PAGE_SIZE, 16, true);
@@ -223,7 +223,7 @@ TEST(a_block_has_few_pieces_whatever_is_held) {
 	config.hold = 6;
 }
 
-TEST(what_is_held_is_bounded_when_fresh_memory_is_taken_beside_it) {
+TEST(what_is_held_is_bounded_when_clean_memory_is_taken_beside_it) {
 	enum { N = 40 };
 	char *blocks[N], *live = take(64 * MB, 16, true);
 	config.hold = 1000;
@@ -438,13 +438,13 @@ int main(void) {
 	        CASE(blocks_are_page_exact_registered_and_zero),
 	        CASE(alignment_up_to_a_gigabyte),
 	        CASE(only_the_start_of_a_live_block_is_freed),
-	        CASE(a_freed_run_serves_again_and_is_not_fresh),
+	        CASE(a_freed_run_serves_again_and_is_not_clean),
 	        CASE(a_run_goes_when_the_chunks_have_grown_by_more_than_it),
 	        CASE(a_held_run_is_fitted_to_a_near_size),
 	        CASE(a_part_of_a_longer_run_serves_and_the_rest_stays_held),
-	        CASE(shorter_runs_together_serve_and_the_rest_is_fresh),
+	        CASE(shorter_runs_together_serve_and_the_rest_is_clean),
 	        CASE(a_block_has_few_pieces_whatever_is_held),
-	        CASE(what_is_held_is_bounded_when_fresh_memory_is_taken_beside_it),
+	        CASE(what_is_held_is_bounded_when_clean_memory_is_taken_beside_it),
 	        CASE(among_many_blocks_none_is_made_of_pieces),
 	        CASE(blocks_of_pieces_keep_their_content_at_random),
 	        CASE(the_nearest_held_run_serves),

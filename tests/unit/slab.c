@@ -7,7 +7,7 @@
 
 enum { RECORD_BYTES = 512 };
 
-/* A record and its slots; the slots' memory is never touched, so an address is enough. */
+/* A record and its slots; the slots' memory is never dirty, so an address is enough. */
 struct fixture {
 	_Alignas(64) unsigned char record[RECORD_BYTES];
 	struct slab *slab;
@@ -16,13 +16,13 @@ struct fixture {
 
 static char *const base = (char *)0x7f0000400000;
 
-static struct slab *make(struct fixture *fixture, unsigned class, unsigned want, uint16_t touched) {
+static struct slab *make(struct fixture *fixture, unsigned class, unsigned want, uint16_t dirty) {
 	unsigned npages = class_slab_pages(class, want);
 	size_t size = class_size(class);
 	assert_true(slab_record_size((unsigned)(npages * PAGE_SIZE / size)) <= RECORD_BYTES / 2);
 	memset(fixture->record, 0xa5, sizeof fixture->record);
 	fixture->slab = (struct slab *)(void *)fixture->record;
-	slab_init(fixture->slab, base, size, npages, touched);
+	slab_init(fixture->slab, base, size, npages, dirty);
 	assert_true(slab_check(fixture->slab));
 	assert_int_equal(fixture->slab->nslots, npages * PAGE_SIZE / size);
 	return fixture->slab;
@@ -189,27 +189,26 @@ TEST(a_slot_put_twice_is_named) {
 
 /* ---- pages ---- */
 
-TEST(pages_are_touched_when_their_slots_are_taken) {
+TEST(pages_are_dirty_when_their_slots_are_taken) {
 	FOR_EVERY_SHAPE(class, want) {
 		struct fixture fixture;
 		struct slab *slab = make(&fixture, class, want, 0);
 		while (slab->nfree) {
 			slab_take(slab, fixture.slots, 1 + slab->nslots / 5);
-			assert_int_equal(slab->touched, pages_of(slab, is_taken));
+			assert_int_equal(slab->dirty, pages_of(slab, is_taken));
 		}
 		for (unsigned slot = 0; slot < slab->nslots; slot++)
 			slab_put(slab, base + (size_t)slot * slab->size);
-		assert_int_equal(slab->touched,
-		                 pages_of(slab, is_free)); /* once touched, touched until purged */
+		assert_int_equal(slab->dirty, pages_of(slab, is_free)); /* once dirty, dirty until purged */
 	}
 }
 
-TEST(pages_touched_before_stay_so) {
+TEST(pages_dirty_before_stay_so) {
 	struct fixture fixture;
 	struct slab *slab = make(&fixture, 1, 4, 0xa);
-	assert_int_equal(slab->touched, 0xa);
+	assert_int_equal(slab->dirty, 0xa);
 	slab_take(slab, fixture.slots, 1);
-	assert_int_equal(slab->touched, 0xb);
+	assert_int_equal(slab->dirty, 0xb);
 	assert_int_equal(slab_empty_pages(slab), 0xa);
 }
 
@@ -228,7 +227,7 @@ TEST(empty_pages_are_those_without_a_taken_slot) {
 			struct fixture fixture;
 			struct slab *slab = make(&fixture, class, want, 0);
 			scatter(slab, &fixture, sixteenths == 12 ? 15 : sixteenths, &seed);
-			assert_int_equal(slab_empty_pages(slab), slab->touched & ~pages_of(slab, is_taken));
+			assert_int_equal(slab_empty_pages(slab), slab->dirty & ~pages_of(slab, is_taken));
 		}
 	}
 }
@@ -248,7 +247,7 @@ static void check_sweep(unsigned class, unsigned want, unsigned sixteenths, uint
 	struct slab *slab = make(&fixture, class, want, 0);
 	scatter(slab, &fixture, sixteenths, seed);
 	size_t words = (slab->nslots + 63u) / 64;
-	unsigned nfree = slab->nfree, touched = slab->touched;
+	unsigned nfree = slab->nfree, dirty = slab->dirty;
 	uint16_t pages = slab_empty_pages(slab);
 	memcpy(before, slab->bits, words * sizeof *before);
 
@@ -263,7 +262,7 @@ static void check_sweep(unsigned class, unsigned want, unsigned sixteenths, uint
 	assert_true(slab_check(slab));
 	assert_int_equal(slab->nfree, nfree);
 	assert_memory_equal(slab->bits, before, words * sizeof *before);
-	assert_int_equal(slab->touched, touched & ~purged);
+	assert_int_equal(slab->dirty, dirty & ~purged);
 	assert_int_equal(slab->withdrawn, 0);
 	assert_int_equal(slab_empty_pages(slab) & purged, 0); /* not purged twice */
 }
@@ -358,8 +357,8 @@ int main(void) {
 	        cmocka_unit_test(every_byte_is_judged),
 	        cmocka_unit_test(a_wrong_put_changes_nothing),
 	        cmocka_unit_test(a_slot_put_twice_is_named),
-	        cmocka_unit_test(pages_are_touched_when_their_slots_are_taken),
-	        cmocka_unit_test(pages_touched_before_stay_so),
+	        cmocka_unit_test(pages_are_dirty_when_their_slots_are_taken),
+	        cmocka_unit_test(pages_dirty_before_stay_so),
 	        cmocka_unit_test(empty_pages_are_those_without_a_taken_slot),
 	        cmocka_unit_test(a_sweep_withdraws_and_restores_exactly_the_empty_pages),
 	        cmocka_unit_test(slots_may_be_put_while_pages_are_withdrawn),
