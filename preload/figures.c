@@ -54,7 +54,7 @@ EXPORT void malloc_stats(void) {
 	say("in use   %z bytes in chunks, %z bytes in %z large blocks", account.chunk_live,
 	    account.large_live, account.large);
 	say("kept     %z bytes in caches, %z in free pages, %z in freed large blocks", account.cached,
-	    account.chunk_dirty, account.large_held);
+	    account.chunk_dirty, account.large_retained);
 	say("mapped   %z chunks of 2 MB, %z bytes of records", account.chunks, account.records);
 }
 
@@ -86,7 +86,7 @@ EXPORT int malloc_info(int options, FILE *stream) {
 	        "<large count=\"%zu\" size=\"%zu\" held=\"%zu\"/>\n"
 	        "<records size=\"%zu\"/>\n</malloc>\n",
 	        account.chunks, account.chunk_bytes, account.chunk_live, account.chunk_dirty,
-	        account.cached_slots, account.cached, account.large, account.large_live, account.large_held,
-	        account.records);
+	        account.cached_slots, account.cached, account.large, account.large_live,
+	        account.large_retained, account.records);
 	return ferror(stream) ? -1 : 0;
 }

@@ -28,7 +28,7 @@ struct account account_read(void) {
 	        .chunk_dirty = chunk.dirty_pages * PAGE_SIZE,
 	        .large = large.live,
 	        .large_live = large.live_bytes,
-	        .large_held = large.held_bytes,
+	        .large_retained = large.retained_bytes,
 	        .records = meta_mapped(),
 	        .peak = chunk.peak_pages * PAGE_SIZE + large.peak_bytes,
 	};
@@ -55,7 +55,7 @@ void account_print(void) {
 	say("  live    %z KB in chunks, %z KB in %z large blocks", account.chunk_live / 1024,
 	    account.large_live / 1024, account.large);
 	say("  kept    %z KB in caches, %z KB in free pages, %z KB in freed large blocks",
-	    account.cached / 1024, account.chunk_dirty / 1024, account.large_held / 1024);
+	    account.cached / 1024, account.chunk_dirty / 1024, account.large_retained / 1024);
 	say("  slack   %z.%z %% of the %z KB handed out in %z calls", slack * 100 / given,
 	    slack * 1000 / given % 10, given_bytes / 1024, calls);
 	say("  chunks  %z of 2 MB, and %z KB of records", account.chunks, account.records / 1024);

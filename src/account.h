@@ -12,7 +12,7 @@ struct account {
 	size_t chunk_dirty;          /* free pages kept for reuse */
 	size_t cached, cached_slots; /* in caches and depots */
 	size_t large, large_live;    /* number; bytes */
-	size_t large_held;           /* freed runs kept for reuse */
+	size_t large_retained;       /* freed runs kept for reuse */
 	size_t records;              /* our own records */
 	size_t peak;                 /* the most that was in use by spans, slabs and large blocks */
 };

@@ -18,7 +18,7 @@ enum {
 	ALL_CACHES_SHARE = 3, /* … a third of the live memory, is shared out; but to each thread … */
 	CACHE_BYTES_MIN = 64 * 1024,   /* … at least this */
 	CACHE_BYTES_MAX = 1024 * 1024, /* … and at most this */
-	RETIRED_SHARE = 4,             /* of the share: what retired spans may take of it */
+	RETAINED_SHARE = 4,            /* of the share: what retained spans may take of it */
 	ADOPT_TRIES = 16,
 	TICKS_PER_LOOK = 64, /* slow calls between two looks at what could be given back */
 	MAGAZINES_PER_LOOK = 8,
@@ -143,24 +143,24 @@ static struct wrong flush_magazine(struct cache *cache, unsigned class) {
 	return wrong;
 }
 
-/* Frees the oldest n retired spans. In the child of a fork one may stand there twice: it is freed once. */
-static void flush_retired(struct cache *cache, unsigned n) {
-	char *bases[RETIRED_SPANS];
-	unsigned pages = cache->retired_pages;
+/* Frees the oldest n retained spans. In the child of a fork one may stand there twice: it is freed once. */
+static void flush_retained(struct cache *cache, unsigned n) {
+	char *bases[RETAINED_SPANS];
+	unsigned pages = cache->retained_pages;
 	for (unsigned i = 0; i < n; i++) {
-		bases[i] = cache->retired[i].base;
-		pages -= cache->retired[i].npages;
+		bases[i] = cache->retained[i].base;
+		pages -= cache->retained[i].npages;
 	}
-	__atomic_store_n(&cache->retired_pages, pages, __ATOMIC_RELAXED);
-	memmove(cache->retired, cache->retired + n, (cache->nretired - n) * sizeof cache->retired[0]);
-	cache->nretired -= n;
+	__atomic_store_n(&cache->retained_pages, pages, __ATOMIC_RELAXED);
+	memmove(cache->retained, cache->retained + n, (cache->nretained - n) * sizeof cache->retained[0]);
+	cache->nretained -= n;
 	for (unsigned i = 0; i < n; i++)
-		chunk_put_retired(bases[i]);
+		chunk_put_retained(bases[i]);
 }
 
 static struct wrong flush_cache(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
-	flush_retired(cache, cache->nretired);
+	flush_retained(cache, cache->nretained);
 	for (unsigned class = 1; class < CLASSES; class ++)
 		wrong = first_wrong(wrong, flush_magazine(cache, class));
 	return wrong;
@@ -342,15 +342,15 @@ struct wrong cache_put(unsigned class, void *slot) {
 
 void *cache_take_span(unsigned npages) {
 	struct cache *cache = own_cache;
-	for (unsigned i = cache ? cache->nretired : 0; i-- > 0;) {
-		if (cache->retired[i].npages != npages)
+	for (unsigned i = cache ? cache->nretained : 0; i-- > 0;) {
+		if (cache->retained[i].npages != npages)
 			continue;
-		char *base = cache->retired[i].base;
+		char *base = cache->retained[i].base;
 		chunk_revive(base, npages);
-		cache->nretired--;
-		__atomic_store_n(&cache->retired_pages, cache->retired_pages - npages, __ATOMIC_RELAXED);
-		memmove(&cache->retired[i], &cache->retired[i + 1],
-		        (cache->nretired - i) * sizeof cache->retired[0]);
+		cache->nretained--;
+		__atomic_store_n(&cache->retained_pages, cache->retained_pages - npages, __ATOMIC_RELAXED);
+		memmove(&cache->retained[i], &cache->retained[i + 1],
+		        (cache->nretained - i) * sizeof cache->retained[0]);
 		TELL_LEFT(cache);
 		return base;
 	}
@@ -359,20 +359,21 @@ void *cache_take_span(unsigned npages) {
 
 bool cache_put_span(struct chunk *chunk, void *base) {
 	struct cache *cache = get_cache();
-	unsigned npages = chunk_retire(chunk, base);
+	unsigned npages = chunk_retain(chunk, base);
 	if (!npages)
 		return false;
 	if (!cache) {
-		chunk_put_retired(base);
+		chunk_put_retained(base);
 		return true;
 	}
-	size_t most = share_of_thread() / RETIRED_SHARE / PAGE_SIZE; /* one span is always kept */
-	while (cache->nretired && (cache->nretired == RETIRED_SPANS || cache->retired_pages + npages > most))
-		flush_retired(cache, 1);
-	cache->retired[cache->nretired].base = base;
-	cache->retired[cache->nretired].npages = npages;
-	cache->nretired++;
-	__atomic_store_n(&cache->retired_pages, cache->retired_pages + npages, __ATOMIC_RELAXED);
+	size_t most = share_of_thread() / RETAINED_SHARE / PAGE_SIZE; /* one span is always kept */
+	while (cache->nretained &&
+	       (cache->nretained == RETAINED_SPANS || cache->retained_pages + npages > most))
+		flush_retained(cache, 1);
+	cache->retained[cache->nretained].base = base;
+	cache->retained[cache->nretained].npages = npages;
+	cache->nretained++;
+	__atomic_store_n(&cache->retained_pages, cache->retained_pages + npages, __ATOMIC_RELAXED);
 	TELL_LEFT(cache);
 	return true;
 }
@@ -409,7 +410,8 @@ size_t cache_count_pages(void) {
 	size_t total = 0;
 	lock_take(&cache_lock);
 	for (struct list *at = caches.all.next; at != &caches.all; at = at->next)
-		total += __atomic_load_n(&CONTAINER(at, struct cache, link)->retired_pages, __ATOMIC_RELAXED);
+		total +=
+		        __atomic_load_n(&CONTAINER(at, struct cache, link)->retained_pages, __ATOMIC_RELAXED);
 	lock_release(&cache_lock);
 	return total;
 }
@@ -421,7 +423,7 @@ static void forget_magazines(struct cache *cache) {
 	memcpy(cache->full, empty_cache.full, sizeof cache->full);
 	memset(cache->capacity, 0, sizeof cache->capacity);
 	cache->bytes = 0;
-	cache->nretired = cache->retired_pages = 0;
+	cache->nretained = cache->retained_pages = 0;
 }
 
 void cache_own_after_fork(void) {

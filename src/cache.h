@@ -10,7 +10,7 @@
  *     the kernel then marks the mutex, and whoever meets it next (a new thread, or a busy one in
  *     passing) takes the cache over with what is in it. So thread exit needs no hook, and frees that
  *     come after every hook are ordinary frees.
- * T5. Retired spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs no
+ * T5. Retained spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs no
  *     split and no merge.
  * T6. A thread that never asked for a class hands on the first slot of it that it frees, and begins with
  *     slots on lines of their own: the slot was another thread's, and would share its line with that
@@ -28,7 +28,7 @@
 
 #include <pthread.h>
 
-enum { RETIRED_SPANS = 8 };
+enum { RETAINED_SPANS = 8 };
 
 struct cache {
 	void **top[CLASSES];
@@ -39,11 +39,11 @@ struct cache {
 	unsigned next_look;               /* the class whose magazine is looked at next */
 	uint16_t seen[CLASSES];           /* how many slots it had at the last look */
 	size_t bytes;                     /* sum of capacity * size: bounded by the share of a thread */
-	unsigned nretired, retired_pages;
+	unsigned nretained, retained_pages;
 	struct {
 		char *base;
 		unsigned npages;
-	} retired[RETIRED_SPANS]; /* the oldest first */
+	} retained[RETAINED_SPANS]; /* the oldest first */
 	struct list link;
 	pthread_mutex_t owner;
 };
@@ -93,17 +93,17 @@ struct wrong cache_put(unsigned class, void *slot);
 /* Whether the slot is the one this thread freed last in its class. */
 bool cache_freed_last(unsigned class, const void *slot);
 
-/* A span of exactly npages that this thread retired, live again; or NULL. */
+/* A span of exactly npages that this thread retained, live again; or NULL. */
 void *cache_take_span(unsigned npages);
 
-/* Frees the live span that starts at the address, keeping it retired for a while; false when there is none.
+/* Frees the live span that starts at the address, keeping it retained for a while; false when there is none.
  */
 bool cache_put_span(struct chunk *chunk, void *base);
 
 /* Empties this thread's cache and those of threads that have ended. */
 struct wrong cache_flush_all(void);
 
-/* The slots of a class that lie in caches, and the pages of retired spans; approximate while other threads
+/* The slots of a class that lie in caches, and the pages of retained spans; approximate while other threads
  * run. */
 size_t cache_count(unsigned class);
 size_t cache_count_pages(void);

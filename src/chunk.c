@@ -491,13 +491,13 @@ unsigned chunk_span_at(const struct chunk *chunk, const void *address) {
 	if ((uintptr_t)address % PAGE_SIZE)
 		return 0;
 	unsigned npages = atomic_load_explicit(&chunk->npages_at[chunk_page(address)], memory_order_relaxed);
-	return npages & SPAN_RETIRED ? 0 : npages;
+	return npages & SPAN_RETAINED ? 0 : npages;
 }
 
-unsigned chunk_retire(struct chunk *chunk, const void *address) {
+unsigned chunk_retain(struct chunk *chunk, const void *address) {
 	uint16_t npages = (uint16_t)chunk_span_at(chunk, address);
 	if (!npages || !atomic_compare_exchange_strong(&chunk->npages_at[chunk_page(address)], &npages,
-	                                               npages | SPAN_RETIRED))
+	                                               npages | SPAN_RETAINED))
 		return 0;
 	return npages;
 }
@@ -507,13 +507,13 @@ void chunk_revive(const void *base, unsigned npages) {
 	atomic_store_explicit(&chunk->npages_at[chunk_page(base)], (uint16_t)npages, memory_order_relaxed);
 }
 
-void chunk_put_retired(void *base) {
+void chunk_put_retained(void *base) {
 	struct chunk *chunk = (struct chunk *)pagemap_owner(base);
 	if (unlikely(!chunk || chunk->owner.kind != OWNER_CHUNK))
 		return;
 	unsigned npages = chunk->npages_at[chunk_page(base)];
-	if (npages & SPAN_RETIRED)
-		chunk_put(chunk, base, npages & ~(unsigned)SPAN_RETIRED, UINT16_MAX);
+	if (npages & SPAN_RETAINED)
+		chunk_put(chunk, base, npages & ~(unsigned)SPAN_RETAINED, UINT16_MAX);
 }
 
 bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
@@ -549,7 +549,7 @@ char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npag
 		page--;
 	*npages = chunk->npages_at[page];
 	lock_release(&chunk_lock);
-	return !(*npages & SPAN_RETIRED) && *npages > at - page ? chunk->base + page * PAGE_SIZE : NULL;
+	return !(*npages & SPAN_RETAINED) && *npages > at - page ? chunk->base + page * PAGE_SIZE : NULL;
 }
 
 /* The stacks of the threads that are not here are still there to be read. */
@@ -592,7 +592,7 @@ static unsigned count_free(const struct chunk *chunk, unsigned *marked, unsigned
 static unsigned count_in_spans(const struct chunk *chunk) {
 	unsigned in_spans = 0, end = 0;
 	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
-		unsigned entry = chunk->npages_at[page], npages = entry & ~(unsigned)SPAN_RETIRED;
+		unsigned entry = chunk->npages_at[page], npages = entry & ~(unsigned)SPAN_RETAINED;
 		if (!entry)
 			continue;
 		if (page < end || !npages || npages > CHUNK_PAGES - page ||

@@ -4,9 +4,9 @@
  *     of the slab guards, and the steps of C3.
  * C2. A chunk is on the list of its place: how many of its pages the kernel has given, then the largest
  *     free order. A chunk without a free page is on none.
- * C3. npages_at[p] is the length of the span that starts at page p, else 0; with SPAN_RETIRED added,
+ * C3. npages_at[p] is the length of the span that starts at page p, else 0; with SPAN_RETAINED added,
  *     the span is free, but still in one piece in some thread's cache. The step between live and
- *     retired is atomic and takes no lock.
+ *     retained is atomic and takes no lock.
  * C4. Bit p of `dirty` is meaningful for free pages: set means that it may hold data (it is "dirty"),
  *     clear that it reads as zero. ndirty counts the free pages that are set.
  * C5. The records lie outside the chunk; a purge or a stray write cannot reach them.
@@ -22,7 +22,7 @@
 
 struct slab;
 
-enum { SPAN_RETIRED = 0x8000 };
+enum { SPAN_RETAINED = 0x8000 };
 
 struct chunk {
 	struct owner owner;
@@ -65,14 +65,14 @@ void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t dirty)
 /* The pages of the live span that starts at the address, or 0. */
 unsigned chunk_span_at(const struct chunk *chunk, const void *address);
 
-/* Retires the live span that starts at the address: its pages, or 0 when there is none. */
-unsigned chunk_retire(struct chunk *chunk, const void *address);
+/* Retains the live span that starts at the address: its pages, or 0 when there is none. */
+unsigned chunk_retain(struct chunk *chunk, const void *address);
 
-/* Makes a retired span live again. */
+/* Makes a retained span live again. */
 void chunk_revive(const void *base, unsigned npages);
 
-/* Frees a retired span; a pointer to none is left alone. */
-void chunk_put_retired(void *base);
+/* Frees a retained span; a pointer to none is left alone. */
+void chunk_put_retained(void *base);
 
 /* Makes the live span at the address npages long where it lies; false when the neighbour is not free. */
 bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages);

@@ -201,7 +201,7 @@ static bool find_frame(const void *address, struct frame *frame) {
 		return frame->base != NULL;
 	}
 	const struct large *large = (const struct large *)owner;
-	if (!large || large->held || (size_t)((const char *)address - large->base) >= large->size)
+	if (!large || large->retained || (size_t)((const char *)address - large->base) >= large->size)
 		return false;
 	frame->base = large->base;
 	frame->size = large->size;

@@ -13,7 +13,7 @@ enum {
 	BASE_MAX = 512     /* … and 2 MB */
 };
 
-static struct { _Atomic size_t live, held; } parts[HOLD_PARTS];
+static struct { _Atomic size_t live, retained; } parts[HOLD_PARTS];
 
 static struct {
 	_Atomic size_t regretted;      /* the growth of the bound */
@@ -32,9 +32,9 @@ static void set(_Atomic size_t *count, size_t value) {
 	atomic_store_explicit(count, value, memory_order_relaxed);
 }
 
-void hold_publish(enum hold_part part, size_t live, size_t held) {
+void hold_publish(enum hold_part part, size_t live, size_t retained) {
 	set(&parts[part].live, live);
-	set(&parts[part].held, held);
+	set(&parts[part].retained, retained);
 	size_t all = hold_live();
 	if (all > get(&hold.peak))
 		set(&hold.peak, all);
@@ -42,8 +42,8 @@ void hold_publish(enum hold_part part, size_t live, size_t held) {
 
 size_t hold_live_in(enum hold_part part) { return get(&parts[part].live); }
 size_t hold_live(void) { return hold_live_in(HOLD_CHUNKS) + hold_live_in(HOLD_LARGE); }
-size_t hold_live_beside(enum hold_part part) { return hold_live() + get(&parts[!part].held); }
-size_t hold_resident(void) { return hold_live_beside(HOLD_CHUNKS) + get(&parts[HOLD_CHUNKS].held); }
+size_t hold_live_beside(enum hold_part part) { return hold_live() + get(&parts[!part].retained); }
+size_t hold_resident(void) { return hold_live_beside(HOLD_CHUNKS) + get(&parts[HOLD_CHUNKS].retained); }
 
 size_t hold_base(size_t live) { return min_size(BASE_MIN + live / 4, BASE_MAX); }
 

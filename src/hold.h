@@ -20,7 +20,7 @@
 enum hold_part { HOLD_CHUNKS, HOLD_LARGE, HOLD_PARTS };
 
 /* Says what a part has, in use and free; each part calls it under its own lock. */
-void hold_publish(enum hold_part part, size_t live, size_t held);
+void hold_publish(enum hold_part part, size_t live, size_t retained);
 
 /* The pages in use by one part; by all parts; with what the other part than `part` holds; with what all
  * hold. */

@@ -6,27 +6,27 @@
 #include "os.h"
 
 enum {
-	HELD_RUNS_MAX = 64,    /* so that a search stays short */
-	KEEP_MIN = 1 << 20,    /* bytes of a run that are worth keeping when its end goes */
-	ASSEMBLE_BELOW = 1024, /* live blocks: the kernel bounds the number of mappings (vm.max_map_count) */
+	RETAINED_RUNS_MAX = 64, /* so that a search stays short */
+	KEEP_MIN = 1 << 20,     /* bytes of a run that are worth keeping when its end goes */
+	ASSEMBLE_BELOW = 1024,  /* live blocks: the kernel bounds the number of mappings (vm.max_map_count) */
 };
 
 static struct {
-	struct list live, held;
-	size_t nheld, nlive;
-	size_t held_bytes, live_bytes, peak_bytes;
-} larges = {.live = {&larges.live, &larges.live}, .held = {&larges.held, &larges.held}};
+	struct list live, retained;
+	size_t nretained, nlive;
+	size_t retained_bytes, live_bytes, peak_bytes;
+} larges = {.live = {&larges.live, &larges.live}, .retained = {&larges.retained, &larges.retained}};
 struct lock large_lock = LOCK_INITIAL(RANK_LARGE);
 
 static void publish(void) {
-	hold_publish(HOLD_LARGE, larges.live_bytes >> PAGE_SHIFT, larges.held_bytes >> PAGE_SHIFT);
+	hold_publish(HOLD_LARGE, larges.live_bytes >> PAGE_SHIFT, larges.retained_bytes >> PAGE_SHIFT);
 }
 
 /* What is registered: whole chunks. */
 static size_t covered(size_t size) { return align_up(size, CHUNK_SIZE); }
 
 static void add_live(struct large *large) {
-	large->held = false;
+	large->retained = false;
 	list_push(&larges.live, &large->link);
 	larges.nlive++;
 	larges.live_bytes += large->size;
@@ -41,26 +41,26 @@ static void remove_live(struct large *large) {
 	publish();
 }
 
-static void add_held(struct large *large) {
-	large->held = true;
-	large->held_beside = hold_live_in(HOLD_CHUNKS);
-	list_push(&larges.held, &large->link);
-	larges.nheld++;
-	larges.held_bytes += large->size;
+static void add_retained(struct large *large) {
+	large->retained = true;
+	large->retained_beside = hold_live_in(HOLD_CHUNKS);
+	list_push(&larges.retained, &large->link);
+	larges.nretained++;
+	larges.retained_bytes += large->size;
 	publish();
 }
 
-static void remove_held(struct large *large) {
+static void remove_retained(struct large *large) {
 	list_delete(&large->link);
-	larges.nheld--;
-	larges.held_bytes -= large->size;
+	larges.nretained--;
+	larges.retained_bytes -= large->size;
 	publish();
 }
 
 /* Holds a record that is on no list. */
-static void hold(struct large *large) {
+static void retain(struct large *large) {
 	lock_take(&large_lock);
-	add_held(large);
+	add_retained(large);
 	lock_release(&large_lock);
 }
 
@@ -103,7 +103,7 @@ static struct large *map_large(size_t size, size_t align, bool open) {
 }
 
 /* Unmaps a record that is on no list. False: the kernel has no room to split a mapping; the pages go back all
- * the same, and the run is held, for another use or another try. */
+ * the same, and the run is retained, for another use or another try. */
 static bool unmap_large(struct large *large) {
 	pagemap_clear_owner(large->base, covered(large->size));
 	if (os_unmap(large->base, large->size)) {
@@ -112,7 +112,7 @@ static bool unmap_large(struct large *large) {
 	}
 	os_purge(large->base, large->size);
 	pagemap_set_owner(large->base, covered(large->size), &large->owner); /* its leaf is there */
-	hold(large);
+	retain(large);
 	return false;
 }
 
@@ -152,10 +152,10 @@ static bool fit(struct large *large, size_t size) {
 
 /* ---- reuse ---- */
 
-/* The smallest held run of at least `size` bytes, or else the largest, or NULL; taken off the list. */
-static struct large *take_held(size_t size, size_t align) {
+/* The smallest retained run of at least `size` bytes, or else the largest, or NULL; taken off the list. */
+static struct large *take_retained(size_t size, size_t align) {
 	struct large *best = NULL;
-	for (struct list *at = larges.held.next; at != &larges.held; at = at->next) {
+	for (struct list *at = larges.retained.next; at != &larges.retained; at = at->next) {
 		struct large *large = CONTAINER(at, struct large, link);
 		if ((uintptr_t)large->base % align != 0)
 			continue;
@@ -165,7 +165,7 @@ static struct large *take_held(size_t size, size_t align) {
 			best = large;
 	}
 	if (best)
-		remove_held(best);
+		remove_retained(best);
 	return best;
 }
 
@@ -185,7 +185,7 @@ static size_t move_piece(struct large *run, struct large *large, size_t at) {
 }
 
 /* Moves the pages of a run off the list into `large` from `at` on; returns how far it is filled then. What is
- * left of the run is held again. */
+ * left of the run is retained again. */
 static size_t fill_from(struct large *run, struct large *large, size_t at) {
 	size_t moved = 1;
 	while (moved && run->size && at < large->size && large->npieces < LARGE_PIECES - 1)
@@ -195,23 +195,23 @@ static size_t fill_from(struct large *run, struct large *large, size_t at) {
 	} else if (!moved) {
 		unmap_large(run);
 	} else {
-		hold(run);
+		retain(run);
 	}
 	return at;
 }
 
-/* Forgets what could not be opened of a block beyond `filled`; what was moved there is held again. */
+/* Forgets what could not be opened of a block beyond `filled`; what was moved there is retained again. */
 static void disassemble(struct large *large, size_t filled) {
 	pagemap_clear_owner(large->base + covered(filled), covered(large->size) - covered(filled));
 	os_unmap(large->base + filled, large->size - filled); /* or else stays as addresses without memory */
 	cut_end(large, large->size - filled);
 	if (filled)
-		hold(large);
+		retain(large);
 	else
 		meta_put(large, sizeof *large);
 }
 
-/* A block made of held runs, beginning with `run`, as far as they go, and of clean memory. */
+/* A block made of retained runs, beginning with `run`, as far as they go, and of clean memory. */
 static struct large *assemble(struct large *run, size_t size, size_t align, size_t *dirty) {
 	struct large *large = map_large(size, align, false);
 	size_t filled = 0;
@@ -226,7 +226,7 @@ static struct large *assemble(struct large *run, size_t size, size_t align, size
 		if (filled == before || filled == size || large->npieces == LARGE_PIECES - 1)
 			break;
 		lock_take(&large_lock);
-		run = take_held(size - filled, 1);
+		run = take_retained(size - filled, 1);
 		lock_release(&large_lock);
 	}
 	*dirty = filled;
@@ -239,19 +239,19 @@ static struct large *assemble(struct large *run, size_t size, size_t align, size
 	return NULL;
 }
 
-/* Whether a held run serves as it is, without its end. */
+/* Whether a retained run serves as it is, without its end. */
 static bool is_near(const struct large *run, size_t size, size_t align) {
 	return run->size >= size && run->size - size <= size / 16 && (uintptr_t)run->base % align == 0;
 }
 
-/* A record on no list, made of a held run or of several, or NULL: none may serve, or no memory. */
+/* A record on no list, made of a retained run or of several, or NULL: none may serve, or no memory. */
 static struct large *reuse(size_t size, size_t align, size_t *dirty) {
 	lock_take(&large_lock);
-	struct large *run = take_held(size, align);
+	struct large *run = take_retained(size, align);
 	if (!run)
-		run = take_held(size, 1);
+		run = take_retained(size, 1);
 	if (run && larges.nlive >= ASSEMBLE_BELOW && !is_near(run, size, align)) {
-		add_held(run);
+		add_retained(run);
 		run = NULL;
 	}
 	lock_release(&large_lock);
@@ -263,30 +263,31 @@ static struct large *reuse(size_t size, size_t align, size_t *dirty) {
 	return assemble(run, size, align, dirty);
 }
 
-static size_t held_limit(void) {
+static size_t retained_limit(void) {
 	size_t live = hold_live_beside(HOLD_LARGE);
 	return hold_limit(hold_base(live), live, live);
 }
 
-/* Whether chunks have grown by more than a run has since it was held: the program wants other sizes now. */
+/* Whether chunks have grown by more than a run has since it was retained: the program wants other sizes now. */
 static bool is_passed_over(const struct large *run) {
-	return hold_live_in(HOLD_CHUNKS) > run->held_beside + (run->size >> PAGE_SHIFT);
+	return hold_live_in(HOLD_CHUNKS) > run->retained_beside + (run->size >> PAGE_SHIFT);
 }
 
-/* The oldest held run while too much is held, off the list, and how much of it may stay. Lock held. */
+/* The oldest retained run while too much is retained, off the list, and how much of it may stay. Lock held. */
 static struct large *pop_excess(size_t *keep) {
-	if (list_empty(&larges.held))
+	if (list_empty(&larges.retained))
 		return NULL;
-	size_t limit = held_limit() << PAGE_SHIFT;
-	struct large *large = CONTAINER(larges.held.prev, struct large, link);
+	size_t limit = retained_limit() << PAGE_SHIFT;
+	struct large *large = CONTAINER(larges.retained.prev, struct large, link);
 	if (is_passed_over(large))
 		limit = 0;
-	if (larges.held_bytes <= limit && larges.nheld <= HELD_RUNS_MAX)
+	if (larges.retained_bytes <= limit && larges.nretained <= RETAINED_RUNS_MAX)
 		return NULL;
-	size_t excess = larges.nheld > HELD_RUNS_MAX ? large->size : larges.held_bytes - limit + limit / 8;
+	size_t excess = larges.nretained > RETAINED_RUNS_MAX ? large->size
+	                                                     : larges.retained_bytes - limit + limit / 8;
 	*keep = large->size > excess + KEEP_MIN ? align_up(large->size - excess, os_page_size()) : 0;
 	hold_note_returned(HOLD_OUTSIDE_SLABS, (large->size - *keep) >> PAGE_SHIFT);
-	remove_held(large);
+	remove_retained(large);
 	return large;
 }
 
@@ -297,14 +298,14 @@ static struct large *next_excess(size_t *keep) {
 	return excess;
 }
 
-/* Unmaps held runs, the oldest first and the last of them in part, until they are within the bound, or the
+/* Unmaps retained runs, the oldest first and the last of them in part, until they are within the bound, or the
  * kernel refuses. */
 static void drop_excess(void) {
 	struct large *excess;
 	size_t keep;
 	while ((excess = next_excess(&keep))) {
 		if (keep && shorten(excess, keep)) {
-			hold(excess);
+			retain(excess);
 			return;
 		}
 		if (!unmap_large(excess))
@@ -335,10 +336,10 @@ void *large_take(size_t size, size_t align, size_t *dirty) {
 
 bool large_put(struct large *large, const void *address) {
 	lock_take(&large_lock);
-	bool live = large->owner.kind == OWNER_LARGE && !large->held && large->base == address;
+	bool live = large->owner.kind == OWNER_LARGE && !large->retained && large->base == address;
 	if (live) {
 		remove_live(large);
-		add_held(large);
+		add_retained(large);
 	}
 	lock_release(&large_lock);
 	hold_decay();
@@ -392,9 +393,10 @@ void *large_resize(struct large *large, size_t size) {
 bool large_trim(void) {
 	bool any = false;
 	lock_take(&large_lock);
-	for (size_t n = larges.nheld; n > 0 && larges.nheld; n--) { /* one that cannot go comes back */
-		struct large *large = CONTAINER(larges.held.prev, struct large, link);
-		remove_held(large);
+	for (size_t n = larges.nretained; n > 0 && larges.nretained;
+	     n--) { /* one that cannot go comes back */
+		struct large *large = CONTAINER(larges.retained.prev, struct large, link);
+		remove_retained(large);
 		lock_release(&large_lock);
 		any |= unmap_large(large);
 		lock_take(&large_lock);
@@ -405,7 +407,8 @@ bool large_trim(void) {
 
 struct large_totals large_count(void) {
 	lock_take(&large_lock);
-	struct large_totals totals = {larges.nlive, larges.live_bytes, larges.held_bytes, larges.peak_bytes};
+	struct large_totals totals = {larges.nlive, larges.live_bytes, larges.retained_bytes,
+	                              larges.peak_bytes};
 	lock_release(&large_lock);
 	return totals;
 }

@@ -1,11 +1,11 @@
 /* large.h (rank 5): large blocks: page-exact, 2 MB-aligned, registered for all the chunks they cover.
  *
- * Freed runs are held for reuse, within a bound. A request takes the held run that fits, or else a place of
- * its own, into which the pages of held runs are moved (mremap: nothing is copied and nothing faults) before
+ * Freed runs are retained for reuse, within a bound. A request takes the retained run that fits, or else a place of
+ * its own, into which the pages of retained runs are moved (mremap: nothing is copied and nothing faults) before
  * the kernel is asked for clean ones. So what was freed in one size serves any other.
  *
  * G1. large_lock guards the lists and every record; mapping, unmapping and moving happen outside it.
- * G2. A record is live (on the list `live`) or held (on the list `held`, the last held first), or being
+ * G2. A record is live (on the list `live`) or retained (on the list `retained`, the newest first), or being
  *     changed by the one call that took it off both.
  * G3. The pieces are the parts of a block, in the order of their addresses, that the kernel may keep as
  *     mappings of their own, for one call cannot move two of them; their sum is the size.
@@ -21,17 +21,17 @@ enum { LARGE_PIECES = 16 };
 
 struct large {
 	struct owner owner;
-	bool held;
+	bool retained;
 	unsigned npieces;
 	char *base;
 	size_t size; /* bytes mapped */
 	size_t piece[LARGE_PIECES];
-	size_t held_beside; /* pages in use in chunks when it was held */
+	size_t retained_beside; /* pages in use in chunks when it was retained */
 	struct list link;
 };
 
 struct large_totals {
-	size_t live, live_bytes, held_bytes, peak_bytes;
+	size_t live, live_bytes, retained_bytes, peak_bytes;
 };
 
 /* A block of at least `size` bytes, its address a multiple of `align` (a power of two). *dirty: how many of
@@ -49,7 +49,7 @@ void *large_resize(struct large *large, size_t size);
  * now and then. */
 void large_tidy(void);
 
-/* Unmaps every held run that the kernel lets go; true when one went. */
+/* Unmaps every retained run that the kernel lets go; true when one went. */
 bool large_trim(void);
 
 struct large_totals large_count(void);

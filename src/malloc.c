@@ -40,10 +40,10 @@ static void *take_pages(size_t size, size_t align, size_t *dirty) {
 		chunk_tidy(); /* free pages held in chunks may be too much beside it */
 		return block;
 	}
-	void *retired = align <= PAGE_SIZE ? cache_take_span((unsigned)npages) : NULL;
+	void *retained = align <= PAGE_SIZE ? cache_take_span((unsigned)npages) : NULL;
 	*dirty = size;
-	if (retired)
-		return retired;
+	if (retained)
+		return retained;
 	struct span span = chunk_take((unsigned)npages, align > PAGE_SIZE ? ceil_log2(align / PAGE_SIZE) : 0);
 	*dirty = span.clean ? 0 : size;
 	return span.base;

@@ -36,7 +36,7 @@ static _Noreturn void die_in_chunk(const char *call, const void *pointer, struct
 }
 
 static _Noreturn void die_in_large(const char *call, const void *pointer, const struct large *large) {
-	if (large->held)
+	if (large->retained)
 		die("%s(%p): already free: a large block", call, pointer);
 	die_inside(call, pointer, "large block", large->base, large->size);
 }
@@ -58,7 +58,7 @@ size_t live_size(const void *pointer) {
 	if (owner && owner->kind == OWNER_CHUNK)
 		return chunk_span_at((const struct chunk *)owner, pointer) * PAGE_SIZE;
 	const struct large *large = (const struct large *)owner;
-	return large && !large->held && large->base == pointer ? large->size : 0;
+	return large && !large->retained && large->base == pointer ? large->size : 0;
 }
 
 void misuse_of_slot(const void *pointer, unsigned class) {

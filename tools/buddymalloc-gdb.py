@@ -249,7 +249,7 @@ def places_on(stack, start, where):
 
 
 class Run:
-    """Pages of a chunk that are one thing: a slab, a span (live or retired), free pages, or withdrawn ones."""
+    """Pages of a chunk that are one thing: a slab, a span (live or retained), free pages, or withdrawn ones."""
 
     def __init__(self, chunk, kind, page, npages, slab=None):
         self.chunk, self.kind, self.page, self.npages, self.slab = chunk, kind, page, npages, slab
@@ -297,9 +297,9 @@ class Chunk:
         if slab:
             slab = Slab(self.heap, slab)
             return Run(self, "slab", page, max(slab.npages, 1), slab)
-        if length & ~self.heap.span_retired:
-            kind = "retired" if length & self.heap.span_retired else "live"
-            return Run(self, kind, page, length & ~self.heap.span_retired)
+        if length & ~self.heap.span_retained:
+            kind = "retained" if length & self.heap.span_retained else "live"
+            return Run(self, kind, page, length & ~self.heap.span_retained)
         return Run(self, "withdrawn", page, self.length_from(page, self.is_nothing))
 
     def is_nothing(self, page):
@@ -320,14 +320,14 @@ def bits_of(words):
 class Large:
     def __init__(self, heap, address):
         record = read_record(heap.large_layout, address)
-        self.base, self.size, self.held = record["base"], record["size"], bool(record["held"])
+        self.base, self.size, self.retained = record["base"], record["size"], bool(record["retained"])
         self.covered = -(-self.size // heap.chunk_size) * heap.chunk_size
         self.listed = address in heap.larges()
 
     def state(self):
         if not self.listed:
             return "being changed by a call under way"
-        return "held (freed, kept for reuse)" if self.held else "live"
+        return "retained (freed, kept for reuse)" if self.retained else "live"
 
 
 ENDED, OWNER = 0x40000000, 0x3FFFFFFF  # of the word of a robust mutex
@@ -339,8 +339,8 @@ class Cache:
         self.heap = heap
         self.thread = self.find_thread()
         self.magazines = {of_class: self.read_magazine(of_class) for of_class in range(1, heap.nclasses)}
-        spans = self.record["retired"][: self.record["nretired"]]
-        self.retired = [(span["base"], span["npages"]) for span in spans]
+        spans = self.record["retained"][: self.record["nretained"]]
+        self.retained = [(span["base"], span["npages"]) for span in spans]
 
     def find_thread(self):
         word = self.record["owner.__data.__lock"]
@@ -376,7 +376,7 @@ class Heap:
         self.sources = find_sources()
         chunk, central = self.sources["chunk"], self.sources["central"]
         self.page_size, self.chunk_size = 1 << chunk.constant("PAGE_SHIFT"), 1 << chunk.constant("CHUNK_SHIFT")
-        self.chunk_pages, self.span_retired = chunk.constant("CHUNK_PAGES"), chunk.constant("SPAN_RETIRED")
+        self.chunk_pages, self.span_retained = chunk.constant("CHUNK_PAGES"), chunk.constant("SPAN_RETAINED")
         self.chunk_layout, self.slab_layout = chunk.layout("chunk"), central.layout("slab")
         self.large_layout, self.cache_layout = (self.sources[name].layout(name) for name in ("large", "cache"))
         self.class_sizes = self.sources["sizeclass"].array("class_sizes")
@@ -413,7 +413,7 @@ class Heap:
 
     def larges(self):
         def both():
-            lists = (self.records_on("large", "larges", name, self.large_layout, "link") for name in ("live", "held"))
+            lists = (self.records_on("large", "larges", name, self.large_layout, "link") for name in ("live", "retained"))
             return {address for addresses in lists for address in addresses}
 
         return self.once("larges", both)
@@ -483,8 +483,8 @@ def state_of_slot(slab, slot):
 def state_of_span(run):
     if run.kind == "live":
         return "live"
-    caches = [cache.thread for cache in run.chunk.heap.caches() if (run.base, run.npages) in cache.retired]
-    return f"retired (freed, kept whole) in {'the cache of ' + caches[0] if caches else 'no cache'}"
+    caches = [cache.thread for cache in run.chunk.heap.caches() if (run.base, run.npages) in cache.retained]
+    return f"retained (freed, kept whole) in {'the cache of ' + caches[0] if caches else 'no cache'}"
 
 
 def state_of_free(run, page):
@@ -661,7 +661,7 @@ def large_line(heap):
     totals = heap.sources["large"].record("larges")
     return (
         f"large     {totals['nlive']} live of {totals['live_bytes']} bytes, "
-        f"{totals['nheld']} held of {totals['held_bytes']} bytes"
+        f"{totals['nretained']} retained of {totals['retained_bytes']} bytes"
     )
 
 
@@ -671,8 +671,8 @@ def cache_lines(heap):
     for name, count in names.items():
         caches = [cache for cache in heap.caches() if cache.thread == name]
         slots, size = (sum(numbers) for numbers in zip(*(cache.totals() for cache in caches)))
-        spans = [npages for cache in caches for _, npages in cache.retired]
-        kept = f", {many(len(spans), 'retired span')} of {many(sum(spans), 'page')}" if spans else ""
+        spans = [npages for cache in caches for _, npages in cache.retained]
+        kept = f", {many(len(spans), 'retained span')} of {many(sum(spans), 'page')}" if spans else ""
         several = f" ({count})" if count > 1 else ""
         lines.append(f"          {name}{several}: {many(slots, 'slot')} of {size} bytes{kept}")
     return lines

@@ -37,7 +37,8 @@ static void end(void) {
 	check();
 	trim();
 	struct account account = account_read();
-	EXPECT(account.chunks == 0 && account.large == 0 && account.large_held == 0 && account.cached == 0);
+	EXPECT(account.chunks == 0 && account.large == 0 && account.large_retained == 0 &&
+	       account.cached == 0);
 }
 
 static void fill(void *block, size_t size, unsigned i) { memset(block, (int)i + 1, size); }
@@ -109,10 +110,10 @@ static void begin_shared(void) {
 
 static void free_shared(unsigned i) {
 	(void)i;
-	if (!chunk_retire(shared.chunk, shared.base))
+	if (!chunk_retain(shared.chunk, shared.base))
 		return;
 	nfreed++;
-	chunk_put_retired(shared.base);
+	chunk_put_retained(shared.base);
 }
 
 static void end_shared(void) {

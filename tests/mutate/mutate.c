@@ -7,7 +7,7 @@
  * ignores them. Padding of the last word of an arena below 16 leaves: no node has these bits.
  *   slab     first may be lower than needed: the search then begins with empty words (S2 still holds). dirty
  * of pages without a taken slot: they may have been written or not.
- *   chunk    the bit by which npages_at tells a retired span from a live one: no other field knows it. dirty
+ *   chunk    the bit by which npages_at tells a retained span from a live one: no other field knows it. dirty
  * of pages in use: they say nothing until the page is freed (C4).
  */
 #include "../tap.h"
@@ -310,7 +310,7 @@ static void mutate_spans(struct chunk *chunk, struct tally *of_spans) {
 		uint16_t right = chunk->npages_at[page];
 		for (unsigned bit = 0; bit < 16; bit++) {
 			chunk->npages_at[page] = right ^ (uint16_t)(1u << bit);
-			if (!right || 1u << bit != SPAN_RETIRED)
+			if (!right || 1u << bit != SPAN_RETAINED)
 				note(of_spans, !chunk_holds());
 		}
 		chunk->npages_at[page] = right;

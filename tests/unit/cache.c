@@ -160,7 +160,7 @@ TEST(random_use_keeps_every_slot_apart) {
 	}
 }
 
-/* ---- retired spans ---- */
+/* ---- retained spans ---- */
 
 static char *take_span(unsigned npages) {
 	char *base = cache_take_span(npages);
@@ -186,28 +186,28 @@ TEST(a_span_freed_is_the_next_of_its_length) {
 	assert_int_equal(chunk_count().used_pages, 0);
 }
 
-TEST(the_newest_retired_spans_are_kept) {
-	char *spans[3 * RETIRED_SPANS];
-	for (unsigned i = 0; i < 3 * RETIRED_SPANS; i++)
+TEST(the_newest_retained_spans_are_kept) {
+	char *spans[3 * RETAINED_SPANS];
+	for (unsigned i = 0; i < 3 * RETAINED_SPANS; i++)
 		spans[i] = take_span(8);
-	for (unsigned i = 0; i < 3 * RETIRED_SPANS; i++) {
+	for (unsigned i = 0; i < 3 * RETAINED_SPANS; i++) {
 		assert_true(put_span(spans[i]));
-		assert_true(cache_count_pages() <= 8 * RETIRED_SPANS);
+		assert_true(cache_count_pages() <= 8 * RETAINED_SPANS);
 		assert_int_equal(chunk_count().used_pages,
-		                 8 * (3 * RETIRED_SPANS - 1 - i) + cache_count_pages());
+		                 8 * (3 * RETAINED_SPANS - 1 - i) + cache_count_pages());
 	}
-	for (unsigned i = 0; i < RETIRED_SPANS; i++)
-		assert_ptr_equal(cache_take_span(8), spans[3 * RETIRED_SPANS - 1 - i]);
+	for (unsigned i = 0; i < RETAINED_SPANS; i++)
+		assert_ptr_equal(cache_take_span(8), spans[3 * RETAINED_SPANS - 1 - i]);
 	assert_null(cache_take_span(8));
-	for (unsigned i = 0; i < RETIRED_SPANS; i++)
-		assert_true(put_span(spans[3 * RETIRED_SPANS - 1 - i]));
+	for (unsigned i = 0; i < RETAINED_SPANS; i++)
+		assert_true(put_span(spans[3 * RETAINED_SPANS - 1 - i]));
 }
 
 TEST(retired_pages_are_bounded) {
-	char *spans[RETIRED_SPANS];
-	for (unsigned i = 0; i < RETIRED_SPANS; i++)
+	char *spans[RETAINED_SPANS];
+	for (unsigned i = 0; i < RETAINED_SPANS; i++)
 		spans[i] = take_span(256);
-	for (unsigned i = 0; i < RETIRED_SPANS; i++)
+	for (unsigned i = 0; i < RETAINED_SPANS; i++)
 		assert_true(put_span(spans[i]));
 	assert_in_range(cache_count_pages(), 256, 1024);
 }
@@ -472,7 +472,7 @@ int main(void) {
 	        CASE(what_a_thread_keeps_is_bounded),
 	        CASE(random_use_keeps_every_slot_apart),
 	        CASE(a_span_freed_is_the_next_of_its_length),
-	        CASE(the_newest_retired_spans_are_kept),
+	        CASE(the_newest_retained_spans_are_kept),
 	        CASE(retired_pages_are_bounded),
 	        CASE(a_thread_begins_with_lines_of_its_own),
 	        CASE(idle_magazines_are_flushed_while_others_work),

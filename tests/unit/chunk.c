@@ -286,8 +286,8 @@ TEST(every_clean_span_is_zero_at_random) {
 TEST(only_the_start_of_a_live_span_is_one) {
 	struct span span = take(5, 0), other = take(2, 0);
 	unsigned npages;
-	assert_int_equal(chunk_retire(span.chunk, span.base + 1), 0);
-	assert_int_equal(chunk_retire(span.chunk, span.base + PAGE_SIZE), 0);
+	assert_int_equal(chunk_retain(span.chunk, span.base + 1), 0);
+	assert_int_equal(chunk_retain(span.chunk, span.base + PAGE_SIZE), 0);
 	assert_int_equal(chunk_span_at(span.chunk, span.base + 16), 0);
 	assert_int_equal(chunk_span_at(span.chunk, span.base + PAGE_SIZE), 0);
 	assert_ptr_equal(chunk_span_around(span.chunk, span.base + 5 * PAGE_SIZE - 1, &npages), span.base);
@@ -297,18 +297,18 @@ TEST(only_the_start_of_a_live_span_is_one) {
 	assert_ptr_equal(chunk_span_around(span.chunk, other.base, &npages), other.base);
 	assert_null(chunk_span_around(span.chunk, span.base + 7 * PAGE_SIZE, &npages)); /* free */
 	put(span, 5);
-	assert_int_equal(chunk_retire(span.chunk, span.base), 0);
+	assert_int_equal(chunk_retain(span.chunk, span.base), 0);
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 0);
 	assert_null(chunk_span_around(span.chunk, span.base, &npages));
 	check();
 	put(other, 2);
 }
 
-TEST(a_retired_span_is_free_but_in_one_piece) {
+TEST(a_retained_span_is_free_but_in_one_piece) {
 	struct span span = take(7, 0), other;
 	unsigned npages;
-	assert_int_equal(chunk_retire(span.chunk, span.base), 7);
-	assert_int_equal(chunk_retire(span.chunk, span.base), 0); /* once */
+	assert_int_equal(chunk_retain(span.chunk, span.base), 7);
+	assert_int_equal(chunk_retain(span.chunk, span.base), 0); /* once */
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 0);
 	assert_null(chunk_span_around(span.chunk, span.base + PAGE_SIZE, &npages));
 	assert_int_equal(chunk_count().used_pages, 7);
@@ -317,12 +317,12 @@ TEST(a_retired_span_is_free_but_in_one_piece) {
 	assert_ptr_not_equal(other.base, span.base);
 	chunk_revive(span.base, 7);
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 7);
-	chunk_put_retired(span.base); /* it is live: left alone */
+	chunk_put_retained(span.base); /* it is live: left alone */
 	assert_int_equal(chunk_count().used_pages, 14);
-	assert_int_equal(chunk_retire(span.chunk, span.base), 7);
-	chunk_put_retired(span.base);
-	chunk_put_retired(span.base); /* once */
-	chunk_put_retired(&span);
+	assert_int_equal(chunk_retain(span.chunk, span.base), 7);
+	chunk_put_retained(span.base);
+	chunk_put_retained(span.base); /* once */
+	chunk_put_retained(&span);
 	assert_int_equal(chunk_count().used_pages, 7);
 	check();
 	put(other, 7);
@@ -551,7 +551,7 @@ int main(void) {
 	        CASE(dirty_is_right_at_every_page),
 	        CASE(every_clean_span_is_zero_at_random),
 	        CASE(only_the_start_of_a_live_span_is_one),
-	        CASE(a_retired_span_is_free_but_in_one_piece),
+	        CASE(a_retained_span_is_free_but_in_one_piece),
 	        CASE(a_span_grows_and_shrinks_in_place),
 	        CASE(a_span_does_not_grow_over_its_neighbour_or_the_end),
 	        CASE(a_dense_heap_asks_for_huge_pages_while_they_come_quickly),

@@ -96,7 +96,7 @@ TEST(after_a_second_nothing_is_regretted) {
 	assert_int_equal(growth(), 0);
 }
 
-TEST(what_is_there_and_what_is_held_together_stay_near_the_peak) {
+TEST(what_is_there_and_what_is_retained_together_stay_near_the_peak) {
 	live(400);
 	hold_note_returned(HOLD_OUTSIDE_SLABS, 1000);
 	hold_note_wanted(HOLD_OUTSIDE_SLABS, 1000);
@@ -175,7 +175,7 @@ int main(void) {
 	        CASE(no_more_is_regretted_than_went_back),
 	        CASE(inside_slabs_and_outside_are_regretted_apart),
 	        CASE(after_a_second_nothing_is_regretted),
-	        CASE(what_is_there_and_what_is_held_together_stay_near_the_peak),
+	        CASE(what_is_there_and_what_is_retained_together_stay_near_the_peak),
 	        CASE(a_quiet_second_halves_the_growth),
 	        CASE(a_quiet_second_brings_the_peak_half_of_the_way_down),
 	        CASE(a_regret_keeps_the_growth),

@@ -111,7 +111,7 @@ static int nothing(void **state) {
 	trim();
 	struct chunk_totals chunk = chunk_count();
 	struct large_totals large = large_count();
-	return chunk.chunks == 0 && large.live == 0 && large.held_bytes == 0 ? 0 : -1;
+	return chunk.chunks == 0 && large.live == 0 && large.retained_bytes == 0 ? 0 : -1;
 }
 
 /* ---- one operation, refused at every call ---- */
@@ -124,7 +124,7 @@ struct operation {
 
 static void *run_allocate(size_t size) { return allocate(size); }
 static void *run_zeroed(size_t size) { return allocate_zeroed(1, size); }
-static void *run_over_held(size_t size) {
+static void *run_over_retained(size_t size) {
 	release(allocate(2 * MB));
 	errno = 0;
 	return allocate(size);
@@ -137,8 +137,8 @@ static const struct operation operations[] = {
         {"a span", run_allocate, 100000},
         {"a span of a chunk's half", run_allocate, MB},
         {"a large block", run_allocate, 5 * MB},
-        {"a large block that begins with pages of a freed one", run_over_held, 5 * MB},
-        {"a part of a freed large block", run_over_held, MB + MB / 2},
+        {"a large block that begins with pages of a freed one", run_over_retained, 5 * MB},
+        {"a part of a freed large block", run_over_retained, MB + MB / 2},
         {"a zeroed slot", run_zeroed, 1000},
         {"a zeroed large block", run_zeroed, 3 * MB},
         {"an aligned span", run_aligned, 65536},
@@ -304,9 +304,9 @@ TEST(a_mapping_that_cannot_be_registered_is_given_back) {
 	}
 }
 
-TEST(what_is_held_makes_room) {
-	char *held = allocate(2 * MB);
-	release(held);
+TEST(what_is_retained_makes_room) {
+	char *retained = allocate(2 * MB);
+	release(retained);
 	full = true;
 	char *block = allocate(20 * MB);
 	assert_non_null(block);
@@ -507,7 +507,7 @@ int main(void) {
 	        CASE(a_block_that_cannot_be_resized_is_as_it_was),
 	        CASE(a_move_without_memory_for_a_leaf_fails_alone),
 	        CASE(a_mapping_that_cannot_be_registered_is_given_back),
-	        CASE(what_is_held_makes_room),
+	        CASE(what_is_retained_makes_room),
 	        CASE(a_chunk_that_cannot_be_unmapped_is_kept_and_used),
 	        CASE(pages_are_purged_though_no_chunk_can_be_unmapped),
 	        CASE(a_large_block_that_cannot_be_unmapped_is_kept_and_used),
