@@ -7,7 +7,7 @@
 #include "../src/config.h"
 #include "../src/guard.h"
 #include "../src/central.h"
-#include "../src/hold.h"
+#include "../src/reclaim.h"
 #include "../src/large.h"
 #include "../src/meta.h"
 
@@ -94,7 +94,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		config_read(find_variable(environment, "BUDDYMALLOC_CONF"));
 	if (config.stats > 1 && config.stats != (size_t)getpid())
 		config.stats = 0;
-	if (guard_begin(hold_resident() != 0) || config.stats)
+	if (guard_begin(reclaim_resident() != 0) || config.stats)
 		cache_bypass();
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

@@ -1,7 +1,7 @@
 /* cache.c (rank 7): see cache.h. */
 #include "cache.h"
 
-#include "hold.h"
+#include "reclaim.h"
 #include "large.h"
 #include "meta.h"
 
@@ -20,8 +20,8 @@ enum {
 	CACHE_BYTES_MAX = 1024 * 1024, /* … and at most this */
 	RETAINED_SHARE = 4,            /* of the share: what retained spans may take of it */
 	ADOPT_TRIES = 16,
-	TICKS_PER_LOOK = 64, /* slow calls between two looks at what could be given back */
-	MAGAZINES_PER_LOOK = 8,
+	TICKS_PER_RECLAIM = 64, /* slow calls between two times that what could go back is examined */
+	MAGAZINES_PER_RECLAIM = 8,
 };
 _Static_assert(MAGAZINE_SLOTS / 2 + 1 <= BATCH_MAX, "half a magazine is a batch");
 
@@ -36,11 +36,11 @@ HIDDEN_TLS struct cache *own_cache; /* the same, but NULL until it is made; slow
 
 static struct {
 	struct list all;
-	struct list *next_look; /* where the last look for ended threads stopped */
-	_Atomic size_t count;   /* caches */
-	_Atomic size_t owned;   /* those whose thread was not found ended */
+	struct list *turn;    /* the cache examined last for an ended thread */
+	_Atomic size_t count; /* caches */
+	_Atomic size_t owned; /* those whose thread was not found ended */
 	bool bypassed;
-} caches = {.all = {&caches.all, &caches.all}, .next_look = &caches.all};
+} caches = {.all = {&caches.all, &caches.all}, .turn = &caches.all};
 struct lock cache_lock = LOCK_INITIAL(RANK_CACHES);
 
 /* ---- magazines ---- */
@@ -82,7 +82,7 @@ static unsigned refill_count(const struct cache *cache, unsigned class, bool fir
 
 static size_t share_of_thread(void) {
 	size_t owned = atomic_load_explicit(&caches.owned, memory_order_relaxed);
-	size_t all = min_size((hold_live() << PAGE_SHIFT) / ALL_CACHES_SHARE, ALL_CACHES_BYTES);
+	size_t all = min_size((reclaim_live() << PAGE_SHIFT) / ALL_CACHES_SHARE, ALL_CACHES_BYTES);
 	size_t share = all / max_size(owned, 1);
 	return max_size(min_size(share, CACHE_BYTES_MAX), CACHE_BYTES_MIN);
 }
@@ -188,10 +188,10 @@ static bool try_own(struct cache *cache, bool *ended) {
 
 /* The next cache, in turn, that this thread can own; NULL: none among the next few. Lock held. */
 static struct cache *find_ownerless(unsigned tries, bool *ended) {
-	struct list *at = caches.next_look;
+	struct list *at = caches.turn;
 	while (tries-- > 0 && caches.count) {
 		at = at->next == &caches.all ? caches.all.next : at->next;
-		caches.next_look = at;
+		caches.turn = at;
 		struct cache *cache = CONTAINER(at, struct cache, link);
 		if (cache != own_cache && try_own(cache, ended))
 			return cache;
@@ -263,12 +263,12 @@ static void drop_magazine(struct cache *cache, unsigned class) {
 	meta_put(base, array_size(capacity));
 }
 
-/* Flushes those of the next few magazines that have not moved since the last look: a few slots can pin many slabs.
+/* Flushes those of the next few magazines that have not moved since they were examined last: a few slots can pin many slabs.
  */
 static struct wrong flush_idle_magazines(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
-	for (unsigned i = 0; i < MAGAZINES_PER_LOOK; i++) {
-		unsigned class = cache->next_look = (cache->next_look + 1) % CLASSES;
+	for (unsigned i = 0; i < MAGAZINES_PER_RECLAIM; i++) {
+		unsigned class = cache->next_idle = (cache->next_idle + 1) % CLASSES;
 		if (cache->seen[class] == magazine_count(cache, class)) {
 			wrong = first_wrong(wrong, flush_magazine(cache, class));
 			drop_magazine(cache, class);
@@ -281,10 +281,10 @@ static struct wrong flush_idle_magazines(struct cache *cache) {
 struct wrong cache_tick(void) {
 	struct wrong wrong = {.slot = NULL};
 	struct cache *cache = own_cache;
-	if (likely(!cache || ++cache->ticks % TICKS_PER_LOOK))
+	if (likely(!cache || ++cache->ticks % TICKS_PER_RECLAIM))
 		return wrong;
-	chunk_tidy();
-	large_tidy();
+	chunk_reclaim();
+	large_reclaim();
 	if (atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
 		wrong = flush_next_ended();
 	wrong = first_wrong(wrong, flush_idle_magazines(cache));

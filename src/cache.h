@@ -36,8 +36,8 @@ struct cache {
 	uint16_t capacity[CLASSES];
 	uint64_t asked[CLASSES / 64 + 1]; /* bit c: the thread has asked for class c */
 	unsigned ticks;                   /* slow calls */
-	unsigned next_look;               /* the class whose magazine is looked at next */
-	uint16_t seen[CLASSES];           /* how many slots it had at the last look */
+	unsigned next_idle;               /* the class whose magazine is examined next */
+	uint16_t seen[CLASSES];           /* how many slots it had then */
 	size_t bytes;                     /* sum of capacity * size: bounded by the share of a thread */
 	unsigned nretained, retained_pages;
 	struct {

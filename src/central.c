@@ -2,7 +2,7 @@
 #include "central.h"
 
 #include "chunk.h"
-#include "hold.h"
+#include "reclaim.h"
 #include "meta.h"
 #include "os.h"
 #include "slab.h"
@@ -193,7 +193,7 @@ static void account_taken(struct central *central, struct slab *slab, unsigned t
 	unsigned now = slab->dirty & (unsigned)~before;
 	central->clean -= (size_t)__builtin_popcount(now);
 	central->nfree -= taken;
-	hold_note_wanted(HOLD_INSIDE_SLABS, (size_t)__builtin_popcount(now & slab->swept));
+	reclaim_note_wanted(RECLAIM_INSIDE_SLABS, (size_t)__builtin_popcount(now & slab->swept));
 	slab->swept &= (uint16_t)~now;
 	update_quarter(central, slab);
 }
@@ -338,7 +338,7 @@ static bool wants_sweep(struct central *central) {
 		return false;
 	central->unsweepable = min_size(central->unsweepable, dirty);
 	size_t bound = SWEEP_BASE + live_pages(central) / SWEEP_SHARE + central->nslabs / SLABS_PER_PAGE;
-	size_t limit = hold_limit(bound, 0, hold_resident()), more = dirty - central->unsweepable;
+	size_t limit = reclaim_limit(bound, 0, reclaim_resident()), more = dirty - central->unsweepable;
 	return more > limit || (more > limit / 8 && expected_empty(central) > limit);
 }
 
@@ -465,7 +465,7 @@ static void restore(struct central *central, struct slab *slab, uint16_t purged,
 
 static COLD bool sweep(struct central *central) {
 	lock_take(&central->lock);
-	hold_decay();
+	reclaim_decay();
 	struct list *empty = NULL, *last = central->swept.prev;
 	unsigned n = withdraw(central, &empty);
 	struct list *at = last->next;
@@ -481,7 +481,7 @@ static COLD bool sweep(struct central *central) {
 		lock_release(&central->lock);
 	}
 	lock_take(&central->lock);
-	hold_note_returned(HOLD_INSIDE_SLABS, purged);
+	reclaim_note_returned(RECLAIM_INSIDE_SLABS, purged);
 	central->unsweepable = dirty_pages(central);
 	lock_release(&central->lock);
 	drop_slabs(empty);

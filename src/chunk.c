@@ -2,7 +2,7 @@
 #include "chunk.h"
 
 #include "config.h"
-#include "hold.h"
+#include "reclaim.h"
 #include "meta.h"
 #include "os.h"
 
@@ -100,14 +100,14 @@ static void add_used(struct chunk *chunk, int npages) {
 	chunks.empty += chunk->nused == 0;
 	chunks.used_pages += (size_t)npages;
 	chunks.peak_pages = max_size(chunks.peak_pages, chunks.used_pages);
-	hold_publish(HOLD_CHUNKS, chunks.used_pages, chunks.dirty_pages);
+	reclaim_publish(RECLAIM_CHUNKS, chunks.used_pages, chunks.dirty_pages);
 }
 
 static void add_dirty(struct chunk *chunk, int npages) {
 	bool was = chunk->ndirty > 0;
 	chunk->ndirty += (unsigned)npages;
 	chunks.dirty_pages += (size_t)npages;
-	hold_publish(HOLD_CHUNKS, chunks.used_pages, chunks.dirty_pages);
+	reclaim_publish(RECLAIM_CHUNKS, chunks.used_pages, chunks.dirty_pages);
 	if (!was && chunk->ndirty)
 		list_append(&chunks.dirty, &chunk->dirty_link);
 	else if (was && !chunk->ndirty)
@@ -209,11 +209,11 @@ struct batch {
 };
 
 static size_t dirty_limit(void) {
-	size_t live = hold_live_beside(HOLD_CHUNKS);
-	return hold_limit(hold_base(live), live, live);
+	size_t live = reclaim_live_beside(RECLAIM_CHUNKS);
+	return reclaim_limit(reclaim_base(live), live, live);
 }
 static size_t allowed_empty(void) { return 1 + dirty_limit() / CHUNK_PAGES; }
-static bool holds_too_much(void) {
+static bool retains_too_much(void) {
 	return chunks.dirty_pages > dirty_limit() || chunks.empty > allowed_empty();
 }
 
@@ -272,8 +272,8 @@ static void put_back(struct batch *batch, const bool *purged) {
 	for (unsigned i = 0; i < batch->n; i++) {
 		struct run *run = &batch->runs[i];
 		if (purged[i]) {
-			hold_note_returned(HOLD_OUTSIDE_SLABS,
-			                   bitmap_count(&run->chunk->dirty, run->page, run->npages));
+			reclaim_note_returned(RECLAIM_OUTSIDE_SLABS,
+			                      bitmap_count(&run->chunk->dirty, run->page, run->npages));
 			bitmap_clear(&run->chunk->dirty, run->page, run->npages);
 		}
 		put_pages(run->chunk, run->page, run->npages);
@@ -310,7 +310,7 @@ static bool give_back(size_t keep, size_t keep_empty) {
 		struct chunk *empty =
 		        unmaps && (too_dirty || chunks.empty > keep_empty) ? find_empty() : NULL;
 		if (empty) {
-			hold_note_returned(HOLD_OUTSIDE_SLABS, empty->ndirty);
+			reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, empty->ndirty);
 			detach(empty);
 		} else if (too_dirty) {
 			withdraw(&batch, keep);
@@ -327,7 +327,7 @@ static bool give_back(size_t keep, size_t keep_empty) {
 }
 
 static COLD void give_back_excess(void) {
-	hold_decay();
+	reclaim_decay();
 	lock_take(&chunk_lock);
 	size_t limit = dirty_limit(), empty = allowed_empty();
 	bool too_dirty = chunks.dirty_pages > limit;
@@ -335,10 +335,10 @@ static COLD void give_back_excess(void) {
 	give_back(too_dirty ? limit - limit / 8 : limit, empty);
 }
 
-void chunk_tidy(void) {
-	hold_decay();
+void chunk_reclaim(void) {
+	reclaim_decay();
 	lock_take(&chunk_lock);
-	bool too_much = holds_too_much();
+	bool too_much = retains_too_much();
 	lock_release(&chunk_lock);
 	if (too_much)
 		give_back_excess();
@@ -418,7 +418,7 @@ static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
 	unsigned dirty = bitmap_count(&chunk->dirty, page, npages);
 	add_used(chunk, (int)npages);
 	add_dirty(chunk, -(int)dirty);
-	hold_note_wanted(HOLD_OUTSIDE_SLABS, npages - dirty);
+	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, npages - dirty);
 	update_place(chunk);
 }
 
@@ -481,7 +481,7 @@ void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t dirty)
 	lock_take(&chunk_lock);
 	chunk->npages_at[page] = 0;
 	free_pages(chunk, page, npages, dirty);
-	bool too_much = holds_too_much();
+	bool too_much = retains_too_much();
 	lock_release(&chunk_lock);
 	if (unlikely(too_much))
 		give_back_excess();
@@ -535,7 +535,7 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 	}
 	if (resized)
 		chunk->npages_at[page] = (uint16_t)npages;
-	bool too_much = holds_too_much();
+	bool too_much = retains_too_much();
 	lock_release(&chunk_lock);
 	if (unlikely(too_much))
 		give_back_excess();

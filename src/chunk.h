@@ -86,7 +86,7 @@ void chunk_refuse_huge(struct chunk *chunk);
 
 /* Gives back what is beyond the bound by now, as time has passed or the other part has grown; to be called
  * now and then. */
-void chunk_tidy(void);
+void chunk_reclaim(void);
 
 /* Gives every free page back to the kernel; true when there was one. */
 bool chunk_trim(void);

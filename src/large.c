@@ -1,7 +1,7 @@
 /* large.c (rank 5): see large.h. */
 #include "large.h"
 
-#include "hold.h"
+#include "reclaim.h"
 #include "meta.h"
 #include "os.h"
 
@@ -19,7 +19,7 @@ static struct {
 struct lock large_lock = LOCK_INITIAL(RANK_LARGE);
 
 static void publish(void) {
-	hold_publish(HOLD_LARGE, larges.live_bytes >> PAGE_SHIFT, larges.retained_bytes >> PAGE_SHIFT);
+	reclaim_publish(RECLAIM_LARGE, larges.live_bytes >> PAGE_SHIFT, larges.retained_bytes >> PAGE_SHIFT);
 }
 
 /* What is registered: whole chunks. */
@@ -43,7 +43,7 @@ static void remove_live(struct large *large) {
 
 static void add_retained(struct large *large) {
 	large->retained = true;
-	large->retained_beside = hold_live_in(HOLD_CHUNKS);
+	large->retained_beside = reclaim_live_in(RECLAIM_CHUNKS);
 	list_push(&larges.retained, &large->link);
 	larges.nretained++;
 	larges.retained_bytes += large->size;
@@ -264,13 +264,13 @@ static struct large *reuse(size_t size, size_t align, size_t *dirty) {
 }
 
 static size_t retained_limit(void) {
-	size_t live = hold_live_beside(HOLD_LARGE);
-	return hold_limit(hold_base(live), live, live);
+	size_t live = reclaim_live_beside(RECLAIM_LARGE);
+	return reclaim_limit(reclaim_base(live), live, live);
 }
 
 /* Whether chunks have grown by more than a run has since it was retained: the program wants other sizes now. */
 static bool is_passed_over(const struct large *run) {
-	return hold_live_in(HOLD_CHUNKS) > run->retained_beside + (run->size >> PAGE_SHIFT);
+	return reclaim_live_in(RECLAIM_CHUNKS) > run->retained_beside + (run->size >> PAGE_SHIFT);
 }
 
 /* The oldest retained run while too much is retained, off the list, and how much of it may stay. Lock held. */
@@ -286,7 +286,7 @@ static struct large *pop_excess(size_t *keep) {
 	size_t excess = larges.nretained > RETAINED_RUNS_MAX ? large->size
 	                                                     : larges.retained_bytes - limit + limit / 8;
 	*keep = large->size > excess + KEEP_MIN ? align_up(large->size - excess, os_page_size()) : 0;
-	hold_note_returned(HOLD_OUTSIDE_SLABS, (large->size - *keep) >> PAGE_SHIFT);
+	reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, (large->size - *keep) >> PAGE_SHIFT);
 	remove_retained(large);
 	return large;
 }
@@ -324,7 +324,7 @@ void *large_take(size_t size, size_t align, size_t *dirty) {
 			return NULL;
 		add_piece(large, size);
 	}
-	hold_note_wanted(HOLD_OUTSIDE_SLABS, (size - *dirty) >> PAGE_SHIFT);
+	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, (size - *dirty) >> PAGE_SHIFT);
 	char *base = large->base;
 	lock_take(&large_lock);
 	add_live(large);
@@ -342,13 +342,13 @@ bool large_put(struct large *large, const void *address) {
 		add_retained(large);
 	}
 	lock_release(&large_lock);
-	hold_decay();
+	reclaim_decay();
 	drop_excess();
 	return live;
 }
 
-void large_tidy(void) {
-	hold_decay();
+void large_reclaim(void) {
+	reclaim_decay();
 	drop_excess();
 }
 

@@ -47,7 +47,7 @@ void *large_resize(struct large *large, size_t size);
 
 /* Gives back what is beyond the bound by now, as time has passed or the other part has grown; to be called
  * now and then. */
-void large_tidy(void);
+void large_reclaim(void);
 
 /* Unmaps every retained run that the kernel lets go; true when one went. */
 bool large_trim(void);

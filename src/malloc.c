@@ -37,7 +37,7 @@ static void *take_pages(size_t size, size_t align, size_t *dirty) {
 	size_t npages = max_size(bytes_to_pages(size), 1);
 	if (size > MEDIUM_MAX || align > MEDIUM_MAX) {
 		void *block = large_take(size, align, dirty);
-		chunk_tidy(); /* free pages held in chunks may be too much beside it */
+		chunk_reclaim(); /* free pages held in chunks may be too much beside it */
 		return block;
 	}
 	void *retained = align <= PAGE_SIZE ? cache_take_span((unsigned)npages) : NULL;

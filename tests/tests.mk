@@ -40,7 +40,7 @@ model_names    := $(patsubst tests/model/%.c,%,$(wildcard tests/model/*.c))
 fuzz_names     := buddy_model turns
 
 # Functions that a test puts its own in place of.
-wraps_hold   := os_milliseconds
+wraps_reclaim   := os_milliseconds
 wraps_chunk  := os_milliseconds os_microseconds os_purge
 wraps_large  := os_milliseconds
 wraps_turns  := os_map os_milliseconds os_microseconds

@@ -213,7 +213,7 @@ static unsigned count_alive(void) {
 	return alive;
 }
 
-/* After some quiet seconds free memory is within the bound of hold.h, without what regret adds; the magazines of
+/* After some quiet seconds free memory is within the bound of reclaim.h, without what refaults add; the magazines of
  * this thread, which have not moved, and those of the threads that ended are empty. */
 static void rest(struct source *source) {
 	(void)source;

@@ -3,7 +3,7 @@
 
 #include "../../src/cache.h"
 #include "../../src/chunk.h"
-#include "../../src/hold.h"
+#include "../../src/reclaim.h"
 
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -20,7 +20,7 @@ static void check(unsigned class, size_t taken) {
 /* As much is live elsewhere, as the policy is told, as gives a thread its full share. */
 static int flushed(void **state) {
 	(void)state;
-	hold_publish(HOLD_LARGE, 16384, 0);
+	reclaim_publish(RECLAIM_LARGE, 16384, 0);
 	struct wrong wrong = cache_flush_all(), later;
 	central_trim(&later);
 	for (unsigned class = 1; class < CLASSES; class ++)

@@ -4,7 +4,7 @@
 
 #include "../../src/chunk.h"
 #include "../../src/config.h"
-#include "../../src/hold.h"
+#include "../../src/reclaim.h"
 
 /* Pages live in large blocks, as the policy is told: beside them 2 MB are held without a reason. */
 enum { BESIDE = 2000 };
@@ -36,7 +36,7 @@ static int no_chunk(void **state) {
 	(void)state;
 	per_look = 2000;
 	config.hold = 6;
-	hold_publish(HOLD_LARGE, BESIDE, 0);
+	reclaim_publish(RECLAIM_LARGE, BESIDE, 0);
 	chunk_trim();
 	return chunk_count().chunks == 0 && chunk_count().used_pages == 0 && chunk_count().dirty_pages == 0
 	               ? 0
@@ -472,7 +472,7 @@ TEST(phases_within_a_second_come_to_pay_nothing) {
 	assert_int_equal(clean_after_phases(6), 0);
 	per_look = 2000;
 	for (int second = 0; second < 12; second++)
-		chunk_tidy(); /* quiet ones: the growth is forgotten, and what it held goes back */
+		chunk_reclaim(); /* quiet ones: the growth is forgotten, and what it held goes back */
 	assert_in_range(chunk_count().dirty_pages, 0, 512);
 	assert_int_not_equal(clean_after_phases(1), 0);
 	check();

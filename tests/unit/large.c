@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "../../src/config.h"
-#include "../../src/hold.h"
+#include "../../src/reclaim.h"
 #include "../../src/large.h"
 
 #define MB ((size_t)1 << 20)
@@ -21,7 +21,7 @@ uint64_t __wrap_os_milliseconds(void) { return now += 2000; }
 static int nothing(void **state) {
 	(void)state;
 	large_trim();
-	hold_publish(HOLD_CHUNKS, BESIDE, 0);
+	reclaim_publish(RECLAIM_CHUNKS, BESIDE, 0);
 	struct large_totals totals = large_count();
 	return totals.live == 0 && totals.live_bytes == 0 && totals.retained_bytes == 0 ? 0 : -1;
 }
@@ -118,17 +118,17 @@ TEST(a_freed_run_serves_again_and_is_not_clean) {
 /* Retained memory does not stand beside chunks that grow: they cannot use it. */
 TEST(a_run_goes_when_the_chunks_have_grown_by_more_than_it) {
 	enum { PAGES = 512 };
-	hold_publish(HOLD_CHUNKS, BESIDE, 0);
+	reclaim_publish(RECLAIM_CHUNKS, BESIDE, 0);
 	char *block = take(2 * MB, 16, true);
 	put(block);
-	hold_publish(HOLD_CHUNKS, BESIDE + PAGES, 0);
-	large_tidy();
+	reclaim_publish(RECLAIM_CHUNKS, BESIDE + PAGES, 0);
+	large_reclaim();
 	assert_int_equal(large_count().retained_bytes, 2 * MB);
-	hold_publish(HOLD_CHUNKS, BESIDE + PAGES + 1, 0);
-	large_tidy();
+	reclaim_publish(RECLAIM_CHUNKS, BESIDE + PAGES + 1, 0);
+	large_reclaim();
 	assert_int_equal(large_count().retained_bytes, 0);
 	assert_gone(block, 2 * MB);
-	hold_publish(HOLD_CHUNKS, 0, 0);
+	reclaim_publish(RECLAIM_CHUNKS, 0, 0);
 }
 
 TEST(a_retained_run_is_fitted_to_a_near_size) {
