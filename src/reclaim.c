@@ -7,18 +7,18 @@
 #include <stdatomic.h>
 
 enum {
-	REGRET_MS = 1000,
-	REGRET_WEIGHT = 2, /* so that few phases are paid for before the bound has grown */
-	BASE_MIN = 64,     /* pages: 256 KB … */
-	BASE_MAX = 512     /* … and 2 MB */
+	REFAULT_MS = 1000,
+	REFAULT_WEIGHT = 2, /* so that few phases are paid for before the bound has grown */
+	BASE_MIN = 64,      /* pages: 256 KB … */
+	BASE_MAX = 512      /* … and 2 MB */
 };
 
 static struct { _Atomic size_t live, retained; } parts[RECLAIM_PARTS];
 
 static struct {
-	_Atomic size_t regretted;      /* the growth of the bound */
+	_Atomic size_t refaulted;      /* the growth of the bound */
 	_Atomic size_t peak;           /* the most that was live since the growth began */
-	_Atomic uint64_t regretted_at; /* milliseconds */
+	_Atomic uint64_t refaulted_at; /* milliseconds */
 } reclaim;
 
 /* Pages given back lately and not wanted again yet. */
@@ -53,7 +53,7 @@ size_t reclaim_limit(size_t base, size_t live, size_t resident) {
 	size_t bound = base + live * config.hold / 100;
 	size_t peak = get(&reclaim.peak), most = peak + peak / 4;
 	size_t below_peak = most > resident + bound ? most - resident - bound : 0;
-	return bound + min_size(get(&reclaim.regretted), below_peak);
+	return bound + min_size(get(&reclaim.refaulted), below_peak);
 }
 
 void reclaim_note_returned(enum reclaim_place place, size_t npages) {
@@ -66,26 +66,26 @@ void reclaim_note_wanted(enum reclaim_place place, size_t npages) {
 	if (!lately || !npages)
 		return;
 	uint64_t now = os_milliseconds();
-	if (now - atomic_load_explicit(&returned[place].at, memory_order_relaxed) > REGRET_MS) {
+	if (now - atomic_load_explicit(&returned[place].at, memory_order_relaxed) > REFAULT_MS) {
 		set(&returned[place].npages, 0);
 		return;
 	}
-	size_t regretted = min_size(npages, lately);
-	set(&returned[place].npages, lately - regretted);
-	if (!atomic_fetch_add_explicit(&reclaim.regretted, REGRET_WEIGHT * regretted, memory_order_relaxed))
+	size_t refaulted = min_size(npages, lately);
+	set(&returned[place].npages, lately - refaulted);
+	if (!atomic_fetch_add_explicit(&reclaim.refaulted, REFAULT_WEIGHT * refaulted, memory_order_relaxed))
 		set(&reclaim.peak, reclaim_live());
-	atomic_store_explicit(&reclaim.regretted_at, now, memory_order_relaxed);
+	atomic_store_explicit(&reclaim.refaulted_at, now, memory_order_relaxed);
 }
 
 void reclaim_decay(void) {
-	size_t regretted = get(&reclaim.regretted), peak = get(&reclaim.peak), live = reclaim_live();
-	if (!regretted)
+	size_t refaulted = get(&reclaim.refaulted), peak = get(&reclaim.peak), live = reclaim_live();
+	if (!refaulted)
 		return;
 	uint64_t now = os_milliseconds();
-	if (now - atomic_load_explicit(&reclaim.regretted_at, memory_order_relaxed) <= REGRET_MS)
+	if (now - atomic_load_explicit(&reclaim.refaulted_at, memory_order_relaxed) <= REFAULT_MS)
 		return;
-	set(&reclaim.regretted, regretted / 2);
+	set(&reclaim.refaulted, refaulted / 2);
 	if (peak > live)
 		set(&reclaim.peak, (peak + live) / 2);
-	atomic_store_explicit(&reclaim.regretted_at, now, memory_order_relaxed);
+	atomic_store_explicit(&reclaim.refaulted_at, now, memory_order_relaxed);
 }

@@ -2,9 +2,9 @@
  *
  * The bound is a base plus a share of the live memory, so that an idle program falls close to its live size
  * by its own frees, without a thread or a timer of ours. A program that frees and asks again in phases would
- * pay a fault per page and phase; so pages that are wanted again within a second of going back are regretted,
- * and the bound grows by twice as many, as long as live and free memory together stay within 5/4 of the peak
- * of the live since then. After a quiet second in which no page was regretted the growth halves, and the peak
+ * pay a fault per page and phase; so a page that is wanted again within a second of going back counts as a refault,
+ * and the bound grows by twice as many pages, as long as live and free memory together stay within 5/4 of the peak
+ * of the live since then. After a quiet second without a refault the growth halves, and the peak
  * comes half of the way down, at the next chance.
  *
  * All counts are pages. One policy serves chunks, slabs and large blocks, since what one of them gives back
@@ -32,12 +32,12 @@ size_t reclaim_resident(void);
 /* What a part may hold beside `live` pages without further reason: 2 MB, and less beside a small heap. */
 size_t reclaim_base(size_t live);
 
-/* The bound on what a part may hold: `base`, a share of its `live` pages, and what regret adds while
+/* The bound on what a part may hold: `base`, a share of its `live` pages, and what refaults add while
  * `resident` pages, without the part's own free ones, are there. */
 size_t reclaim_limit(size_t base, size_t live, size_t resident);
 
 /* Where pages come from and go to: those under the slots of a slab that stays serve no other, so that
- * only the same ones are regretted. */
+ * only the same ones can refault. */
 enum reclaim_place { RECLAIM_OUTSIDE_SLABS, RECLAIM_INSIDE_SLABS, RECLAIM_PLACES };
 
 /* Says that `npages` went back to the kernel. */
@@ -46,7 +46,7 @@ void reclaim_note_returned(enum reclaim_place place, size_t npages);
 /* Says that `npages` are fetched from the kernel. */
 void reclaim_note_wanted(enum reclaim_place place, size_t npages);
 
-/* Forgets old regrets; to be called before giving back. */
+/* Forgets old refaults; to be called before giving back. */
 void reclaim_decay(void);
 
 #endif

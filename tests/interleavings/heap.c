@@ -12,7 +12,7 @@
 
 enum { CLASS = 20, SLOTS = 4, HELD = 64, LARGE = 3 << 20 };
 
-/* Time stands still: no regret, and no pause that a huge page makes. */
+/* Time stands still: no refault, and no pause that a huge page makes. */
 uint64_t __wrap_os_milliseconds(void);
 uint64_t __wrap_os_milliseconds(void) { return 0; }
 uint64_t __wrap_os_microseconds(void);

@@ -9,7 +9,7 @@
 /* Pages live in large blocks, as the policy is told: beside them 2 MB are held without a reason. */
 enum { BESIDE = 2000 };
 
-static uint64_t now, per_look = 2000; /* milliseconds; two seconds at every look: nothing is ever regretted */
+static uint64_t now, per_look = 2000; /* milliseconds; two seconds at every look: nothing is ever refaulted */
 
 uint64_t __wrap_os_milliseconds(void);
 uint64_t __wrap_os_milliseconds(void) { return now += per_look; }
@@ -466,7 +466,7 @@ static size_t clean_after_phases(int phases) {
 }
 
 TEST(phases_within_a_second_come_to_pay_nothing) {
-	now += 2000; /* what the tests before gave back is past regretting */
+	now += 2000; /* what the tests before gave back is past refaulting */
 	per_look = 0;
 	assert_int_not_equal(clean_after_phases(2), 0);
 	assert_int_equal(clean_after_phases(6), 0);

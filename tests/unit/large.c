@@ -13,7 +13,7 @@ enum { BESIDE = 2000 };
 
 static uint64_t now;
 
-/* Two seconds at every look: nothing is ever regretted. */
+/* Two seconds at every look: nothing is ever refaulted. */
 uint64_t __wrap_os_milliseconds(void);
 uint64_t __wrap_os_milliseconds(void) { return now += 2000; }
 

@@ -20,7 +20,7 @@ static void live(size_t npages) { reclaim_publish(RECLAIM_CHUNKS, npages, 0); }
 /* What the bound has grown by, while nothing is live. */
 static size_t growth(void) { return reclaim_limit(0, 0, 0); }
 
-/* The policy is one for the process: each test begins with nothing regretted, nothing returned, and a peak that
+/* The policy is one for the process: each test begins with nothing refaulted, nothing returned, and a peak that
  * is above all it does. */
 static int setup(void **state) {
 	(void)state;
@@ -56,8 +56,8 @@ TEST(what_the_parts_have_is_added_up) {
 	assert_int_equal(reclaim_resident(), 142);
 }
 
-/* A regret counts twice. */
-TEST(what_is_wanted_soon_after_it_went_back_is_regretted) {
+/* A refault counts twice. */
+TEST(what_is_wanted_soon_after_it_went_back_is_refaulted) {
 	reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, 100);
 	assert_int_equal(growth(), 0);
 	now += 1000;
@@ -68,7 +68,7 @@ TEST(what_is_wanted_soon_after_it_went_back_is_regretted) {
 	assert_int_equal(reclaim_limit(512, 100, 100), 512 + 6 + 160);
 }
 
-TEST(no_more_is_regretted_than_went_back) {
+TEST(no_more_is_refaulted_than_went_back) {
 	reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, 40);
 	reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, 2);
 	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, 1000);
@@ -78,7 +78,7 @@ TEST(no_more_is_regretted_than_went_back) {
 }
 
 /* Pages under the slots of a slab serve nobody else; so no other fetch tells that they were missed. */
-TEST(inside_slabs_and_outside_are_regretted_apart) {
+TEST(inside_slabs_and_outside_are_refaulted_apart) {
 	reclaim_note_returned(RECLAIM_INSIDE_SLABS, 40);
 	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, 40);
 	assert_int_equal(growth(), 0);
@@ -86,7 +86,7 @@ TEST(inside_slabs_and_outside_are_regretted_apart) {
 	assert_int_equal(growth(), 60);
 }
 
-TEST(after_a_second_nothing_is_regretted) {
+TEST(after_a_second_nothing_is_refaulted) {
 	reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, 100);
 	now += 1001;
 	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, 30);
@@ -100,7 +100,7 @@ TEST(what_is_there_and_what_is_retained_together_stay_near_the_peak) {
 	live(400);
 	reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, 1000);
 	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, 1000);
-	assert_int_equal(growth(), 500); /* 5/4 of the peak since the first regret */
+	assert_int_equal(growth(), 500); /* 5/4 of the peak since the first refault */
 	assert_int_equal(reclaim_limit(0, 300, 300), 200);
 	assert_int_equal(reclaim_limit(64, 300, 300), 200);       /* the base is part of it … */
 	assert_int_equal(reclaim_limit(512, 300, 300), 512 + 18); /* … but stays beyond the peak */
@@ -142,7 +142,7 @@ TEST(a_quiet_second_brings_the_peak_half_of_the_way_down) {
 	assert_int_equal(growth(), 400 + 100);
 }
 
-TEST(a_regret_keeps_the_growth) {
+TEST(a_refault_keeps_the_growth) {
 	for (int phase = 0; phase < 20; phase++) {
 		reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, 10);
 		now += 900;
@@ -171,14 +171,14 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 	        CASE(the_bound_is_a_base_and_a_share_of_the_live_memory),
 	        CASE(what_the_parts_have_is_added_up),
-	        CASE(what_is_wanted_soon_after_it_went_back_is_regretted),
-	        CASE(no_more_is_regretted_than_went_back),
-	        CASE(inside_slabs_and_outside_are_regretted_apart),
-	        CASE(after_a_second_nothing_is_regretted),
+	        CASE(what_is_wanted_soon_after_it_went_back_is_refaulted),
+	        CASE(no_more_is_refaulted_than_went_back),
+	        CASE(inside_slabs_and_outside_are_refaulted_apart),
+	        CASE(after_a_second_nothing_is_refaulted),
 	        CASE(what_is_there_and_what_is_retained_together_stay_near_the_peak),
 	        CASE(a_quiet_second_halves_the_growth),
 	        CASE(a_quiet_second_brings_the_peak_half_of_the_way_down),
-	        CASE(a_regret_keeps_the_growth),
+	        CASE(a_refault_keeps_the_growth),
 	        CASE(the_base_is_less_beside_a_small_heap),
 	        CASE(the_clock_is_read_only_when_it_matters),
 	};
