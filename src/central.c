@@ -12,15 +12,15 @@
 enum {
 	QUARTERS = 4,
 	BUCKET_NONE = QUARTERS,
-	BUCKET_SWEPT,             /* on the list of those being swept */
+	BUCKET_SCAVENGED,         /* on the list of those being scavenged */
 	DEPOT_BYTES = 256 * 1024, /* of slots in one depot: two batches of the largest */
 	DEPOT_SLOTS = 512,        /* in one depot */
-	SWEEP_BASE = 16,          /* pages of free slots that are never swept: 64 KB per class … */
-	SWEEP_SHARE = 2,          /* … and half of the live: among fewer, empty pages are few and alone */
-	SWEEP_SLABS = 4096,       /* looked at in one sweep */
+	SCAVENGE_BASE = 16,       /* pages of free slots that are never scavenged: 64 KB per class … */
+	SCAVENGE_SHARE = 2,       /* … and half of the live: among fewer, empty pages are few and alone */
+	SCAVENGE_SLABS = 4096,    /* looked at in one scavenge */
 	EMPTY_BASE = 8,           /* pages of free slots beside which a slab without taken slots stays, … */
 	EMPTY_SHARE = 4,          /* … and a fourth of the pages of its class */
-	SLABS_PER_PAGE = 4,       /* of slabs that a sweep looks at, there must be a page that it may find */
+	SLABS_PER_PAGE = 4, /* of slabs that a scavenge looks at, there must be a page that it may find */
 };
 
 struct central {
@@ -29,9 +29,9 @@ struct central {
 	unsigned ndepot;
 	void **depot;                   /* DEPOT_SLOTS places, made when first needed */
 	struct list quarters[QUARTERS]; /* 0: up to a quarter free, … 3: more than three quarters */
-	struct list swept;              /* being swept: those of one sweep are neighbours */
+	struct list scavenged;          /* being scavenged: those of one scavenge are neighbours */
 	size_t nslabs, npages, clean, nslots, nfree;
-	size_t unsweepable; /* pages of free slots that the last sweep could not purge */
+	size_t unpurgeable; /* pages of free slots that the last scavenge could not purge */
 };
 
 static struct central centrals[CLASSES] = {[0 ... CLASSES - 1] = {.lock = LOCK_INITIAL(RANK_CENTRAL)}};
@@ -61,7 +61,7 @@ static uint16_t enough_of(const struct slab *slab, unsigned quarter) {
 
 static void update_quarter(struct central *central, struct slab *slab) {
 	unsigned quarter = quarter_of(slab);
-	if (quarter == slab->bucket || slab->bucket == BUCKET_SWEPT)
+	if (quarter == slab->bucket || slab->bucket == BUCKET_SCAVENGED)
 		return;
 	unlink_slab(slab);
 	if (quarter == BUCKET_NONE)
@@ -97,7 +97,7 @@ static struct slab *make_slab_of(unsigned class, unsigned npages) {
 	slab_init(slab, span.base, class_size(class), npages, (uint16_t)(span.dirty & ((1u << npages) - 1)));
 	slab->class = (unsigned char)class;
 	slab->bucket = BUCKET_NONE;
-	slab->enough = slab->swept = 0;
+	slab->enough = slab->scavenged = 0;
 	unsigned page = chunk_page(span.base);
 	for (unsigned i = 0; i < npages; i++)
 		span.chunk->slab_of_page[page + i] = slab;
@@ -193,8 +193,8 @@ static void account_taken(struct central *central, struct slab *slab, unsigned t
 	unsigned now = slab->dirty & (unsigned)~before;
 	central->clean -= (size_t)__builtin_popcount(now);
 	central->nfree -= taken;
-	reclaim_note_wanted(RECLAIM_INSIDE_SLABS, (size_t)__builtin_popcount(now & slab->swept));
-	slab->swept &= (uint16_t)~now;
+	reclaim_note_wanted(RECLAIM_INSIDE_SLABS, (size_t)__builtin_popcount(now & slab->scavenged));
+	slab->scavenged &= (uint16_t)~now;
 	update_quarter(central, slab);
 }
 
@@ -225,7 +225,7 @@ static unsigned take_from_slabs(struct central *central, void **slots, unsigned 
 static void init_central(struct central *central) {
 	for (unsigned q = 0; q < QUARTERS; q++)
 		list_init(&central->quarters[q]);
-	list_init(&central->swept);
+	list_init(&central->scavenged);
 	central->ready = true;
 }
 
@@ -330,19 +330,20 @@ static size_t expected_empty(const struct central *central) {
 	return (size_t)empty;
 }
 
-/* Whether so many slots lie free in dirty pages, more than after the last sweep, that looking for empty
+/* Whether so many slots lie free in dirty pages, more than after the last scavenge, that looking for empty
  * pages among them pays. Where few slots are left, each that goes empties a page. Lock held. */
-static bool wants_sweep(struct central *central) {
+static bool wants_scavenge(struct central *central) {
 	size_t dirty = dirty_pages(central);
-	if (dirty <= SWEEP_BASE)
+	if (dirty <= SCAVENGE_BASE)
 		return false;
-	central->unsweepable = min_size(central->unsweepable, dirty);
-	size_t bound = SWEEP_BASE + live_pages(central) / SWEEP_SHARE + central->nslabs / SLABS_PER_PAGE;
-	size_t limit = reclaim_limit(bound, 0, reclaim_resident()), more = dirty - central->unsweepable;
+	central->unpurgeable = min_size(central->unpurgeable, dirty);
+	size_t bound =
+	        SCAVENGE_BASE + live_pages(central) / SCAVENGE_SHARE + central->nslabs / SLABS_PER_PAGE;
+	size_t limit = reclaim_limit(bound, 0, reclaim_resident()), more = dirty - central->unpurgeable;
 	return more > limit || (more > limit / 8 && expected_empty(central) > limit);
 }
 
-static bool sweep(struct central *central);
+static bool scavenge(struct central *central);
 
 /* Frees up to BATCH_MAX slots into their slabs; the answer is central_flush's. All slabs are looked up first, so
  * that the processor fetches many records at once. Lock held. */
@@ -395,23 +396,24 @@ struct wrong central_flush(unsigned class, void *const *slots, unsigned n) {
 		return wrong;
 	}
 	struct wrong later = put_slots(central, class, slots, n, &chain);
-	bool dirty = wants_sweep(central);
+	bool dirty = wants_scavenge(central);
 	lock_release(&central->lock);
 	drop_slabs(chain);
 	if (unlikely(dirty))
-		sweep(central);
+		scavenge(central);
 	return wrong.slot ? wrong : later;
 }
 
-/* ---- sweeping: purging empty pages inside slabs that are partly used ---- */
+/* ---- scavenging: purging empty pages inside slabs that are partly used ---- */
 
-/* Withdraws the empty pages of the sparser slabs and appends those to the list of the swept; slabs without
+/* Withdraws the empty pages of the sparser slabs and appends those to the list of the scavenged; slabs without
  * taken slots are detached to a chain. Returns how many were appended. Lock held. */
 static unsigned withdraw(struct central *central, struct list **empty_slabs) {
 	unsigned looked = 0, withdrawn = 0;
 	for (unsigned q = QUARTERS; q-- > 0;) {
 		struct list *head = &central->quarters[q], *next;
-		for (struct list *at = head->next; at != head && looked < SWEEP_SLABS; at = next, looked++) {
+		for (struct list *at = head->next; at != head && looked < SCAVENGE_SLABS;
+		     at = next, looked++) {
 			struct slab *slab = CONTAINER(at, struct slab, link);
 			next = at->next;
 			if (slab->nfree == slab->nslots) {
@@ -425,9 +427,9 @@ static unsigned withdraw(struct central *central, struct list **empty_slabs) {
 			slab_withdraw(slab, empty);
 			central->nfree -= before - slab->nfree;
 			unlink_slab(slab);
-			slab->bucket = BUCKET_SWEPT;
+			slab->bucket = BUCKET_SCAVENGED;
 			slab->enough = UINT16_MAX;
-			list_append(&central->swept, &slab->link);
+			list_append(&central->scavenged, &slab->link);
 			withdrawn++;
 		}
 	}
@@ -455,7 +457,7 @@ static void restore(struct central *central, struct slab *slab, uint16_t purged,
 	slab_restore(slab, purged);
 	central->nfree += slab->nfree - before;
 	central->clean += (size_t)__builtin_popcount(purged);
-	slab->swept |= purged;
+	slab->scavenged |= purged;
 	unlink_slab(slab);
 	if (slab->nfree < slab->nslots)
 		update_quarter(central, slab);
@@ -463,10 +465,10 @@ static void restore(struct central *central, struct slab *slab, uint16_t purged,
 		detach_to(empty, central, slab);
 }
 
-static COLD bool sweep(struct central *central) {
+static COLD bool scavenge(struct central *central) {
 	lock_take(&central->lock);
 	reclaim_decay();
-	struct list *empty = NULL, *last = central->swept.prev;
+	struct list *empty = NULL, *last = central->scavenged.prev;
 	unsigned n = withdraw(central, &empty);
 	struct list *at = last->next;
 	lock_release(&central->lock);
@@ -482,7 +484,7 @@ static COLD bool sweep(struct central *central) {
 	}
 	lock_take(&central->lock);
 	reclaim_note_returned(RECLAIM_INSIDE_SLABS, purged);
-	central->unsweepable = dirty_pages(central);
+	central->unpurgeable = dirty_pages(central);
 	lock_release(&central->lock);
 	drop_slabs(empty);
 	return purged || empty;
@@ -499,7 +501,7 @@ bool central_trim(struct wrong *wrong) {
 		struct wrong here = empty_depot(central, class, &chain);
 		lock_release(&central->lock);
 		drop_slabs(chain);
-		any |= ready && sweep(central);
+		any |= ready && scavenge(central);
 		if (here.slot)
 			*wrong = here;
 	}
@@ -512,8 +514,8 @@ void central_after_fork(void) {
 		struct central *central = &centrals[class];
 		struct list *empty = NULL;
 		lock_take(&central->lock);
-		while (central->ready && !list_empty(&central->swept))
-			restore(central, CONTAINER(central->swept.next, struct slab, link), 0, &empty);
+		while (central->ready && !list_empty(&central->scavenged))
+			restore(central, CONTAINER(central->scavenged.next, struct slab, link), 0, &empty);
 		lock_release(&central->lock);
 		drop_slabs(empty);
 	}

@@ -22,7 +22,8 @@ struct slab {
 	unsigned char class, npages;
 	uint16_t withdrawn; /* a bit per page: see slab_withdraw */
 	uint16_t enough;    /* the central list's: with more free slots it wants another list */
-	uint16_t swept; /* the central list's: pages that a sweep gave back and nobody has touched since */
+	uint16_t
+	        scavenged; /* the central list's: pages that a scavenge gave back and nobody has touched since */
 	unsigned char bucket; /* the central list's: its list */
 	uint64_t bits[];
 };

@@ -313,10 +313,10 @@ fi
 
 around() { echo "if (char *)address <= $1 && $1 < (char *)address + size"; }
 
-ask 'bm why swept[14]' <<-END
-	@swept@: the start of a slot of 768 bytes: free in the slab, withdrawn while its pages go back to the kernel
+ask 'bm why scavenged[14]' <<-END
+	@scavenged@: the start of a slot of 768 bytes: free in the slab, withdrawn while its pages go back to the kernel
 END
-ask 'bm why swept[0]' <<<'…: the start of a slot of 768 bytes: live'
+ask 'bm why scavenged[0]' <<<'…: the start of a slot of 768 bytes: live'
 ask 'bm why span[1] + 1' <<-END
 	@span1 + 1@: in a run of 30 free pages at @span1@, 1 byte after its start: withdrawn while its pages go back to the kernel
 	  pages   %span1 / 4096 & 511% to %(span1 / 4096 & 511) + 29% of chunk 0 at @span1 & ~2097151@
@@ -332,7 +332,7 @@ END
 ask 'bm why large[0]' <<<'@large0@: the start of a large block of 4194304 bytes: being changed by a call under way'
 questions
 in_gdb "${preloaded[@]}" -ex 'break stopped' -ex "run change $scratch/change" -ex "source $script" \
-	-ex "break os_purge $(around 'swept[14]')" -ex continue "${questions[@]:0:8}" -ex 'delete' \
+	-ex "break os_purge $(around 'scavenged[14]')" -ex continue "${questions[@]:0:8}" -ex 'delete' \
 	-ex "break os_purge $(around 'span[1]')" -ex continue "${questions[@]:8:8}" -ex 'delete' \
 	-ex 'break os_grow' -ex continue "${questions[@]:16}" "$built/layout" >"$scratch/answers"
 learn_names "$scratch/change"

@@ -28,8 +28,8 @@ int chunk_take(void) { return 2; }
 
 static FILE *out;
 static char buffer[BUFSIZ];
-static char *slot[4], *span[3], *hole[3], *trimmed, *tail, *twice[2], *again[2], *many[MANY], *swept[MANY],
-        *large[3], *odd;
+static char *slot[4], *span[3], *hole[3], *trimmed, *tail, *twice[2], *again[2], *many[MANY],
+        *scavenged[MANY], *large[3], *odd;
 static char *other[3], *ended;
 static pthread_barrier_t ready;
 static volatile int go_on;
@@ -131,7 +131,7 @@ static void tell(void) {
 	say_each("other", other, 3);
 	say("ended", ended);
 	say("oldest", many[0]);
-	say("swept", swept[14]);
+	say("scavenged", scavenged[14]);
 	say("stack", &ready);
 	fprintf(out, "lwp1=%d\n", gettid());
 	malloc_info(0, out);
@@ -143,7 +143,7 @@ __attribute__((noinline)) void stopped(void) { go_on++; }
 /* Calls that gdb stops in the middle of. */
 static void change(void) {
 	for (int i = 1; i < MANY; i++)
-		free(swept[i]);
+		free(scavenged[i]);
 	malloc_trim(0);
 	large[0] = realloc(large[0], 64 * MB);
 }
@@ -154,7 +154,7 @@ int main(int argc, char **argv) {
 	if (argc == 2) {
 		lay_out();
 	} else {
-		take(swept, MANY, 768);
+		take(scavenged, MANY, 768);
 		take(span, 3, 30 * PAGE);
 		free(span[1]);
 		large[0] = malloc(4 * MB);

@@ -60,7 +60,7 @@ static void slots(unsigned i) {
 	EXPECT(!central_flush(CLASS, taken, n).slot);
 }
 
-/* ---- slots freed while their slabs are swept ---- */
+/* ---- slots freed while their slabs are scavenged ---- */
 
 static void *held[HELD];
 
@@ -72,7 +72,7 @@ static void begin_held(void) {
 		fill(held[k], class_size(CLASS), k);
 }
 
-/* The first frees by halves, each slot still as it was; the others sweep. */
+/* The first frees by halves, each slot still as it was; the others scavenge. */
 static void free_held(unsigned i) {
 	if (i > 0) {
 		trim();
@@ -157,8 +157,8 @@ static void explore_both(const char *name, const char *name_with_trim, unsigned 
 
 int main(void) {
 	explore_both("slots", "slots, and a trim", 2 - WATCHED, make_fresh, slots, end);
-	explore(&(struct scenario){"frees and a sweep", 2, 2 - WATCHED, begin_held, free_held, end});
-	explore(&(struct scenario){"frees and two sweeps", 3, 1, begin_held, free_held, end});
+	explore(&(struct scenario){"frees and a scavenge", 2, 2 - WATCHED, begin_held, free_held, end});
+	explore(&(struct scenario){"frees and two scavenges", 3, 1, begin_held, free_held, end});
 	explore_both("spans", "spans, and a trim", 2 - WATCHED, make_fresh, spans, end);
 	explore_both("a second free", "a second free, and a trim", 4, begin_shared, free_shared, end_shared);
 	explore_both("large blocks", "large blocks, and a trim", 2 - WATCHED, make_fresh, large, end);

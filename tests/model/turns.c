@@ -3,7 +3,7 @@
  * what another took; a cache whose thread has ended is another's later. Time passes when the input says so,
  * and each run begins with a fresh engine: a file replays alone.
  * The reference is that of blocks.h, and piles: hundreds of blocks of one size, each with a stamp at both
- * ends, which bring slots through refill, flush, depots and sweeps. */
+ * ends, which bring slots through refill, flush, depots and scavenges. */
 enum { BLOCKS = 400 };
 
 #include "choices.h"

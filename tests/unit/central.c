@@ -1,4 +1,4 @@
-/* central.c: refill and flush, what is wrong, hand-over between threads, and the sweep of empty pages.
+/* central.c: refill and flush, what is wrong, hand-over between threads, and the scavenge of empty pages.
  * Linked with --wrap for os_milliseconds, the clock being the test's, chunk_take and os_purge. */
 #include "unit.h"
 
@@ -28,14 +28,14 @@ struct span __wrap_chunk_take(unsigned npages, unsigned align_order) {
 	return __real_chunk_take(npages, align_order);
 }
 
-/* What happens in the middle of a sweep, when its slabs are withdrawn. */
-static void (*amid_sweep)(void);
+/* What happens in the middle of a scavenge, when its slabs are withdrawn. */
+static void (*amid_scavenge)(void);
 
 bool __real_os_purge(void *address, size_t size);
 bool __wrap_os_purge(void *address, size_t size);
 bool __wrap_os_purge(void *address, size_t size) {
-	void (*act)(void) = amid_sweep;
-	amid_sweep = NULL;
+	void (*act)(void) = amid_scavenge;
+	amid_scavenge = NULL;
 	if (act)
 		act();
 	return __real_os_purge(address, size);
@@ -105,7 +105,7 @@ TEST(slots_of_every_class) {
 		assert_in_range(central_count(class).slab_pages, 0,
 		                8 + most / 4 + 15); /* wholly free slabs go back … */
 		drop_empty_slabs();
-		assert_int_equal(central_count(class).slabs, 0); /* … the last few by a sweep */
+		assert_int_equal(central_count(class).slabs, 0); /* … the last few by a scavenge */
 	}
 }
 
@@ -299,7 +299,7 @@ TEST(a_double_free_in_the_depot_is_found_when_it_is_emptied) {
 	assert_null(wrong.slot);
 }
 
-/* ---- sweeping ---- */
+/* ---- scavenging ---- */
 
 /* Keeps every n-th of many slots; the slots kept are left at the front. */
 /* Trims until *argument is set: before a class has its first slab, while it gets it, and after. */
@@ -369,13 +369,13 @@ TEST(a_trim_purges_empty_pages_between_live_slots) {
 	static void *slots[N];
 	static const unsigned classes[] = {2, 8, 13, 24, 40};
 	struct wrong wrong;
-	config.hold = 1000; /* nothing is swept before the trim */
+	config.hold = 1000; /* nothing is scavenged before the trim */
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
 		unsigned class = classes[i];
 		size_t size = class_size(class), n = min_size(N, (4 << 20) / size);
 		take(class, slots, n);
 		size_t kept = keep_every(class, slots, n, 40000 / size + 1);
-		central_trim(&wrong); /* what the frees did not sweep themselves */
+		central_trim(&wrong); /* what the frees did not scavenge themselves */
 		assert_null(wrong.slot);
 		check(class, kept);
 		struct central_totals totals = central_count(class);
@@ -398,7 +398,7 @@ TEST(a_trim_purges_empty_pages_between_live_slots) {
 	}
 }
 
-/* The class whose sweep is cut short by a fork, and what is live in it. */
+/* The class whose scavenge is cut short by a fork, and what is live in it. */
 static struct {
 	unsigned class;
 	size_t taken, slots;
@@ -416,12 +416,12 @@ static void take_the_rest(void *unused) {
 	assert_int_equal(central_count(cut.class).slots, cut.slots);
 }
 
-static void fork_amid_sweep(void) {
+static void fork_amid_scavenge(void) {
 	cut.slots = central_count(cut.class).slots;
 	cut.status = status_of(take_the_rest, NULL);
 }
 
-TEST(a_fork_amid_a_sweep_leaves_the_child_every_slot) {
+TEST(a_fork_amid_a_scavenge_leaves_the_child_every_slot) {
 	enum { CLASS = 40, N = 2048 };
 	static void *slots[N];
 	struct wrong wrong;
@@ -430,7 +430,7 @@ TEST(a_fork_amid_a_sweep_leaves_the_child_every_slot) {
 	cut.class = CLASS;
 	cut.taken = keep_every(CLASS, slots, N, 12);
 	cut.status = -1;
-	amid_sweep = fork_amid_sweep;
+	amid_scavenge = fork_amid_scavenge;
 	central_trim(&wrong);
 	assert_true(exited_well(cut.status));
 	check(CLASS, cut.taken);
@@ -438,7 +438,7 @@ TEST(a_fork_amid_a_sweep_leaves_the_child_every_slot) {
 }
 
 /* Among few live slots each free empties a page: less is freed than the bound, and yet much can go. */
-TEST(pages_are_swept_as_the_last_slots_on_them_are_freed) {
+TEST(pages_are_scavenged_as_the_last_slots_on_them_are_freed) {
 	enum { CLASS = 18, N = 40000, EVERY = 26 }; /* 320 bytes; every other page keeps a slot */
 	static void *slots[N];
 	take(CLASS, slots, N);
@@ -473,7 +473,7 @@ TEST(a_few_free_pages_are_left_alone) {
 	put(CLASS, slots, kept);
 }
 
-TEST(frees_alone_sweep_when_much_is_free) {
+TEST(frees_alone_scavenge_when_much_is_free) {
 	enum { CLASS = 8, N = 100000 }; /* 12.8 MB of 128-byte slots */
 	static void *slots[N];
 	take(CLASS, slots, N);
@@ -504,10 +504,10 @@ int main(void) {
 	        CASE(the_depot_is_bounded),
 	        CASE(a_double_free_in_the_depot_is_found_when_it_is_emptied),
 	        CASE(a_trim_purges_empty_pages_between_live_slots),
-	        CASE(a_fork_amid_a_sweep_leaves_the_child_every_slot),
-	        CASE(pages_are_swept_as_the_last_slots_on_them_are_freed),
+	        CASE(a_fork_amid_a_scavenge_leaves_the_child_every_slot),
+	        CASE(pages_are_scavenged_as_the_last_slots_on_them_are_freed),
 	        CASE(a_few_free_pages_are_left_alone),
-	        CASE(frees_alone_sweep_when_much_is_free),
+	        CASE(frees_alone_scavenge_when_much_is_free),
 	};
 	return RUN(tests);
 }

@@ -1,4 +1,4 @@
-/* slab.c: slots taken and put, every judgement of every byte, and the pages of a sweep against a reference.
+/* slab.c: slots taken and put, every judgement of every byte, and the pages of a scavenge against a reference.
  */
 #include "unit.h"
 
@@ -241,7 +241,7 @@ static bool overlaps(const struct slab *slab, unsigned slot, unsigned pages) {
 	return false;
 }
 
-static void check_sweep(unsigned class, unsigned want, unsigned sixteenths, uint64_t *seed) {
+static void check_scavenge(unsigned class, unsigned want, unsigned sixteenths, uint64_t *seed) {
 	struct fixture fixture;
 	uint64_t before[(SLAB_MAX_SLOTS + 63) / 64];
 	struct slab *slab = make(&fixture, class, want, 0);
@@ -267,12 +267,12 @@ static void check_sweep(unsigned class, unsigned want, unsigned sixteenths, uint
 	assert_int_equal(slab_empty_pages(slab) & purged, 0); /* not purged twice */
 }
 
-TEST(a_sweep_withdraws_and_restores_exactly_the_empty_pages) {
+TEST(a_scavenge_withdraws_and_restores_exactly_the_empty_pages) {
 	uint64_t seed = 9;
 	FOR_EVERY_SHAPE(class, want) {
-		check_sweep(class, want, 8, &seed);
-		check_sweep(class, want, 14, &seed);
-		check_sweep(class, want, 16, &seed);
+		check_scavenge(class, want, 8, &seed);
+		check_scavenge(class, want, 14, &seed);
+		check_scavenge(class, want, 16, &seed);
 	}
 }
 
@@ -360,7 +360,7 @@ int main(void) {
 	        cmocka_unit_test(pages_are_dirty_when_their_slots_are_taken),
 	        cmocka_unit_test(pages_dirty_before_stay_so),
 	        cmocka_unit_test(empty_pages_are_those_without_a_taken_slot),
-	        cmocka_unit_test(a_sweep_withdraws_and_restores_exactly_the_empty_pages),
+	        cmocka_unit_test(a_scavenge_withdraws_and_restores_exactly_the_empty_pages),
 	        cmocka_unit_test(slots_may_be_put_while_pages_are_withdrawn),
 	        cmocka_unit_test(a_slot_put_twice_is_named_also_while_its_page_is_withdrawn),
 	        cmocka_unit_test(random_takes_and_puts_match_a_byte_per_slot),
