@@ -406,10 +406,10 @@ struct wrong central_flush(unsigned class, void *const *slots, unsigned n) {
 
 /* ---- scavenging: purging empty pages inside slabs that are partly used ---- */
 
-/* Withdraws the empty pages of the sparser slabs and appends those to the list of the scavenged; slabs without
+/* Isolates the empty pages of the sparser slabs and appends those to the list of the scavenged; slabs without
  * taken slots are detached to a chain. Returns how many were appended. Lock held. */
-static unsigned withdraw(struct central *central, struct list **empty_slabs) {
-	unsigned looked = 0, withdrawn = 0;
+static unsigned isolate_slabs(struct central *central, struct list **empty_slabs) {
+	unsigned looked = 0, isolated = 0;
 	for (unsigned q = QUARTERS; q-- > 0;) {
 		struct list *head = &central->quarters[q], *next;
 		for (struct list *at = head->next; at != head && looked < SCAVENGE_SLABS;
@@ -424,21 +424,21 @@ static unsigned withdraw(struct central *central, struct list **empty_slabs) {
 			if (!empty)
 				continue;
 			unsigned before = slab->nfree;
-			slab_withdraw(slab, empty);
+			slab_isolate(slab, empty);
 			central->nfree -= before - slab->nfree;
 			unlink_slab(slab);
 			slab->bucket = BUCKET_SCAVENGED;
 			slab->enough = UINT16_MAX;
 			list_append(&central->scavenged, &slab->link);
-			withdrawn++;
+			isolated++;
 		}
 	}
-	return withdrawn;
+	return isolated;
 }
 
-/* Purges the withdrawn pages of a slab, run by run; which of them are zero now. */
-static uint16_t purge_withdrawn(const struct slab *slab) {
-	unsigned pages = slab->withdrawn, purged = 0;
+/* Purges the isolated pages of a slab, run by run; which of them are zero now. */
+static uint16_t purge_isolated(const struct slab *slab) {
+	unsigned pages = slab->isolated, purged = 0;
 	chunk_refuse_huge((struct chunk *)pagemap_owner(slab->base));
 	while (pages) {
 		unsigned first = (unsigned)__builtin_ctz(pages);
@@ -452,9 +452,9 @@ static uint16_t purge_withdrawn(const struct slab *slab) {
 }
 
 /* Puts a purged slab back. Lock held. */
-static void restore(struct central *central, struct slab *slab, uint16_t purged, struct list **empty) {
+static void put_back_slab(struct central *central, struct slab *slab, uint16_t purged, struct list **empty) {
 	unsigned before = slab->nfree;
-	slab_restore(slab, purged);
+	slab_put_back(slab, purged);
 	central->nfree += slab->nfree - before;
 	central->clean += (size_t)__builtin_popcount(purged);
 	slab->scavenged |= purged;
@@ -469,17 +469,17 @@ static COLD bool scavenge(struct central *central) {
 	lock_take(&central->lock);
 	reclaim_decay();
 	struct list *empty = NULL, *last = central->scavenged.prev;
-	unsigned n = withdraw(central, &empty);
+	unsigned n = isolate_slabs(central, &empty);
 	struct list *at = last->next;
 	lock_release(&central->lock);
 	size_t purged = 0;
 	for (; n > 0; n--) {
 		struct slab *slab = CONTAINER(at, struct slab, link);
-		uint16_t pages = purge_withdrawn(slab);
+		uint16_t pages = purge_isolated(slab);
 		purged += (size_t)__builtin_popcount(pages);
 		lock_take(&central->lock);
 		at = at->next;
-		restore(central, slab, pages, &empty);
+		put_back_slab(central, slab, pages, &empty);
 		lock_release(&central->lock);
 	}
 	lock_take(&central->lock);
@@ -515,7 +515,8 @@ void central_after_fork(void) {
 		struct list *empty = NULL;
 		lock_take(&central->lock);
 		while (central->ready && !list_empty(&central->scavenged))
-			restore(central, CONTAINER(central->scavenged.next, struct slab, link), 0, &empty);
+			put_back_slab(central, CONTAINER(central->scavenged.next, struct slab, link), 0,
+			              &empty);
 		lock_release(&central->lock);
 		drop_slabs(empty);
 	}

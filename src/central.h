@@ -4,7 +4,7 @@
  * H1. A central list's lock guards its slabs, its lists, its depot, and slab_of_page of its slabs'
  *     pages.
  * H2. A slab with free slots is on the list of its quarter; a slab without is on none; a slab being scavenged is
- *     on the list of the scavenged until it is restored. A slab whose last slot comes back is dropped, unless
+ *     on the list of the scavenged until it is put back. A slab whose last slot comes back is dropped, unless
  *     the class has few free slots but these.
  * H3. clean is the number of its slabs' pages that are clean.
  */
@@ -55,7 +55,7 @@ void central_set_depot(bool wanted);
  * *wrong: as central_flush answers. */
 bool central_trim(struct wrong *wrong);
 
-/* In the child of a fork, with every lock free: restores the slabs that other threads were scavenging. */
+/* In the child of a fork, with every lock free: puts back the slabs that other threads were scavenging. */
 void central_after_fork(void);
 
 struct central_totals central_count(unsigned class);

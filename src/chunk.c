@@ -228,7 +228,7 @@ static struct chunk *find_empty(void) {
 
 /* Takes the dirty runs of free pages of one chunk, as far as the batch has room, so that nobody else uses
  * them. */
-static void withdraw_from(struct chunk *chunk, struct batch *batch) {
+static void isolate_from(struct chunk *chunk, struct batch *batch) {
 	EACH_RUN (&chunk->free, page, end) {
 		unsigned npages = end - page, dirty = bitmap_count(&chunk->dirty, page, npages);
 		if (batch->n == BATCH)
@@ -255,11 +255,11 @@ static struct chunk *find_dirty(void) {
 	return CONTAINER(chunks.dirty.next, struct chunk, dirty_link);
 }
 
-static void withdraw(struct batch *batch, size_t keep) {
+static void isolate_runs(struct batch *batch, size_t keep) {
 	batch->n = 0;
 	list_append(&chunks.purging, &batch->link);
 	while (batch->n < BATCH && chunks.dirty_pages > keep)
-		withdraw_from(find_dirty(), batch);
+		isolate_from(find_dirty(), batch);
 }
 
 void chunk_refuse_huge(struct chunk *chunk) {
@@ -268,7 +268,7 @@ void chunk_refuse_huge(struct chunk *chunk) {
 }
 
 /* Puts the runs of a batch back, as far as they were purged clean. Lock held. */
-static void put_back(struct batch *batch, const bool *purged) {
+static void put_back_runs(struct batch *batch, const bool *purged) {
 	for (unsigned i = 0; i < batch->n; i++) {
 		struct run *run = &batch->runs[i];
 		if (purged[i]) {
@@ -294,7 +294,7 @@ static bool purge(struct batch *batch) {
 		any |= purged[i];
 	}
 	lock_take(&chunk_lock);
-	put_back(batch, purged);
+	put_back_runs(batch, purged);
 	lock_release(&chunk_lock);
 	return any;
 }
@@ -313,7 +313,7 @@ static bool give_back(size_t keep, size_t keep_empty) {
 			reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, empty->ndirty);
 			detach(empty);
 		} else if (too_dirty) {
-			withdraw(&batch, keep);
+			isolate_runs(&batch, keep);
 		}
 		lock_release(&chunk_lock);
 		if (!empty && !too_dirty)
@@ -557,7 +557,7 @@ void chunk_after_fork(void) {
 	static const bool not_purged[BATCH];
 	lock_take(&chunk_lock);
 	while (chunks.ready && !list_empty(&chunks.purging))
-		put_back(CONTAINER(chunks.purging.next, struct batch, link), not_purged);
+		put_back_runs(CONTAINER(chunks.purging.next, struct batch, link), not_purged);
 	lock_release(&chunk_lock);
 }
 
@@ -646,7 +646,7 @@ static bool lists_hold(size_t placed, size_t dirty) {
 }
 
 /* The pages in use that are in no span, but in a purge. */
-static size_t count_withdrawn(void) {
+static size_t count_isolated(void) {
 	size_t npages = 0;
 	for (const struct list *at = chunks.purging.next; at != &chunks.purging; at = at->next) {
 		const struct batch *batch = CONTAINER(at, struct batch, link);
@@ -657,7 +657,7 @@ static size_t count_withdrawn(void) {
 }
 
 int chunk_check(void) {
-	size_t used = 0, dirty = 0, empty = 0, withdrawn = 0, placed = 0, on_dirty = 0;
+	size_t used = 0, dirty = 0, empty = 0, isolated = 0, placed = 0, on_dirty = 0;
 	if (!chunks.ready)
 		return 0;
 	if (list_count(&chunks.all, chunks.count) != chunks.count)
@@ -670,13 +670,13 @@ int chunk_check(void) {
 		used += chunk->nused;
 		dirty += chunk->ndirty;
 		empty += chunk->nused == 0;
-		withdrawn += chunk->nused - count_in_spans(chunk);
+		isolated += chunk->nused - count_in_spans(chunk);
 		placed += chunk->place != PLACE_NONE;
 		on_dirty += chunk->ndirty > 0;
 	}
 	if (used != chunks.used_pages || dirty != chunks.dirty_pages || empty != chunks.empty)
 		return 14;
-	if (withdrawn != count_withdrawn())
+	if (isolated != count_isolated())
 		return 13;
 	return lists_hold(placed, on_dirty) ? 0 : 16;
 }

@@ -11,7 +11,7 @@ void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint
 	slab->first = 0;
 	slab->dirty = dirty;
 	slab->npages = (unsigned char)npages;
-	slab->withdrawn = 0;
+	slab->isolated = 0;
 	for (unsigned w = 0; w < words(slab); w++)
 		slab->bits[w] = ~(uint64_t)0;
 	if (slab->nslots % 64)
@@ -88,8 +88,8 @@ unsigned slab_take_line(struct slab *slab, void **slots) {
 	return 0;
 }
 
-bool slab_is_withdrawn(const struct slab *slab, unsigned slot) {
-	return slab->withdrawn & pages_under(slab, slot, slot);
+bool slab_is_isolated(const struct slab *slab, unsigned slot) {
+	return slab->isolated & pages_under(slab, slot, slot);
 }
 
 uint16_t slab_empty_pages(const struct slab *slab) {
@@ -139,22 +139,22 @@ static unsigned flip_pages(struct slab *slab, uint16_t pages) {
 	return flipped;
 }
 
-void slab_withdraw(struct slab *slab, uint16_t pages) {
+void slab_isolate(struct slab *slab, uint16_t pages) {
 	slab->nfree = (uint16_t)(slab->nfree - flip_pages(slab, pages));
-	slab->withdrawn = pages;
+	slab->isolated = pages;
 }
 
-void slab_restore(struct slab *slab, uint16_t purged) {
-	slab->nfree = (uint16_t)(slab->nfree + flip_pages(slab, slab->withdrawn));
+void slab_put_back(struct slab *slab, uint16_t purged) {
+	slab->nfree = (uint16_t)(slab->nfree + flip_pages(slab, slab->isolated));
 	slab->first = 0;
-	slab->withdrawn = 0;
+	slab->isolated = 0;
 	slab->dirty &= (uint16_t)~purged;
 }
 
-/* S3. A slot on a withdrawn page is free, though its bit is clear. */
+/* S3. A slot on an isolated page is free, though its bit is clear. */
 static bool taken_are_dirty(const struct slab *slab) {
 	for (unsigned slot = 0; slot < slab->nslots; slot++) {
-		bool taken = !(slab->bits[slot / 64] >> slot % 64 & 1) && !slab_is_withdrawn(slab, slot);
+		bool taken = !(slab->bits[slot / 64] >> slot % 64 & 1) && !slab_is_isolated(slab, slot);
 		if (taken && pages_under(slab, slot, slot) & ~slab->dirty)
 			return false;
 	}

@@ -20,8 +20,8 @@ struct slab {
 	uint16_t first; /* the lowest word that may have a set bit */
 	uint16_t dirty; /* a bit per page */
 	unsigned char class, npages;
-	uint16_t withdrawn; /* a bit per page: see slab_withdraw */
-	uint16_t enough;    /* the central list's: with more free slots it wants another list */
+	uint16_t isolated; /* a bit per page: see slab_isolate */
+	uint16_t enough;   /* the central list's: with more free slots it wants another list */
 	uint16_t
 	        scavenged; /* the central list's: pages that a scavenge gave back and nobody has touched since */
 	unsigned char bucket; /* the central list's: its list */
@@ -67,8 +67,8 @@ static inline void slab_set_word(struct slab *slab, unsigned w, uint64_t bits) {
 	__atomic_store_n(&slab->bits[w], bits, __ATOMIC_RELAXED);
 }
 
-/* Whether a slot lies on a page that is withdrawn: it is free then, though its bit is clear. */
-bool slab_is_withdrawn(const struct slab *slab, unsigned slot);
+/* Whether a slot lies on a page that is isolated: it is free then, though its bit is clear. */
+bool slab_is_isolated(const struct slab *slab, unsigned slot);
 
 /* Which slot starts at a pointer into the slab; SLAB_OK when one does. */
 static inline enum slab_answer slab_find(const struct slab *slab, const void *pointer, unsigned *index) {
@@ -95,7 +95,7 @@ static inline enum slab_answer slab_put(struct slab *slab, const void *slot) {
 	if (unlikely(answer != SLAB_OK))
 		return answer;
 	uint64_t word = slab_word(slab, index / 64), bit = (uint64_t)1 << (index % 64);
-	if (unlikely(word & bit) || (unlikely(slab->withdrawn) && slab_is_withdrawn(slab, index)))
+	if (unlikely(word & bit) || (unlikely(slab->isolated) && slab_is_isolated(slab, index)))
 		return SLAB_ALREADY_FREE;
 	slab_set_word(slab, index / 64, word | bit);
 	slab->nfree++;
@@ -115,8 +115,8 @@ uint16_t slab_empty_pages(const struct slab *slab);
 
 /* Takes every slot that overlaps the empty pages `pages` out of the slab, so that the pages can be purged
  * without a lock; and puts them back, those of `purged` being clean now. */
-void slab_withdraw(struct slab *slab, uint16_t pages);
-void slab_restore(struct slab *slab, uint16_t purged);
+void slab_isolate(struct slab *slab, uint16_t pages);
+void slab_put_back(struct slab *slab, uint16_t purged);
 
 bool slab_check(const struct slab *slab);
 

@@ -193,7 +193,7 @@ def find_sources():
 
 # ---- the parts of the heap ----
 
-WITHDRAWN = "withdrawn while its pages go back to the kernel"
+ISOLATED = "isolated while its pages go back to the kernel"
 
 
 class Slab:
@@ -202,7 +202,7 @@ class Slab:
         self.heap, self.of_class = heap, record["class"]
         self.base, self.size = record["base"], record["size"]
         self.nslots, self.nfree, self.npages = record["nslots"], record["nfree"], record["npages"]
-        self.withdrawn = record["withdrawn"]
+        self.isolated = record["isolated"]
         if not self.size or not self.nslots:
             raise Trouble(f"the record of the slab at {self.base:#x} is broken")
         self.bits = read_words(address + heap.slab_layout.offset("bits"), (self.nslots + 63) // 64)
@@ -217,16 +217,16 @@ class Slab:
     def is_free(self, slot):
         return bool(self.bits[slot // 64] >> slot % 64 & 1)
 
-    def is_withdrawn(self, slot):
+    def is_isolated(self, slot):
         first = slot * self.size // self.heap.page_size
         last = ((slot + 1) * self.size - 1) // self.heap.page_size
-        return bool(self.withdrawn & ((2 << last) - (1 << first)))
+        return bool(self.isolated & ((2 << last) - (1 << first)))
 
     def places(self, slot):
         """Where a slot lies free, a sentence for each time; nowhere: it is live."""
         found = ["in the slab"] if self.is_free(slot) else []
-        if self.is_withdrawn(slot):
-            found = [f"in the slab, {WITHDRAWN}"]
+        if self.is_isolated(slot):
+            found = [f"in the slab, {ISOLATED}"]
         start = self.start(slot)
         for cache in self.heap.caches():
             found += places_on(cache.magazines[self.of_class], start, f"in the cache of {cache.thread}")
@@ -238,8 +238,8 @@ class Slab:
         first, end = bisect_left(outside, self.base), bisect_left(outside, self.start(self.nslots))
         cached = sum(not self.is_free(self.slot_at(start)) for start in outside[first:end])
         free = self.nfree
-        if self.withdrawn:
-            free += sum(self.is_withdrawn(slot) for slot in range(self.nslots))
+        if self.isolated:
+            free += sum(self.is_isolated(slot) for slot in range(self.nslots))
         return self.nslots - cached - free, cached, free
 
 
@@ -249,7 +249,7 @@ def places_on(stack, start, where):
 
 
 class Run:
-    """Pages of a chunk that are one thing: a slab, a span (live or retained), free pages, or withdrawn ones."""
+    """Pages of a chunk that are one thing: a slab, a span (live or retained), free pages, or isolated ones."""
 
     def __init__(self, chunk, kind, page, npages, slab=None):
         self.chunk, self.kind, self.page, self.npages, self.slab = chunk, kind, page, npages, slab
@@ -300,7 +300,7 @@ class Chunk:
         if length & ~self.heap.span_retained:
             kind = "retained" if length & self.heap.span_retained else "live"
             return Run(self, kind, page, length & ~self.heap.span_retained)
-        return Run(self, "withdrawn", page, self.length_from(page, self.is_nothing))
+        return Run(self, "isolated", page, self.length_from(page, self.is_nothing))
 
     def is_nothing(self, page):
         """Neither free nor the start of anything: a purge has it."""
@@ -497,8 +497,8 @@ def describe_neighbour(run):
         return f"a slab of {run.slab.size}-byte slots, {pages(run)}"
     if run.kind == "free":
         return f"{pages(run)}: free, {run.ndirty()} dirty"
-    if run.kind == "withdrawn":
-        return f"{pages(run)}: free, {WITHDRAWN}"
+    if run.kind == "isolated":
+        return f"{pages(run)}: free, {ISOLATED}"
     return f"a span of {pages(run)}: {state_of_span(run)}"
 
 
@@ -544,8 +544,8 @@ def explain_pages(run, address):
     if run.kind == "free":
         page = (address - run.chunk.base) // run.chunk.heap.page_size
         what, state = f"a run of {many(run.npages, 'free page')}", f"its page is {state_of_free(run, page)}"
-    elif run.kind == "withdrawn":
-        what, state = f"a run of {many(run.npages, 'free page')}", WITHDRAWN
+    elif run.kind == "isolated":
+        what, state = f"a run of {many(run.npages, 'free page')}", ISOLATED
     else:
         state = state_of_span(run)
     return [
@@ -605,8 +605,8 @@ def what_of_run(run):
         return f"slab    class {slab.of_class}, {slab.size}-byte slots: {live} live, {cached} cached, {free} free"
     if run.kind == "free":
         return f"free    {'dirty' if run.chunk.is_dirty(run.page) else 'clean'}"
-    if run.kind == "withdrawn":
-        return f"free    {WITHDRAWN}"
+    if run.kind == "isolated":
+        return f"free    {ISOLATED}"
     return f"span    {state_of_span(run)}"
 
 

@@ -314,11 +314,11 @@ fi
 around() { echo "if (char *)address <= $1 && $1 < (char *)address + size"; }
 
 ask 'bm why scavenged[14]' <<-END
-	@scavenged@: the start of a slot of 768 bytes: free in the slab, withdrawn while its pages go back to the kernel
+	@scavenged@: the start of a slot of 768 bytes: free in the slab, isolated while its pages go back to the kernel
 END
 ask 'bm why scavenged[0]' <<<'…: the start of a slot of 768 bytes: live'
 ask 'bm why span[1] + 1' <<-END
-	@span1 + 1@: in a run of 30 free pages at @span1@, 1 byte after its start: withdrawn while its pages go back to the kernel
+	@span1 + 1@: in a run of 30 free pages at @span1@, 1 byte after its start: isolated while its pages go back to the kernel
 	  pages   %span1 / 4096 & 511% to %(span1 / 4096 & 511) + 29% of chunk 0 at @span1 & ~2097151@
 	  before  a span of 30 pages at @span0@: live
 	  after   a span of 30 pages at @span2@: live
@@ -327,7 +327,7 @@ ask 'bm why span[0]' <<-END
 	…
 	…
 	…
-	  after   30 pages at @span1@: free, withdrawn while its pages go back to the kernel
+	  after   30 pages at @span1@: free, isolated while its pages go back to the kernel
 END
 ask 'bm why large[0]' <<<'@large0@: the start of a large block of 4194304 bytes: being changed by a call under way'
 questions

@@ -28,7 +28,7 @@ struct span __wrap_chunk_take(unsigned npages, unsigned align_order) {
 	return __real_chunk_take(npages, align_order);
 }
 
-/* What happens in the middle of a scavenge, when its slabs are withdrawn. */
+/* What happens in the middle of a scavenge, when its slabs are isolated. */
 static void (*amid_scavenge)(void);
 
 bool __real_os_purge(void *address, size_t size);

@@ -251,23 +251,23 @@ static void check_scavenge(unsigned class, unsigned want, unsigned sixteenths, u
 	uint16_t pages = slab_empty_pages(slab);
 	memcpy(before, slab->bits, words * sizeof *before);
 
-	slab_withdraw(slab, pages);
+	slab_isolate(slab, pages);
 	assert_true(slab_check(slab));
 	for (unsigned slot = 0; slot < slab->nslots; slot++) {
 		bool was = before[slot / 64] >> (slot % 64) & 1;
 		assert_int_equal(is_free(slab, slot), was && !overlaps(slab, slot, pages));
 	}
 	uint16_t purged = pages & (uint16_t)next_random(seed); /* as if the kernel took only some */
-	slab_restore(slab, purged);
+	slab_put_back(slab, purged);
 	assert_true(slab_check(slab));
 	assert_int_equal(slab->nfree, nfree);
 	assert_memory_equal(slab->bits, before, words * sizeof *before);
 	assert_int_equal(slab->dirty, dirty & ~purged);
-	assert_int_equal(slab->withdrawn, 0);
+	assert_int_equal(slab->isolated, 0);
 	assert_int_equal(slab_empty_pages(slab) & purged, 0); /* not purged twice */
 }
 
-TEST(a_scavenge_withdraws_and_restores_exactly_the_empty_pages) {
+TEST(a_scavenge_isolates_and_puts_back_exactly_the_empty_pages) {
 	uint64_t seed = 9;
 	FOR_EVERY_SHAPE(class, want) {
 		check_scavenge(class, want, 8, &seed);
@@ -276,7 +276,7 @@ TEST(a_scavenge_withdraws_and_restores_exactly_the_empty_pages) {
 	}
 }
 
-TEST(slots_may_be_put_while_pages_are_withdrawn) {
+TEST(slots_may_be_put_while_pages_are_isolated) {
 	struct fixture fixture;
 	struct slab *slab = make(&fixture, 8, 4, 0); /* 128 slots of 128 bytes, 32 to a page */
 	void *again[128];
@@ -284,12 +284,12 @@ TEST(slots_may_be_put_while_pages_are_withdrawn) {
 	for (unsigned slot = 32; slot < 96; slot++)
 		slab_put(slab, fixture.slots[slot]);
 	assert_int_equal(slab_empty_pages(slab), 6);
-	slab_withdraw(slab, 6);
+	slab_isolate(slab, 6);
 	assert_int_equal(slab->nfree, 0);
 	assert_int_equal(slab_put(slab, fixture.slots[100]), SLAB_OK);
 	assert_int_equal(slab_put(slab, fixture.slots[5]), SLAB_OK);
 	assert_true(slab_check(slab));
-	slab_restore(slab, 6);
+	slab_put_back(slab, 6);
 	assert_true(slab_check(slab));
 	assert_int_equal(slab->nfree, 66);
 	assert_int_equal(slab_take(slab, again, 128), 66);
@@ -326,17 +326,17 @@ static void run_random(unsigned class, unsigned want, uint64_t *seed) {
 	}
 }
 
-/* A slot on a withdrawn page is free, though its bit is clear. */
-TEST(a_slot_put_twice_is_named_also_while_its_page_is_withdrawn) {
+/* A slot on an isolated page is free, though its bit is clear. */
+TEST(a_slot_put_twice_is_named_also_while_its_page_is_isolated) {
 	struct fixture fixture;
 	struct slab *slab = make(&fixture, 8, 4, 0);
 	slab_take(slab, fixture.slots, slab->nslots);
 	for (unsigned i = 32; i < 64; i++)
 		assert_int_equal(slab_put(slab, fixture.slots[i]), SLAB_OK);
-	slab_withdraw(slab, slab_empty_pages(slab));
+	slab_isolate(slab, slab_empty_pages(slab));
 	assert_int_equal(slab_put(slab, fixture.slots[40]), SLAB_ALREADY_FREE);
 	assert_int_equal(slab_put(slab, fixture.slots[10]), SLAB_OK);
-	slab_restore(slab, 2);
+	slab_put_back(slab, 2);
 	assert_int_equal(slab->nfree, 33);
 	assert_true(slab_check(slab));
 }
@@ -360,9 +360,9 @@ int main(void) {
 	        cmocka_unit_test(pages_are_dirty_when_their_slots_are_taken),
 	        cmocka_unit_test(pages_dirty_before_stay_so),
 	        cmocka_unit_test(empty_pages_are_those_without_a_taken_slot),
-	        cmocka_unit_test(a_scavenge_withdraws_and_restores_exactly_the_empty_pages),
-	        cmocka_unit_test(slots_may_be_put_while_pages_are_withdrawn),
-	        cmocka_unit_test(a_slot_put_twice_is_named_also_while_its_page_is_withdrawn),
+	        cmocka_unit_test(a_scavenge_isolates_and_puts_back_exactly_the_empty_pages),
+	        cmocka_unit_test(slots_may_be_put_while_pages_are_isolated),
+	        cmocka_unit_test(a_slot_put_twice_is_named_also_while_its_page_is_isolated),
 	        cmocka_unit_test(random_takes_and_puts_match_a_byte_per_slot),
 	};
 	return RUN(tests);
