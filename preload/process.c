@@ -9,7 +9,7 @@
 #include "../src/central.h"
 #include "../src/reclaim.h"
 #include "../src/large.h"
-#include "../src/meta.h"
+#include "../src/metadata.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static void before_fork(void) {
 		central_lock_all();
 		lock_take_for_fork(&chunk_lock);
 		lock_take_for_fork(&large_lock);
-		lock_take_for_fork(&meta_lock);
+		lock_take_for_fork(&metadata_lock);
 	}
 	lock_own_for_fork();
 }
@@ -50,7 +50,7 @@ static void after_fork(void) {
 	lock_disown_after_fork();
 	if (alone)
 		return;
-	lock_release_after_fork(&meta_lock);
+	lock_release_after_fork(&metadata_lock);
 	lock_release_after_fork(&large_lock);
 	lock_release_after_fork(&chunk_lock);
 	central_unlock_all();

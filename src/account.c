@@ -4,7 +4,7 @@
 #include "cache.h"
 #include "chunk.h"
 #include "large.h"
-#include "meta.h"
+#include "metadata.h"
 
 #include <errno.h>
 #include <sys/resource.h>
@@ -29,7 +29,7 @@ struct account account_read(void) {
 	        .large = large.live,
 	        .large_live = large.live_bytes,
 	        .large_retained = large.retained_bytes,
-	        .records = meta_mapped(),
+	        .records = metadata_mapped(),
 	        .peak = chunk.peak_pages * PAGE_SIZE + large.peak_bytes,
 	};
 	account.cached = cache_count_pages() * PAGE_SIZE;

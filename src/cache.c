@@ -3,7 +3,7 @@
 
 #include "reclaim.h"
 #include "large.h"
-#include "meta.h"
+#include "metadata.h"
 
 #include <errno.h>
 #include <string.h>
@@ -97,7 +97,7 @@ static bool grow(struct cache *cache, unsigned class) {
 	size_t bytes = (capacity - old) * class_size(class);
 	if (old && cache->bytes + bytes > share_of_thread())
 		return false;
-	void **array = meta_take(array_size(capacity));
+	void **array = metadata_take(array_size(capacity));
 	if (!array)
 		return false;
 	void **base = magazine_base(cache, class);
@@ -108,7 +108,7 @@ static bool grow(struct cache *cache, unsigned class) {
 	__atomic_store_n(&cache->capacity[class], (uint16_t)capacity, __ATOMIC_RELAXED);
 	cache->bytes += bytes;
 	if (old)
-		meta_put(base, array_size(old));
+		metadata_put(base, array_size(old));
 	TELL_LEFT(cache);
 	return true;
 }
@@ -205,7 +205,7 @@ static void count_owned(ptrdiff_t change) {
 }
 
 static struct cache *make_cache(void) {
-	struct cache *cache = meta_take(sizeof *cache);
+	struct cache *cache = metadata_take(sizeof *cache);
 	if (!cache)
 		return NULL;
 	memcpy(cache, &empty_cache, sizeof *cache);
@@ -260,7 +260,7 @@ static void drop_magazine(struct cache *cache, unsigned class) {
 	cache_set_top(cache, class, empty_cache.top[class]);
 	set_full(cache, class, empty_cache.full[class]);
 	cache->bytes -= capacity * class_size(class);
-	meta_put(base, array_size(capacity));
+	metadata_put(base, array_size(capacity));
 }
 
 /* Flushes those of the next few magazines that have not moved since they were examined last: a few slots can pin many slabs.

@@ -3,7 +3,7 @@
 
 #include "chunk.h"
 #include "reclaim.h"
-#include "meta.h"
+#include "metadata.h"
 #include "os.h"
 #include "slab.h"
 
@@ -86,12 +86,12 @@ static size_t clean_pages(const struct slab *slab) {
 
 static struct slab *make_slab_of(unsigned class, unsigned npages) {
 	size_t record_size = slab_record_size((unsigned)(npages * PAGE_SIZE / class_size(class)));
-	struct slab *slab = meta_take(record_size);
+	struct slab *slab = metadata_take(record_size);
 	if (!slab)
 		return NULL;
 	struct span span = chunk_take(npages, 0);
 	if (!span.base) {
-		meta_put(slab, record_size);
+		metadata_put(slab, record_size);
 		return NULL;
 	}
 	slab_init(slab, span.base, class_size(class), npages, (uint16_t)(span.dirty & ((1u << npages) - 1)));
@@ -144,7 +144,7 @@ static void drop_slabs(struct list *chain) {
 		for (unsigned i = 0; i < slab->npages; i++)
 			chunk->slab_of_page[chunk_page(slab->base) + i] = NULL;
 		chunk_put(chunk, slab->base, slab->npages, slab->dirty);
-		meta_put(slab, slab_record_size(slab->nslots));
+		metadata_put(slab, slab_record_size(slab->nslots));
 	}
 }
 
@@ -173,7 +173,7 @@ static bool depot_put(struct central *central, unsigned class, void *const *slot
 	if (central->ndepot + n > depot_capacity(class))
 		return false;
 	if (!central->depot)
-		central->depot = meta_take(DEPOT_SLOTS * sizeof *central->depot);
+		central->depot = metadata_take(DEPOT_SLOTS * sizeof *central->depot);
 	if (!central->depot)
 		return false;
 	memcpy(central->depot + central->ndepot, slots, n * sizeof *slots);

@@ -3,7 +3,7 @@
 
 #include "config.h"
 #include "reclaim.h"
-#include "meta.h"
+#include "metadata.h"
 #include "os.h"
 
 #include <string.h>
@@ -142,13 +142,13 @@ static void judge_huge(struct chunk *chunk) {
 }
 
 static struct chunk *make_chunk(bool huge) {
-	struct chunk *chunk = meta_take(sizeof *chunk);
+	struct chunk *chunk = metadata_take(sizeof *chunk);
 	char *base = chunk ? os_map_aligned(CHUNK_SIZE, CHUNK_SIZE) : NULL;
 	if (!base || !pagemap_set_owner(base, CHUNK_SIZE, &chunk->owner)) {
 		if (base)
 			os_unmap(base, CHUNK_SIZE);
 		if (chunk)
-			meta_put(chunk, sizeof *chunk);
+			metadata_put(chunk, sizeof *chunk);
 		return NULL;
 	}
 	os_huge_pages(base, CHUNK_SIZE, huge);
@@ -178,7 +178,7 @@ static void detach(struct chunk *chunk) {
 static bool drop_chunk(struct chunk *chunk) {
 	pagemap_clear_owner(chunk->base, CHUNK_SIZE);
 	if (os_unmap(chunk->base, CHUNK_SIZE)) {
-		meta_put(chunk, sizeof *chunk);
+		metadata_put(chunk, sizeof *chunk);
 		return true;
 	}
 	bool purged = os_purge(chunk->base, CHUNK_SIZE);

@@ -6,7 +6,7 @@
 #include "central.h"
 #include "large.h"
 #include "memcheck.h"
-#include "meta.h"
+#include "metadata.h"
 #include "misuse.h"
 #include "os.h"
 #include "slab.h"
@@ -313,7 +313,7 @@ void *guard_take(size_t size, size_t room, size_t align, enum maker maker) {
 	set_header(block, size, maker, LIVE);
 	memset(block + size, guard.tail_byte, (size_t)(tail_end(block, size, &frame) - (block + size)));
 	if (config.debug) {
-		struct stacks *stacks = header_of(block)->stacks = meta_take(sizeof *stacks);
+		struct stacks *stacks = header_of(block)->stacks = metadata_take(sizeof *stacks);
 		if (stacks) {
 			*stacks = (struct stacks){.taken = {NULL}};
 			note_stack(stacks->taken);
@@ -511,7 +511,7 @@ static void let_go(struct quarantined freed) {
 	if (guard.memcheck)
 		memcheck_close(frame.base, frame.size);
 	if (freed.stacks)
-		meta_put(freed.stacks, sizeof *freed.stacks);
+		metadata_put(freed.stacks, sizeof *freed.stacks);
 	put_frame(&frame);
 }
 

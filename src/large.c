@@ -2,7 +2,7 @@
 #include "large.h"
 
 #include "reclaim.h"
-#include "meta.h"
+#include "metadata.h"
 #include "os.h"
 
 enum {
@@ -86,7 +86,7 @@ static void cut_end(struct large *large, size_t size) {
 
 /* A record without pieces, and its addresses: with access (`open`), or without yet. */
 static struct large *map_large(size_t size, size_t align, bool open) {
-	struct large *large = meta_take(sizeof *large);
+	struct large *large = metadata_take(sizeof *large);
 	align = max_size(align, CHUNK_SIZE);
 	char *base = NULL;
 	if (large)
@@ -95,7 +95,7 @@ static struct large *map_large(size_t size, size_t align, bool open) {
 		if (base)
 			os_unmap(base, size);
 		if (large)
-			meta_put(large, sizeof *large);
+			metadata_put(large, sizeof *large);
 		return NULL;
 	}
 	*large = (struct large){.owner = {OWNER_LARGE}, .base = base, .size = size};
@@ -107,7 +107,7 @@ static struct large *map_large(size_t size, size_t align, bool open) {
 static bool unmap_large(struct large *large) {
 	pagemap_clear_owner(large->base, covered(large->size));
 	if (os_unmap(large->base, large->size)) {
-		meta_put(large, sizeof *large);
+		metadata_put(large, sizeof *large);
 		return true;
 	}
 	os_purge(large->base, large->size);
@@ -191,7 +191,7 @@ static size_t fill_from(struct large *run, struct large *large, size_t at) {
 	while (moved && run->size && at < large->size && large->npieces < LARGE_PIECES - 1)
 		at += moved = move_piece(run, large, at);
 	if (!run->size) {
-		meta_put(run, sizeof *run);
+		metadata_put(run, sizeof *run);
 	} else if (!moved) {
 		unmap_large(run);
 	} else {
@@ -208,7 +208,7 @@ static void disassemble(struct large *large, size_t filled) {
 	if (filled)
 		retain(large);
 	else
-		meta_put(large, sizeof *large);
+		metadata_put(large, sizeof *large);
 }
 
 /* A block made of retained runs, beginning with `run`, as far as they go, and of clean memory. */

@@ -47,7 +47,7 @@ wraps_turns  := os_map os_milliseconds os_microseconds
 wraps_central   := os_milliseconds os_purge chunk_take
 wraps_guard  := os_map os_map_aligned os_reserve_aligned os_open os_close
 wraps_kernel := os_map os_map_aligned os_reserve_aligned os_open os_unmap os_purge os_grow os_move
-wraps_faults := $(wraps_kernel) os_milliseconds os_microseconds meta_take meta_put mmap munmap madvise mremap mprotect
+wraps_faults := $(wraps_kernel) os_milliseconds os_microseconds metadata_take metadata_put mmap munmap madvise mremap mprotect
 
 # The same for tests/interleavings.
 explored_wraps_lock     := syscall

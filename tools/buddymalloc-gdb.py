@@ -121,7 +121,7 @@ FILES = {
     "central": "central_refill",
     "large": "large_take",
     "cache": "cache_take",
-    "meta": "meta_take",
+    "metadata": "metadata_take",
     "sizeclass": "class_of_aligned",
 }
 
@@ -679,7 +679,7 @@ def cache_lines(heap):
 
 
 def describe_heap(heap):
-    mapped = heap.sources["meta"].record("meta")["mapped"]
+    mapped = heap.sources["metadata"].record("metadata")["mapped"]
     return [
         *chunk_lines(heap),
         *class_lines(heap),

@@ -10,7 +10,7 @@ enum { BLOCKS = 120 };
 
 #include "blocks.h"
 
-#include "../../src/meta.h"
+#include "../../src/metadata.h"
 #include "../../src/os.h"
 
 #include <errno.h>
@@ -198,14 +198,14 @@ WRAPPED(uint64_t, os_microseconds, (void)) { return 5000 * nsteps_done; }
 
 static size_t nrecords; /* taken and not put back */
 
-WRAPPED(void *, meta_take, (size_t size)) {
-	void *record = __real_meta_take(size);
+WRAPPED(void *, metadata_take, (size_t size)) {
+	void *record = __real_metadata_take(size);
 	nrecords += record != NULL;
 	return record;
 }
-WRAPPED(void, meta_put, (void *record, size_t size)) {
+WRAPPED(void, metadata_put, (void *record, size_t size)) {
 	nrecords--;
-	__real_meta_put(record, size);
+	__real_metadata_put(record, size);
 }
 
 static bool no_memory(enum kind kind) {
@@ -350,16 +350,17 @@ static struct {
 static void put_record(size_t i) {
 	EXPECT(records[i].at[0] == (unsigned char)i &&
 	       records[i].at[records[i].size - 1] == (unsigned char)i);
-	meta_put(records[i].at, records[i].size);
+	metadata_put(records[i].at, records[i].size);
 	records[i].at = NULL;
 }
 
 static void use_records(struct source *source) {
-	size_t size = (size_t)1 << (META_MIN_LOG2 + draw_below(source, META_MAX_LOG2 - META_MIN_LOG2 + 1));
+	size_t size = (size_t)1 << (METADATA_MIN_LOG2 +
+	                            draw_below(source, METADATA_MAX_LOG2 - METADATA_MIN_LOG2 + 1));
 	for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
 		if (records[i].at && draw_below(source, 2) == 0) {
 			put_record(i);
-		} else if (!records[i].at && (records[i].at = meta_take(size))) {
+		} else if (!records[i].at && (records[i].at = metadata_take(size))) {
 			memset(records[i].at, (int)i, size);
 			records[i].size = size;
 		}

@@ -8,7 +8,7 @@
 #include "../../src/chunk.h"
 #include "../../src/large.h"
 #include "../../src/malloc.h"
-#include "../../src/meta.h"
+#include "../../src/metadata.h"
 #include "../../src/os.h"
 
 #define MB ((size_t)1 << 20)
@@ -185,13 +185,13 @@ TEST(nothing_is_lost_by_refusals) {
 	refuse_nothing();
 	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
 		try_operation(&operations[i], 1, 0);
-	size_t before = virtual_pages(), records = meta_mapped();
+	size_t before = virtual_pages(), records = metadata_mapped();
 	for (int round = 0; round < 4; round++)
 		for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
 			for (unsigned n = 1; n < 8; n++)
 				if (operations[i].size != 16 * MB) /* its leaf depends on where it lands */
 					try_operation(&operations[i], n, n);
-	assert_int_equal(meta_mapped(), records);
+	assert_int_equal(metadata_mapped(), records);
 	/* A block that lands in another 4 GiB than any before it makes a leaf, and leaves stay. */
 	size_t more = virtual_pages() - before, leaf = bytes_to_pages(sizeof(struct leaf));
 	assert_true(more % leaf == 0 && more <= 2 * leaf);
@@ -206,7 +206,7 @@ TEST(a_first_request_without_memory_for_a_magazine_takes_one_slot) {
 	release(allocate(100));                                 /* the thread has a cache */
 	refuse(1, UINT32_MAX);
 	for (size_t size = RECORD; size >= 16; size /= 2)
-		while ((record = meta_take(size))) {
+		while ((record = metadata_take(size))) {
 			record->prev = (struct list *)(uintptr_t)size;
 			record->next = records;
 			records = record;
@@ -216,7 +216,7 @@ TEST(a_first_request_without_memory_for_a_magazine_takes_one_slot) {
 	assert_non_null(slot);
 	while ((record = records)) {
 		records = record->next;
-		meta_put(record, (size_t)(uintptr_t)record->prev);
+		metadata_put(record, (size_t)(uintptr_t)record->prev);
 	}
 	release(slot);
 	assert_null(central_flush(CLASS, &others, 1).slot);

@@ -7,7 +7,7 @@
 #include <time.h>
 
 static struct lock first = LOCK_INITIAL(RANK_CENTRAL);
-static struct lock second = LOCK_INITIAL(RANK_META);
+static struct lock second = LOCK_INITIAL(RANK_METADATA);
 
 static unsigned state_of(struct lock *lock) { return atomic_load(&lock->state); }
 static void nap(void) { nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL); }
