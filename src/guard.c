@@ -19,8 +19,8 @@
 enum {
 	STACK_DEPTH = 14,
 	OWN_DEPTH = 6,              /* of our calls above them */
-	TAIL_MIN = 8,               /* bytes of tail behind a slot's block; more when debugging: */
-	REDZONE = 16,               /* of tail, and what memcheck is told */
+	CANARY_MIN = 8,             /* bytes of canary behind a slot's block; more when debugging: */
+	REDZONE = 16,               /* of canary, and what memcheck is told */
 	SPAN_MAX = 256,             /* pages of a block that lies in a span */
 	QUARANTINE_PAGES = 256,     /* blocks of pages in quarantine, … */
 	QUARANTINE_SLOTS = 4096,    /* … of slots, … */
@@ -60,8 +60,8 @@ bool guard_on;
 
 static struct {
 	bool memcheck, early;
-	size_t front, tail; /* bytes of header, bytes of tail at least */
-	unsigned char tail_byte;
+	size_t front, canary; /* bytes of header, bytes of canary at least */
+	unsigned char canary_byte;
 	uint64_t key, sequence_key;
 	_Atomic uint64_t drawn;
 	_Atomic size_t fenced; /* blocks of pages, live or in quarantine, in hardened mode */
@@ -172,13 +172,13 @@ static char *frame_end(const struct frame *frame) {
 	return frame->base + frame->size - (frame->class ? 0 : guard_page());
 }
 
-/* The bytes that every tail has, in slots of a class or (0) in pages. */
-static size_t tail_least(unsigned class) { return class || !guard_page() ? guard.tail : 0; }
+/* The bytes that every canary has, in slots of a class or (0) in pages. */
+static size_t canary_least(unsigned class) { return class || !guard_page() ? guard.canary : 0; }
 
-/* Where the tail of a block ends: behind the last of its pages there may be more, left over by its
+/* Where the canary of a block ends: behind the last of its pages there may be more, left over by its
  * alignment, or for it to grow. */
-static char *tail_end(const char *block, size_t size, const struct frame *frame) {
-	char *end = frame_end(frame), *least = (char *)(uintptr_t)block + size + tail_least(frame->class);
+static char *canary_end(const char *block, size_t size, const struct frame *frame) {
+	char *end = frame_end(frame), *least = (char *)(uintptr_t)block + size + canary_least(frame->class);
 	size_t pages = align_up((uintptr_t)least, os_page_size()) - (uintptr_t)frame->base;
 	return frame->class || pages >= (size_t)(end - frame->base) ? end : frame->base + pages;
 }
@@ -221,7 +221,7 @@ static void wipe(char *from, char *end) {
 }
 
 static bool take_slot(size_t size, size_t align, struct frame *frame) {
-	size_t need = max_size(guard.front, align) + size + guard.tail;
+	size_t need = max_size(guard.front, align) + size + guard.canary;
 	unsigned class =
 	        align <= QUANTUM && need <= SMALL_MAX ? class_of(need) : class_of_aligned(need, align);
 	if (!class)
@@ -234,7 +234,7 @@ static bool take_slot(size_t size, size_t align, struct frame *frame) {
 /* The bytes of pages that a block needs with all that is round it. */
 static size_t pages_for(size_t size, size_t align) {
 	size_t aligning = align > PAGE_SIZE ? align : 0;
-	return 2 * guard_page() + guard.front + align_up(size + tail_least(0), align) + aligning;
+	return 2 * guard_page() + guard.front + align_up(size + canary_least(0), align) + aligning;
 }
 
 static void take_span(size_t need, struct frame *frame) {
@@ -261,10 +261,10 @@ static char *take_pages(size_t size, size_t room, size_t align, struct frame *fr
 		take_large(need, frame);
 	if (!frame->base)
 		return NULL;
-	uintptr_t last = (uintptr_t)frame_end(frame) - tail_least(frame->class) - room;
+	uintptr_t last = (uintptr_t)frame_end(frame) - canary_least(frame->class) - room;
 	char *block = frame->base + ((last & ~(align - 1)) - (uintptr_t)frame->base);
 	if (page && atomic_fetch_add_explicit(&guard.fenced, 1, memory_order_relaxed) < FENCED_MAX) {
-		char *end = tail_end(block, size, frame); /* no room for the mappings: done without */
+		char *end = canary_end(block, size, frame); /* no room for the mappings: done without */
 		os_close(frame->base, page);
 		os_close(end, (size_t)(frame->base + frame->size - end));
 	}
@@ -311,7 +311,7 @@ void *guard_take(size_t size, size_t room, size_t align, enum maker maker) {
 	else if (frame.class)
 		expect_zeros(&frame);
 	set_header(block, size, maker, LIVE);
-	memset(block + size, guard.tail_byte, (size_t)(tail_end(block, size, &frame) - (block + size)));
+	memset(block + size, guard.canary_byte, (size_t)(canary_end(block, size, &frame) - (block + size)));
 	if (config.debug) {
 		struct stacks *stacks = header_of(block)->stacks = metadata_take(sizeof *stacks);
 		if (stacks) {
@@ -400,10 +400,10 @@ static _Noreturn void die_not_live(const char *call, void *block) {
 	die_in_frame(call, block, &frame);
 }
 
-static void expect_tail(const char *call, const char *block, const struct header *header,
-                        const struct frame *frame) {
+static void expect_canary(const char *call, const char *block, const struct header *header,
+                          const struct frame *frame) {
 	size_t size = size_in(header);
-	const char *written = find_other(block + size, tail_end(block, size, frame), guard.tail_byte);
+	const char *written = find_other(block + size, canary_end(block, size, frame), guard.canary_byte);
 	if (written)
 		DIE(stacks_in(header), "%s(%p): written past its end, at byte %z: a block of %z bytes", call,
 		    block, (size_t)(written - block), size);
@@ -429,17 +429,18 @@ void *guard_resize(void *block, size_t size) {
 	if (!header || guard.memcheck)
 		return NULL;
 	size_t old = size_in(header),
-	       room = (size_t)(frame_end(&frame) - (char *)block) - tail_least(frame.class);
-	char *was = tail_end(block, old, &frame), *end = tail_end(block, size, &frame);
-	if (size > room || size < old / 2 || end < was) /* a tail's pages stay a tail's: they are written */
+	       room = (size_t)(frame_end(&frame) - (char *)block) - canary_least(frame.class);
+	char *was = canary_end(block, old, &frame), *end = canary_end(block, size, &frame);
+	if (size > room || size < old / 2 ||
+	    end < was) /* a canary's pages stay a canary's: they are written */
 		return NULL;
-	expect_tail("realloc", block, header, &frame);
+	expect_canary("realloc", block, header, &frame);
 	if (end > was && !os_open(was, (size_t)(end - was)))
 		return NULL;
 	set_header(block, size, maker_in(header), LIVE);
 	if (size > old)
 		memset((char *)block + old, 0, min_size(size, (size_t)(was - (char *)block)) - old);
-	memset((char *)block + size, guard.tail_byte, (size_t)(end - ((char *)block + size)));
+	memset((char *)block + size, guard.canary_byte, (size_t)(end - ((char *)block + size)));
 	return block;
 }
 
@@ -491,7 +492,7 @@ static void wipe_slot(const struct quarantined *freed, const struct frame *frame
 	expect_unwritten(freed, freed->size);
 	if (header->seal != seal_of(header))
 		die_written(freed, (const char *)header);
-	written = find_other(end, frame_end(frame), guard.tail_byte);
+	written = find_other(end, frame_end(frame), guard.canary_byte);
 	if (written)
 		die_written(freed, written);
 	memset(frame->base, 0, frame->size);
@@ -557,7 +558,7 @@ static void enter_quarantine(void *block, struct header *header, const struct fr
 	} else if (frame->class)
 		memset(block, 0, freed.size);
 	else if (!os_purge(frame->base, frame->size)) /* nor may it let us into the guard pages */
-		wipe(frame->base + guard_page(), tail_end(block, freed.size, frame));
+		wipe(frame->base + guard_page(), canary_end(block, freed.size, frame));
 	if (config.hardened && !frame->class)
 		os_close(frame->base, frame->size);
 	let_go(exchange(freed));
@@ -602,7 +603,7 @@ void guard_put(void *block, enum maker maker, size_t size) {
 		DIE(stacks_in(header), "%s(%p): a block of %z bytes, freed as %z bytes", freers[maker], block,
 		    size_in(header), size);
 	if (!guard.memcheck)
-		expect_tail(freers[maker], block, header, &frame);
+		expect_canary(freers[maker], block, header, &frame);
 	enter_quarantine(block, header, &frame);
 }
 
@@ -625,10 +626,10 @@ bool guard_begin(bool early) {
 		return false;
 	guard.early = early;
 	guard.front = config.debug ? 2 * QUANTUM : QUANTUM;
-	guard.tail = guard.memcheck || config.debug ? REDZONE : TAIL_MIN;
+	guard.canary = guard.memcheck || config.debug ? REDZONE : CANARY_MIN;
 	guard.key = os_random();
 	guard.sequence_key = os_random();
-	guard.tail_byte = (unsigned char)(guard.key >> 40 | 1);
+	guard.canary_byte = (unsigned char)(guard.key >> 40 | 1);
 	if (early)
 		set_aside_freed();
 	return true;

@@ -2,14 +2,14 @@
  * Decided once, at the start; then every malloc and free comes here by its slow path, and the threads'
  * caches lie idle.
  *
- * A block has a slot, a span or a large block to itself, and lies between a header and a tail:
+ * A block has a slot, a span or a large block to itself, and lies between a header and a canary:
  *
- *	slot:                         header | block | tail …
- *	span, large:  (guard page) … header | block | tail (guard page)
+ *	slot:                         header | block | canary …
+ *	span, large:  (guard page) … header | block | canary (guard page)
  *
  * F1. The header's seal is a keyed hash of its place, the block's size, its maker and its state: a
  *     pointer that is no block's start, or whose header was written over, has none.
- * F2. Every byte of the tail is the process's tail byte, which is not 0.
+ * F2. Every byte of the canary is the process's canary byte, which is not 0.
  * F3. A freed block stays in quarantine for a while, filled with zeros, which are looked at when it
  *     leaves; pages are given back to the kernel for that and, in hardened mode, without access instead
  *     of being looked at.

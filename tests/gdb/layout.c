@@ -19,7 +19,7 @@ struct chunk {
 struct slab {
 	double bits;
 };
-struct chunk centrals[3], chunks, larges, caches, meta;
+struct chunk centrals[3], chunks, larges, caches, metadata;
 #if !LINKED /* with the library itself: these names of it are not static */
 struct slab pagemap_root[5], class_sizes;
 int central_refill(void) { return 1; }

@@ -337,7 +337,7 @@ static void beside_a_slot(ptrdiff_t offset, bool freed) {
 }
 static void inside_the_tail(void *unused) { (void)unused, beside_a_slot(103, false); }
 static void the_header_of_a_freed_slot(void *unused) { (void)unused, beside_a_slot(-16, true); }
-static void the_tail_of_a_freed_slot(void *unused) { (void)unused, beside_a_slot(101, true); }
+static void the_canary_of_a_freed_slot(void *unused) { (void)unused, beside_a_slot(101, true); }
 
 static void a_free_slot(void *unused) {
 	(void)unused;
@@ -362,7 +362,7 @@ TEST(every_wrong_byte_is_told) {
 	        {past_a_grown_block, "written past its end, at byte 50000: a block of 50000 bytes"},
 	        {inside_the_tail, "written past its end, at byte 103: a block of 100 bytes"},
 	        {the_header_of_a_freed_slot, "written after it was freed, at "},
-	        {the_tail_of_a_freed_slot, "written after it was freed, at "},
+	        {the_canary_of_a_freed_slot, "written after it was freed, at "},
 	        {a_free_slot, "a free slot of 128 bytes was written to, at its byte 66 "},
 	        {free_of_the_tail, "beside a block of 16 bytes"},
 	};
