@@ -37,7 +37,7 @@ struct stacks {
 /* Ends where the block begins. */
 struct header {
 	struct stacks *stacks; /* there only with debug:1 */
-	uint64_t what;         /* the size, the maker << 48, the state << 56 */
+	uint64_t what;         /* the size, the family << 48, the state << 56 */
 	uint64_t seal;
 };
 enum state { LIVE = 1, FREED };
@@ -152,14 +152,14 @@ static uint64_t seal_of(const struct header *header) {
 	return mix(mix((uintptr_t)header ^ guard.key) ^ header->what);
 }
 
-static void set_header(void *block, size_t size, enum maker maker, enum state state) {
+static void set_header(void *block, size_t size, enum family family, enum state state) {
 	struct header *header = header_of(block);
-	header->what = size | (uint64_t)maker << 48 | (uint64_t)state << 56;
+	header->what = size | (uint64_t)family << 48 | (uint64_t)state << 56;
 	header->seal = seal_of(header);
 }
 
 static size_t size_in(const struct header *header) { return header->what & (((uint64_t)1 << 48) - 1); }
-static enum maker maker_in(const struct header *header) { return header->what >> 48 & 0xff; }
+static enum family family_in(const struct header *header) { return header->what >> 48 & 0xff; }
 static enum state state_in(const struct header *header) { return header->what >> 56; }
 static struct stacks *stacks_in(const struct header *header) { return config.debug ? header->stacks : NULL; }
 
@@ -296,7 +296,7 @@ static void tell_taken(void *block, size_t size, const struct frame *frame) {
 
 bool guard_zeroes(void) { return !guard.memcheck; }
 
-void *guard_take(size_t size, size_t room, size_t align, enum maker maker) {
+void *guard_take(size_t size, size_t room, size_t align, enum family family) {
 	struct frame frame;
 	char *block;
 	align = max_size(align, QUANTUM);
@@ -310,7 +310,7 @@ void *guard_take(size_t size, size_t room, size_t align, enum maker maker) {
 		memcheck_open(frame.base, frame.size);
 	else if (frame.class)
 		expect_zeros(&frame);
-	set_header(block, size, maker, LIVE);
+	set_header(block, size, family, LIVE);
 	memset(block + size, guard.canary_byte, (size_t)(canary_end(block, size, &frame) - (block + size)));
 	if (config.debug) {
 		struct stacks *stacks = header_of(block)->stacks = metadata_take(sizeof *stacks);
@@ -437,18 +437,18 @@ void *guard_resize(void *block, size_t size) {
 	expect_canary("realloc", block, header, &frame);
 	if (end > was && !os_open(was, (size_t)(end - was)))
 		return NULL;
-	set_header(block, size, maker_in(header), LIVE);
+	set_header(block, size, family_in(header), LIVE);
 	if (size > old)
 		memset((char *)block + old, 0, min_size(size, (size_t)(was - (char *)block)) - old);
 	memset((char *)block + size, guard.canary_byte, (size_t)(end - ((char *)block + size)));
 	return block;
 }
 
-void guard_set_maker(void *block, enum maker maker) {
+void guard_set_family(void *block, enum family family) {
 	struct frame frame;
 	struct header *header = find_live(block, &frame);
 	if (header)
-		set_header(block, size_in(header), maker, LIVE);
+		set_header(block, size_in(header), family, LIVE);
 	if (header && guard.memcheck)
 		memcheck_close((char *)block - guard.front, guard.front);
 }
@@ -551,7 +551,7 @@ static void enter_quarantine(void *block, struct header *header, const struct fr
 	struct quarantined freed = {block, size_in(header), stacks_in(header)};
 	if (freed.stacks)
 		note_stack(freed.stacks->freed);
-	set_header(block, freed.size, maker_in(header), FREED);
+	set_header(block, freed.size, family_in(header), FREED);
 	if (guard.memcheck) {
 		memcheck_close((char *)block - guard.front, guard.front);
 		memcheck_freed(block, REDZONE);
@@ -566,44 +566,44 @@ static void enter_quarantine(void *block, struct header *header, const struct fr
 		let_go(exchange((struct quarantined){.block = NULL}));
 }
 
-static const char *const makers[] = {"malloc", "operator new", "operator new[]"};
+static const char *const families[] = {"malloc", "operator new", "operator new[]"};
 static const char *const freers[] = {"free", "operator delete", "operator delete[]"};
 
-/* A wrong maker is common in programs that work; so it is told to those who look for it. */
-static void judge_maker(void *block, enum maker maker, const struct header *header) {
-	if (maker == maker_in(header))
+/* A wrong family is common in programs that work; so it is told to those who look for it. */
+static void judge_family(void *block, enum family family, const struct header *header) {
+	if (family == family_in(header))
 		return;
 	if (guard.memcheck)
 		memcheck_say("freed by another family of functions than it was made by", block);
 	else if (config.debug)
-		DIE(stacks_in(header), "%s(%p): a block of %z bytes made by %s", freers[maker], block,
-		    size_in(header), makers[maker_in(header)]);
+		DIE(stacks_in(header), "%s(%p): a block of %z bytes made by %s", freers[family], block,
+		    size_in(header), families[family_in(header)]);
 }
 
 /* A pointer that starts no live block with a frame. */
-static void put_other(void *block, enum maker maker) {
+static void put_other(void *block, enum family family) {
 	struct frame frame;
 	if (find_frame(block, &frame) && is_early(block, &frame))
 		memset(block, 0, live_size(block));
 	else if (guard.memcheck)
 		memcheck_freed(block, REDZONE); /* it says what is wrong */
 	else
-		die_not_live(freers[maker], block);
+		die_not_live(freers[family], block);
 }
 
-void guard_put(void *block, enum maker maker, size_t size) {
+void guard_put(void *block, enum family family, size_t size) {
 	struct frame frame;
 	struct header *header = find_live(block, &frame);
 	if (!header) {
-		put_other(block, maker);
+		put_other(block, family);
 		return;
 	}
-	judge_maker(block, maker, header);
+	judge_family(block, family, header);
 	if (size && size != size_in(header))
-		DIE(stacks_in(header), "%s(%p): a block of %z bytes, freed as %z bytes", freers[maker], block,
-		    size_in(header), size);
+		DIE(stacks_in(header), "%s(%p): a block of %z bytes, freed as %z bytes", freers[family],
+		    block, size_in(header), size);
 	if (!guard.memcheck)
-		expect_canary(freers[maker], block, header, &frame);
+		expect_canary(freers[family], block, header, &frame);
 	enter_quarantine(block, header, &frame);
 }
 

@@ -7,7 +7,7 @@
  *	slot:                         header | block | canary …
  *	span, large:  (guard page) … header | block | canary (guard page)
  *
- * F1. The header's seal is a keyed hash of its place, the block's size, its maker and its state: a
+ * F1. The header's seal is a keyed hash of its place, the block's size, its family and its state: a
  *     pointer that is no block's start, or whose header was written over, has none.
  * F2. Every byte of the canary is the process's canary byte, which is not 0.
  * F3. A freed block stays in quarantine for a while, filled with zeros, which are looked at when it
@@ -25,7 +25,7 @@
 #include "lock.h"
 
 /* What a block was made by, or is freed by. */
-enum maker { BY_MALLOC, BY_NEW, BY_NEW_ARRAY };
+enum family { BY_MALLOC, BY_NEW, BY_NEW_ARRAY };
 
 /* Whether blocks have frames. Set by guard_begin. */
 extern bool guard_on HIDDEN;
@@ -39,17 +39,17 @@ bool guard_zeroes(void);
 
 /* A block of `size` bytes, its address a multiple of `align`. One of pages may grow to `room` bytes in place;
  * until then its last page is followed by pages without access. NULL: no memory. */
-void *guard_take(size_t size, size_t room, size_t align, enum maker maker);
+void *guard_take(size_t size, size_t room, size_t align, enum family family);
 
 /* Makes a live block `size` bytes long where it lies; what it gains is zero. NULL: it stays as it is. */
 void *guard_resize(void *block, size_t size);
 
 /* Says by what a live block was made, when that called another. */
-void guard_set_maker(void *block, enum maker maker);
+void guard_set_family(void *block, enum family family);
 
-/* Frees a block, made by `maker` and, unless 0, of `size` bytes; anything else is misuse. One from
+/* Frees a block, made by `family` and, unless 0, of `size` bytes; anything else is misuse. One from
  * before guard_begin is wiped and never used again: they are few. */
-void guard_put(void *block, enum maker maker, size_t size);
+void guard_put(void *block, enum family family, size_t size);
 
 /* The size that was asked for; what is no live block is misuse by `call`. */
 size_t guard_size(const char *call, const void *block);

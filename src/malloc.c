@@ -50,12 +50,12 @@ static void *take_pages(size_t size, size_t align, size_t *dirty) {
 }
 
 /* `room`: what a block with a frame may grow to in place, if there is the memory. */
-static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, enum maker maker) {
+static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, enum family family) {
 	*dirty = size;
 	if (unlikely(guard_on)) {
 		*dirty = guard_zeroes() ? 0 : size;
-		void *block = guard_take(size, room, align, maker);
-		return block || room == size ? block : guard_take(size, size, align, maker);
+		void *block = guard_take(size, room, align, family);
+		return block || room == size ? block : guard_take(size, size, align, family);
 	}
 	unsigned class =
 	        align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
@@ -65,13 +65,13 @@ static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, en
 	return cache_take(class);
 }
 
-static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, enum maker maker) {
+static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, enum family family) {
 	if (size > SIZE_MAX_REQUEST || align > SIZE_MAX_REQUEST - size)
 		return no_memory();
 	int saved = errno;
-	void *block = take_once(size, room, align, dirty, maker);
+	void *block = take_once(size, room, align, dirty, family);
 	if (unlikely(!block) && trim()) /* what threads and stacks hold may make the room */
-		block = take_once(size, room, align, dirty, maker);
+		block = take_once(size, room, align, dirty, family);
 	errno = saved;
 	if (unlikely(!block))
 		return no_memory();
@@ -80,17 +80,17 @@ static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, en
 	return block;
 }
 
-void *allocate_slow(size_t size, enum maker maker) {
+void *allocate_slow(size_t size, enum family family) {
 	size_t dirty;
-	return take(size, size, QUANTUM, &dirty, maker);
+	return take(size, size, QUANTUM, &dirty, family);
 }
 
-void *allocate_aligned_by(size_t align, size_t size, enum maker maker) {
+void *allocate_aligned_by(size_t align, size_t size, enum family family) {
 	size_t dirty;
 	if (align <= QUANTUM)
-		return allocate_by(size, maker);
+		return allocate_by(size, family);
 	size = max_size(size, 1);
-	return take(size, size, align, &dirty, maker);
+	return take(size, size, align, &dirty, family);
 }
 
 void *allocate_zeroed(size_t n, size_t size) {
@@ -115,13 +115,13 @@ static void release_pages(void *block) {
 		misuse("free", block);
 }
 
-void release_slow(void *block, enum maker maker, size_t size) {
+void release_slow(void *block, enum family family, size_t size) {
 	if (!block)
 		return;
 	int saved = errno;
 	unsigned class = pagemap_class(block);
 	if (unlikely(guard_on))
-		guard_put(block, maker, size);
+		guard_put(block, family, size);
 	else if (class)
 		stop_if_wrong(cache_put(class, block));
 	else
@@ -129,9 +129,9 @@ void release_slow(void *block, enum maker maker, size_t size) {
 	errno = saved;
 }
 
-void release_far(void *block, enum maker maker, size_t size) {
+void release_far(void *block, enum family family, size_t size) {
 	if (unlikely(!cache_push(thread_cache, pagemap_class(block), block)))
-		release_slow(block, maker, size);
+		release_slow(block, family, size);
 }
 
 bool trim(void) {

@@ -11,34 +11,34 @@
 #include "guard.h"
 
 /* The cold twins of allocate and release. Size 0: not known. */
-COLD void *allocate_slow(size_t size, enum maker maker);
-COLD void release_slow(void *block, enum maker maker, size_t size);
-COLD void release_far(void *block, enum maker maker, size_t size);
+COLD void *allocate_slow(size_t size, enum family family);
+COLD void release_slow(void *block, enum family family, size_t size);
+COLD void release_far(void *block, enum family family, size_t size);
 
 /* A block of at least `size` bytes, aligned to 16, its content undefined. */
-static inline void *allocate_by(size_t size, enum maker maker) {
+static inline void *allocate_by(size_t size, enum family family) {
 	if (unlikely(size > SMALL_MAX))
-		return allocate_slow(size, maker);
+		return allocate_slow(size, family);
 	void *slot = cache_pop(thread_cache, class_of(size));
-	return likely(slot) ? slot : allocate_slow(size, maker);
+	return likely(slot) ? slot : allocate_slow(size, family);
 }
 static inline void *allocate(size_t size) { return allocate_by(size, BY_MALLOC); }
 
 /* Frees a block; NULL is nothing. errno is kept. Only blocks with frames know the size that was asked for:
  * they look at it, unless it is 0. */
-static inline void release_by(void *block, enum maker maker, size_t size) {
+static inline void release_by(void *block, enum family family, size_t size) {
 	if (unlikely(!pagemap_in_window(block)))
-		release_far(block, maker, size);
+		release_far(block, family, size);
 	else if (unlikely(!cache_push(thread_cache, pagemap_window_class(block), block)))
-		release_slow(block, maker, size);
+		release_slow(block, family, size);
 }
 static inline void release(void *block) { release_by(block, BY_MALLOC, 0); }
 
 /* The same, of a block that was asked for with this size and no alignment. The size is trusted until the slot
  * returns to its slab; then a wrong one is found. */
-static inline void release_sized_by(void *block, size_t size, enum maker maker) {
+static inline void release_sized_by(void *block, size_t size, enum family family) {
 	if (unlikely(!block || size > SMALL_MAX || !cache_push(thread_cache, class_of(size), block)))
-		release_slow(block, maker, size);
+		release_slow(block, family, size);
 }
 
 static inline void release_sized(void *block, size_t size) { release_sized_by(block, size, BY_NEW); }
@@ -47,7 +47,7 @@ static inline void release_sized(void *block, size_t size) { release_sized_by(bl
 void *allocate_zeroed(size_t n, size_t size);
 
 /* A block whose address is a multiple of `align`, a power of two. */
-void *allocate_aligned_by(size_t align, size_t size, enum maker maker);
+void *allocate_aligned_by(size_t align, size_t size, enum family family);
 static inline void *allocate_aligned(size_t align, size_t size) {
 	return allocate_aligned_by(align, size, BY_MALLOC);
 }

@@ -36,8 +36,8 @@ static void begin(bool hardened, bool debug) {
 	assert_true(guard_begin(false));
 }
 
-static char *take(size_t size, size_t align, enum maker maker) {
-	return guard_take(size, size, align, maker);
+static char *take(size_t size, size_t align, enum family family) {
+	return guard_take(size, size, align, family);
 }
 
 static const size_t sizes[] = {0,    1,     8,     16,     24,     48,      100,     1000,    4096,
