@@ -12,7 +12,7 @@
 
 static _Atomic size_t calls, asked_bytes, given_bytes;
 
-void account_taken(size_t asked, size_t given) {
+void account_call(size_t asked, size_t given) {
 	atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&asked_bytes, asked, memory_order_relaxed);
 	atomic_fetch_add_explicit(&given_bytes, given, memory_order_relaxed);

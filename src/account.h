@@ -20,7 +20,7 @@ struct account {
 struct account account_read(void);
 
 /* Counts a call that asked for a size and was given a block of another (stats:1 only). */
-void account_taken(size_t asked, size_t given);
+void account_call(size_t asked, size_t given);
 
 /* Prints the account of this process on stderr. */
 void account_print(void);

@@ -213,7 +213,7 @@ struct buddy_block buddy_at(const struct buddy *b, uint32_t leaf) {
 int buddy_largest(const struct buddy *b) { return 31 - (b->mask ? __builtin_clz(b->mask) : 32); }
 
 /* The number of free blocks of `order` that the bits show; *bad is set when B1 fails. */
-static uint32_t count_free(const struct buddy *b, uint32_t order, int *bad) {
+static uint32_t count_free_blocks(const struct buddy *b, uint32_t order, int *bad) {
 	uint32_t free_blocks = 0, first = b->nleaves >> order;
 	for (uint32_t node = first; node < 2 * first; node++) {
 		int under_whole = 0, parent_used = node == 1 || used(b, node / 2);
@@ -255,7 +255,7 @@ int buddy_check(const struct buddy *b) {
 	if (used(b, 0))
 		return 2;
 	for (uint32_t order = 0; order <= b->height; order++) {
-		uint32_t by_bits = count_free(b, order, &bad);
+		uint32_t by_bits = count_free_blocks(b, order, &bad);
 		if (bad)
 			return bad;
 		uint32_t by_list = count_list(b, order, &bad);

@@ -116,7 +116,7 @@ static struct slab *make_slab(unsigned class, size_t class_pages) {
 	return slab;
 }
 
-static void attach(struct central *central, struct slab *slab) {
+static void attach_slab(struct central *central, struct slab *slab) {
 	central->nslabs++;
 	central->npages += slab->npages;
 	central->clean += clean_pages(slab);
@@ -125,7 +125,7 @@ static void attach(struct central *central, struct slab *slab) {
 	update_quarter(central, slab);
 }
 
-static void detach(struct central *central, struct slab *slab) {
+static void detach_slab(struct central *central, struct slab *slab) {
 	unlink_slab(slab);
 	central->nslabs--;
 	central->npages -= slab->npages;
@@ -189,7 +189,7 @@ static size_t live_pages(const struct central *central) {
 }
 
 /* Counts slots that were taken from a slab whose dirty pages were these before. Lock held. */
-static void account_taken(struct central *central, struct slab *slab, unsigned taken, uint16_t before) {
+static void count_taken_slots(struct central *central, struct slab *slab, unsigned taken, uint16_t before) {
 	unsigned now = slab->dirty & (unsigned)~before;
 	central->clean -= (size_t)__builtin_popcount(now);
 	central->nfree -= taken;
@@ -199,17 +199,17 @@ static void account_taken(struct central *central, struct slab *slab, unsigned t
 }
 
 /* Lock held. */
-static unsigned take_from(struct central *central, struct slab *slab, void **slots, unsigned n) {
+static unsigned take_slots_from(struct central *central, struct slab *slab, void **slots, unsigned n) {
 	uint16_t before = slab->dirty;
 	unsigned taken = slab_take(slab, slots, n);
-	account_taken(central, slab, taken, before);
+	count_taken_slots(central, slab, taken, before);
 	return taken;
 }
 
 static unsigned take_line_from(struct central *central, struct slab *slab, void **slots) {
 	uint16_t before = slab->dirty;
 	unsigned taken = slab_take_line(slab, slots);
-	account_taken(central, slab, taken, before);
+	count_taken_slots(central, slab, taken, before);
 	return taken;
 }
 
@@ -218,7 +218,7 @@ static unsigned take_from_slabs(struct central *central, void **slots, unsigned 
 	unsigned taken = 0;
 	struct slab *slab;
 	while (taken < n && (slab = fullest(central)))
-		taken += take_from(central, slab, slots + taken, n - taken);
+		taken += take_slots_from(central, slab, slots + taken, n - taken);
 	return taken;
 }
 
@@ -236,7 +236,7 @@ static struct slab *add_slab(struct central *central, unsigned class) {
 	struct slab *slab = make_slab(class, class_pages);
 	lock_take(&central->lock);
 	if (slab)
-		attach(central, slab);
+		attach_slab(central, slab);
 	return slab;
 }
 
@@ -250,7 +250,8 @@ unsigned central_refill(unsigned class, void **slots, unsigned n) {
 		taken = take_from_slabs(central, slots, n);
 	struct slab *slab = taken ? NULL : add_slab(central, class);
 	if (slab)
-		taken = take_from(central, slab, slots, n); /* from this one, lest it stay on a list unused */
+		taken = take_slots_from(central, slab, slots,
+		                        n); /* from this one, lest it stay on a list unused */
 	lock_release(&central->lock);
 	return taken;
 }
@@ -280,19 +281,19 @@ void *central_take_random(unsigned class, uint64_t random) {
 	if (slab) {
 		uint16_t before = slab->dirty;
 		slot = slab_take_nth(slab, (unsigned)(random % slab->nfree));
-		account_taken(central, slab, 1, before);
+		count_taken_slots(central, slab, 1, before);
 	}
 	lock_release(&central->lock);
 	return slot;
 }
 
 /* The pages that its free slots would fill. */
-static size_t free_pages(const struct central *central) {
+static size_t free_slot_pages(const struct central *central) {
 	return central->nfree * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
 }
 
 static void detach_to(struct list **chain, struct central *central, struct slab *slab) {
-	detach(central, slab);
+	detach_slab(central, slab);
 	slab->link.next = *chain;
 	*chain = &slab->link;
 }
@@ -300,7 +301,8 @@ static void detach_to(struct list **chain, struct central *central, struct slab 
 /* Moves a slab with more free slots than its list has, or chains it, detached, when all of them are and the
  * class has enough others. Lock held. */
 static COLD void outgrow(struct central *central, struct slab *slab, struct list **chain) {
-	if (slab->nfree < slab->nslots || free_pages(central) <= EMPTY_BASE + central->npages / EMPTY_SHARE) {
+	if (slab->nfree < slab->nslots ||
+	    free_slot_pages(central) <= EMPTY_BASE + central->npages / EMPTY_SHARE) {
 		update_quarter(central, slab);
 		return;
 	}
@@ -316,7 +318,7 @@ static struct slab *slab_of_class(const void *pointer, unsigned class) {
 }
 
 static size_t dirty_pages(const struct central *central) {
-	size_t pages = free_pages(central);
+	size_t pages = free_slot_pages(central);
 	return pages > central->clean ? pages - central->clean : 0;
 }
 

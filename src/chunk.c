@@ -81,7 +81,7 @@ static void update_place(struct chunk *chunk) {
 }
 
 /* Takes exactly these free pages, which start a block or follow pages that are taken. */
-static bool take_pages(struct chunk *chunk, unsigned page, unsigned npages) {
+static bool take_free_pages(struct chunk *chunk, unsigned page, unsigned npages) {
 	if (!buddy_take_at(&chunk->buddy, page, npages))
 		return false;
 	bitmap_clear(&chunk->free, page, npages);
@@ -158,14 +158,14 @@ static struct chunk *make_chunk(bool huge) {
 	return chunk;
 }
 
-static void attach(struct chunk *chunk) {
+static void attach_chunk(struct chunk *chunk) {
 	list_append(&chunks.all, &chunk->all_link);
 	chunks.count++;
 	chunks.empty++;
 	update_place(chunk);
 }
 
-static void detach(struct chunk *chunk) {
+static void detach_chunk(struct chunk *chunk) {
 	unlink_place(chunk);
 	list_delete(&chunk->all_link);
 	chunks.count--;
@@ -188,7 +188,7 @@ static bool drop_chunk(struct chunk *chunk) {
 		bitmap_set(&chunk->dirty, 0, CHUNK_PAGES);
 	else
 		bitmap_clear(&chunk->dirty, 0, CHUNK_PAGES);
-	attach(chunk);
+	attach_chunk(chunk);
 	add_dirty(chunk, purged ? 0 : CHUNK_PAGES);
 	update_place(chunk);
 	lock_release(&chunk_lock);
@@ -235,7 +235,7 @@ static void isolate_from(struct chunk *chunk, struct batch *batch) {
 			break;
 		if (!dirty)
 			continue;
-		take_pages(chunk, page, npages);
+		take_free_pages(chunk, page, npages);
 		add_used(chunk, (int)npages);
 		add_dirty(chunk, -(int)dirty);
 		batch->runs[batch->n++] = (struct run){chunk, page, npages};
@@ -311,7 +311,7 @@ static bool give_back(size_t keep, size_t keep_empty) {
 		        unmaps && (too_dirty || chunks.empty > keep_empty) ? find_empty() : NULL;
 		if (empty) {
 			reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, empty->ndirty);
-			detach(empty);
+			detach_chunk(empty);
 		} else if (too_dirty) {
 			isolate_runs(&batch, keep);
 		}
@@ -403,18 +403,18 @@ static unsigned find_pages(const struct chunk *chunk, unsigned npages) {
 
 /* Takes free pages that may begin within a free block. */
 static void take_within(struct chunk *chunk, unsigned page, unsigned npages) {
-	if (take_pages(chunk, page, npages))
+	if (take_free_pages(chunk, page, npages))
 		return;
 	unsigned before = page;
 	while (before > 0 && bitmap_test(&chunk->free, before - 1))
 		before--;
-	take_pages(chunk, before, page - before);
-	take_pages(chunk, page, npages);
+	take_free_pages(chunk, before, page - before);
+	take_free_pages(chunk, page, npages);
 	put_pages(chunk, before, page - before);
 }
 
 /* Marks [page, page + npages) as live pages of a span; they are taken already. */
-static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
+static void count_taken_span(struct chunk *chunk, unsigned page, unsigned npages) {
 	unsigned dirty = bitmap_count(&chunk->dirty, page, npages);
 	add_used(chunk, (int)npages);
 	add_dirty(chunk, -(int)dirty);
@@ -423,7 +423,7 @@ static void account_taken(struct chunk *chunk, unsigned page, unsigned npages) {
 }
 
 /* Frees pages that may hold data where `dirty` has a bit (of the first 16; further pages all do). */
-static void free_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t dirty) {
+static void free_span_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t dirty) {
 	bitmap_set(&chunk->dirty, page, npages);
 	for (unsigned i = 0; i < 16 && i < npages; i++)
 		if (!(dirty >> i & 1))
@@ -434,7 +434,7 @@ static void free_pages(struct chunk *chunk, unsigned page, unsigned npages, uint
 	update_place(chunk);
 }
 
-static struct span take_from(struct chunk *chunk, unsigned npages, unsigned align_order) {
+static struct span take_span_from(struct chunk *chunk, unsigned npages, unsigned align_order) {
 	unsigned page;
 	if (align_order) {
 		page = buddy_take(&chunk->buddy, npages, align_order);
@@ -450,7 +450,7 @@ static struct span take_from(struct chunk *chunk, unsigned npages, unsigned alig
 	        .dirty = bitmap_16(&chunk->dirty, page),
 	};
 	chunk->npages_at[page] = (uint16_t)npages;
-	account_taken(chunk, page, npages);
+	count_taken_span(chunk, page, npages);
 	return span;
 }
 
@@ -469,9 +469,9 @@ struct span chunk_take(unsigned npages, unsigned align_order) {
 		if (huge)
 			judge_huge(chunk);
 		lock_take(&chunk_lock);
-		attach(chunk);
+		attach_chunk(chunk);
 	}
-	struct span span = take_from(chunk, npages, align_order);
+	struct span span = take_span_from(chunk, npages, align_order);
 	lock_release(&chunk_lock);
 	return span;
 }
@@ -480,7 +480,7 @@ void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t dirty)
 	unsigned page = chunk_page(base);
 	lock_take(&chunk_lock);
 	chunk->npages_at[page] = 0;
-	free_pages(chunk, page, npages, dirty);
+	free_span_pages(chunk, page, npages, dirty);
 	bool too_much = retains_too_much();
 	lock_release(&chunk_lock);
 	if (unlikely(too_much))
@@ -522,9 +522,9 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 	lock_take(&chunk_lock);
 	unsigned old = chunk->npages_at[page];
 	if (npages > old) {
-		resized = page + npages <= CHUNK_PAGES && take_pages(chunk, page + old, npages - old);
+		resized = page + npages <= CHUNK_PAGES && take_free_pages(chunk, page + old, npages - old);
 		if (resized)
-			account_taken(chunk, page + old, npages - old);
+			count_taken_span(chunk, page + old, npages - old);
 	} else if (npages < old) {
 		bitmap_set(&chunk->dirty, page + npages, old - npages);
 		buddy_trim(&chunk->buddy, page, old, npages);
@@ -572,7 +572,7 @@ struct chunk_totals chunk_count(void) {
 
 /* The free pages of a chunk, counted block by block, how many of them have their bit, and how many are dirty.
  */
-static unsigned count_free(const struct chunk *chunk, unsigned *marked, unsigned *dirty) {
+static unsigned count_free_pages(const struct chunk *chunk, unsigned *marked, unsigned *dirty) {
 	unsigned free_pages = 0;
 	*marked = *dirty = 0;
 	for (unsigned page = 0; page < CHUNK_PAGES;) {
@@ -615,7 +615,7 @@ static int check_one(const struct chunk *chunk) {
 	if (chunk->place != place_of(chunk) ||
 	    (chunk->longest && chunk->longest != bitmap_longest_run(&chunk->free)))
 		return 10;
-	unsigned free_pages = count_free(chunk, &marked, &dirty);
+	unsigned free_pages = count_free_pages(chunk, &marked, &dirty);
 	if (free_pages != CHUNK_PAGES - chunk->nused)
 		return 11;
 	if (marked != free_pages || bitmap_count(&chunk->free, 0, CHUNK_PAGES) != free_pages)

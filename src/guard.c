@@ -252,7 +252,7 @@ static void take_large(size_t need, struct frame *frame) {
 		wipe(frame->base, frame->base + dirty);
 }
 
-static char *take_pages(size_t size, size_t room, size_t align, struct frame *frame) {
+static char *take_guarded_pages(size_t size, size_t room, size_t align, struct frame *frame) {
 	size_t need = pages_for(room, align), page = guard_page();
 	bool in_span = need <= SPAN_MAX * PAGE_SIZE && (!page || page == PAGE_SIZE);
 	if (in_span)
@@ -303,7 +303,7 @@ void *guard_take(size_t size, size_t room, size_t align, enum family family) {
 	if (take_slot(size, align, &frame))
 		block = frame.base ? frame.base + max_size(guard.front, align) : NULL;
 	else
-		block = take_pages(size, room, align, &frame);
+		block = take_guarded_pages(size, room, align, &frame);
 	if (!block)
 		return NULL;
 	if (guard.memcheck)

@@ -33,7 +33,7 @@ static void stop_if_wrong(struct wrong wrong) {
 
 /* A block over SMALL_MAX, or one whose alignment no slot has. *dirty: how many of its first bytes may not be
  * zero. */
-static void *take_pages(size_t size, size_t align, size_t *dirty) {
+static void *take_span_or_large(size_t size, size_t align, size_t *dirty) {
 	size_t npages = max_size(bytes_to_pages(size), 1);
 	if (size > MEDIUM_MAX || align > MEDIUM_MAX) {
 		void *block = large_take(size, align, dirty);
@@ -60,7 +60,7 @@ static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, en
 	unsigned class =
 	        align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
 	if (!class)
-		return take_pages(size, align, dirty);
+		return take_span_or_large(size, align, dirty);
 	stop_if_wrong(cache_tick());
 	return cache_take(class);
 }
@@ -76,7 +76,7 @@ static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, en
 	if (unlikely(!block))
 		return no_memory();
 	if (unlikely(config.stats))
-		account_taken(size, usable_size(block));
+		account_call(size, usable_size(block));
 	return block;
 }
 

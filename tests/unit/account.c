@@ -79,8 +79,8 @@ TEST(a_retained_run_is_counted_as_retained) {
 
 TEST(the_account_is_printed) {
 	struct capture capture;
-	account_taken(60, 80);
-	account_taken(15, 20);
+	account_call(60, 80);
+	account_call(15, 20);
 	capture_begin(&capture);
 	account_print();
 	const char *text = capture_end(&capture);
