@@ -16,14 +16,17 @@ endif
 warnings := -Wall -Wextra -Wundef -Wshadow -Wconversion -Wmissing-prototypes
 CFLAGS   ?=
 # -fno-builtin-malloc: the compiler must not turn our calloc's malloc and memset into a call of calloc.
-flags    := -std=c11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' $(warnings) $(optimise) -fPIC -fvisibility=hidden \
+flags    := -std=c11 -Isrc -Iinclude -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' $(warnings) $(optimise) -fPIC -fvisibility=hidden \
 	    -fexceptions -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc \
 	    -fno-builtin-free $(CFLAGS)
 ifeq ($(CI),true)
 flags    += -Werror
 endif
 
-sources  := $(wildcard src/*.c) $(wildcard preload/*.c)
+sources  := $(wildcard src/*/*.c preload/*.c)
+ifneq ($(DEBUG),1) # checkers are for debug builds and tests
+sources  := $(filter-out %_check.c,$(sources))
+endif
 objects  := $(sources:%.c=$(build)/%.o)
 archived := $(filter-out %/loading.o,$(objects)) # see loading.c
 
@@ -46,9 +49,9 @@ $(build)/%.o: %.c $(build)/flags
 	@echo "  CC  $@"; $(CC) $(flags) -MMD -MP -c -o $@ $<
 
 # mode:hardened is what it begins with: only the reading of BUDDYMALLOC_CONF differs.
-hardened := $(objects:$(build)/src/config.o=$(build)/hardened/config.o)
+hardened := $(objects:$(build)/src/ground/config.o=$(build)/hardened/config.o)
 
-$(build)/hardened/config.o: src/config.c $(build)/flags
+$(build)/hardened/config.o: src/ground/config.c $(build)/flags
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(flags) -DBM_HARDENED=1 -MMD -MP -c -o $@ $<
 

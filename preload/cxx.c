@@ -4,7 +4,7 @@
 #include "export.h"
 #include "process.h"
 
-#include "../src/malloc.h"
+#include "front/malloc.h"
 
 #include <dlfcn.h>
 #include <errno.h>

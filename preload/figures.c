@@ -1,9 +1,9 @@
-/* figures.c: mallinfo and its kin, from the account of src/account.h; malloc_trim and mallopt. */
+/* figures.c: mallinfo and its kin, from the account of src/observe/account.h; malloc_trim and mallopt. */
 #include "export.h"
 #include "process.h"
 
-#include "../src/account.h"
-#include "../src/malloc.h"
+#include "front/malloc.h"
+#include "observe/account.h"
 
 #include <errno.h>
 #include <limits.h>

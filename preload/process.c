@@ -1,15 +1,15 @@
 /* process.c: the library's own start and end, and fork. Threads need nothing: see cache.h, T4. */
 #include "process.h"
 
-#include "../src/account.h"
-#include "../src/cache.h"
-#include "../src/chunk.h"
-#include "../src/config.h"
-#include "../src/guard.h"
-#include "../src/central.h"
-#include "../src/reclaim.h"
-#include "../src/large.h"
-#include "../src/metadata.h"
+#include "back/chunk.h"
+#include "back/large.h"
+#include "front/cache.h"
+#include "ground/config.h"
+#include "ground/metadata.h"
+#include "guard/guard.h"
+#include "middle/central.h"
+#include "observe/account.h"
+#include "policy/reclaim.h"
 
 #include <pthread.h>
 #include <string.h>

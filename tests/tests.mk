@@ -9,7 +9,7 @@
 #	steps        with a scheduler before each atomic operation, for tests/interleavings; steps_tsan: by ThreadSanitizer too
 
 engine       := build/tests/engine
-engine_flags := -std=gnu11 -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' -Wall -Wextra -Wshadow -Wundef -g -pthread
+engine_flags := -std=gnu11 -Isrc -Iinclude -D_GNU_SOURCE -DBM_VERSION='"$(VERSION)"' -Wall -Wextra -Wshadow -Wundef -g -pthread
 ifeq ($(CI),true)
 engine_flags += -Werror
 endif
@@ -34,7 +34,7 @@ flags_steps := -O1 -DLOCK_SPINS=1 -include tests/interleavings/steps.h
 cc_steps_tsan    := $(cc_steps)
 flags_steps_tsan := $(flags_steps) -fsanitize=thread
 
-engine_sources := $(wildcard src/*.c)
+engine_sources := $(wildcard src/*/*.c)
 unit_names     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 model_names    := $(patsubst tests/model/%.c,%,$(wildcard tests/model/*.c))
 fuzz_names     := buddy_model turns
@@ -84,7 +84,7 @@ $(engine)/$(1)/mutate/%: $(engine)/$(1)/tests/mutate/%.o $(engine)/$(1)/engine.a
 	@mkdir -p $$(@D)
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
 
-$(engine)/$(1)/exhaustive/%: $(engine)/$(1)/tests/exhaustive/%.o $(engine)/$(1)/src/buddy.o
+$(engine)/$(1)/exhaustive/%: $(engine)/$(1)/tests/exhaustive/%.o $(engine)/$(1)/src/back/buddy.o $(engine)/$(1)/src/back/buddy_check.o
 	@mkdir -p $$(@D)
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
 
@@ -96,7 +96,7 @@ $(engine)/$(1)/interleavings/%: $(engine)/$(1)/tests/interleavings/%.o $(engine)
 		-T tests/model/state.ld -o $$@ $$(filter-out %.ld,$$^)
 
 # The whole library in the program: the engine's checkers are at hand, and malloc is ours without a preload.
-$(engine)/$(1)/soak/soak: $(patsubst %.c,$(engine)/$(1)/%.o,$(wildcard tests/soak/*.c src/*.c preload/*.c))
+$(engine)/$(1)/soak/soak: $(patsubst %.c,$(engine)/$(1)/%.o,$(wildcard tests/soak/*.c src/*/*.c preload/*.c))
 	@mkdir -p $$(@D)
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
 

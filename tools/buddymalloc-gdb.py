@@ -5,7 +5,7 @@
     bm chunk N       the map of chunk N (or of the chunk that an address lies in)
     bm why ADDRESS   what an address is: its block, the state of it, and its neighbours
 
-The library's records (src/*.h) are read from memory by the library's own debug info; nothing is called in the
+The library's records (src/*/*.h) are read from memory by the library's own debug info; nothing is called in the
 process. No lock is taken: where a thread was stopped in the middle of a malloc or free, the one block it is at may be
 on its way between two places, and counts as live.
 

@@ -21,7 +21,7 @@
  */
 #include "../tap.h"
 
-#include "../../include/buddy.h"
+#include "buddy.h"
 
 #include <signal.h>
 #include <stdbool.h>

@@ -3,10 +3,10 @@
 
 #include "../model/fresh.h"
 
-#include "../../src/account.h"
-#include "../../src/chunk.h"
-#include "../../src/central.h"
-#include "../../src/large.h"
+#include "observe/account.h"
+#include "back/chunk.h"
+#include "middle/central.h"
+#include "back/large.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 
 #include "../model/fresh.h"
 
-#include "../../src/pagemap.h"
+#include "ground/pagemap.h"
 
 static char *const region = (char *)((uintptr_t)5 << LEAF_SHIFT);
 static struct owner owners[2]; /* plain: a reader that finds one must find it filled */

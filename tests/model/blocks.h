@@ -6,9 +6,9 @@
 
 #include "driver.h"
 
-#include "../../src/account.h"
-#include "../../src/chunk.h"
-#include "../../src/malloc.h"
+#include "observe/account.h"
+#include "back/chunk.h"
+#include "front/malloc.h"
 
 enum { GIVEN = 1024 };
 

@@ -10,8 +10,8 @@ enum { BLOCKS = 120 };
 
 #include "blocks.h"
 
-#include "../../src/metadata.h"
-#include "../../src/os.h"
+#include "ground/metadata.h"
+#include "ground/os.h"
 
 #include <errno.h>
 #include <sys/mman.h>

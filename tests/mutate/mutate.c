@@ -12,11 +12,11 @@
  */
 #include "../tap.h"
 
-#include "../../include/buddy.h"
-#include "../../src/chunk.h"
-#include "../../src/central.h"
-#include "../../src/sizeclass.h"
-#include "../../src/slab.h"
+#include "buddy.h"
+#include "back/chunk.h"
+#include "middle/central.h"
+#include "middle/sizeclass.h"
+#include "middle/slab.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* checkers.c: see checkers.h. */
 #include "checkers.h"
 
-#include "../../src/chunk.h"
-#include "../../src/central.h"
+#include "back/chunk.h"
+#include "middle/central.h"
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* account.c: the figures add up to what the test holds, and the account printed at exit. */
 #include "unit.h"
 
-#include "../../src/account.h"
-#include "../../src/malloc.h"
+#include "observe/account.h"
+#include "front/malloc.h"
 
 #define MB ((size_t)1 << 20)
 
@@ -79,8 +79,8 @@ TEST(a_retained_run_is_counted_as_retained) {
 
 TEST(the_account_is_printed) {
 	struct capture capture;
-	account_call(60, 80);
-	account_call(15, 20);
+	calls_count(60, 80);
+	calls_count(15, 20);
 	capture_begin(&capture);
 	account_print();
 	const char *text = capture_end(&capture);

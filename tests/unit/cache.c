@@ -1,9 +1,9 @@
 /* cache.c: a thread's magazines, what is wrong, threads that end, and the child of a fork. */
 #include "unit.h"
 
-#include "../../src/cache.h"
-#include "../../src/chunk.h"
-#include "../../src/reclaim.h"
+#include "front/cache.h"
+#include "back/chunk.h"
+#include "policy/reclaim.h"
 
 #include <pthread.h>
 #include <sys/syscall.h>

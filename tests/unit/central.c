@@ -2,11 +2,11 @@
  * Linked with --wrap for os_milliseconds, the clock being the test's, chunk_take and os_purge. */
 #include "unit.h"
 
-#include "../../src/chunk.h"
-#include "../../src/config.h"
-#include "../../src/central.h"
-#include "../../src/pagemap.h"
-#include "../../src/slab.h"
+#include "back/chunk.h"
+#include "ground/config.h"
+#include "middle/central.h"
+#include "ground/pagemap.h"
+#include "middle/slab.h"
 
 #include <pthread.h>
 

@@ -2,9 +2,9 @@
  * kernel. Linked with --wrap=os_milliseconds: the clock is the test's. */
 #include "unit.h"
 
-#include "../../src/chunk.h"
-#include "../../src/config.h"
-#include "../../src/reclaim.h"
+#include "back/chunk.h"
+#include "ground/config.h"
+#include "policy/reclaim.h"
 
 /* Pages live in large blocks, as the policy is told: beside them 2 MB are held without a reason. */
 enum { BESIDE = 2000 };

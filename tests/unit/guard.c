@@ -2,13 +2,13 @@
  * memory. Linked with --wrap for the calls of os.h that can fail. */
 #include "unit.h"
 
-#include "../../src/chunk.h"
-#include "../../src/config.h"
-#include "../../src/guard.h"
-#include "../../src/central.h"
-#include "../../src/misuse.h"
-#include "../../src/os.h"
-#include "../../src/slab.h"
+#include "back/chunk.h"
+#include "ground/config.h"
+#include "guard/guard.h"
+#include "middle/central.h"
+#include "guard/misuse.h"
+#include "ground/os.h"
+#include "middle/slab.h"
 
 #include <stdatomic.h>
 

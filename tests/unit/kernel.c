@@ -4,12 +4,12 @@
  * function of os.h below. */
 #include "unit.h"
 
-#include "../../src/cache.h"
-#include "../../src/chunk.h"
-#include "../../src/large.h"
-#include "../../src/malloc.h"
-#include "../../src/metadata.h"
-#include "../../src/os.h"
+#include "front/cache.h"
+#include "back/chunk.h"
+#include "back/large.h"
+#include "front/malloc.h"
+#include "ground/metadata.h"
+#include "ground/os.h"
 
 #define MB ((size_t)1 << 20)
 

@@ -2,9 +2,9 @@
  * Linked with --wrap=os_milliseconds: the clock is the test's. */
 #include "unit.h"
 
-#include "../../src/config.h"
-#include "../../src/reclaim.h"
-#include "../../src/large.h"
+#include "ground/config.h"
+#include "policy/reclaim.h"
+#include "back/large.h"
 
 #define MB ((size_t)1 << 20)
 

@@ -1,7 +1,7 @@
 /* lock.c: mutual exclusion, sleeping and waking, the ranks of debug builds, and the thread that forks. */
 #include "unit.h"
 
-#include "../../src/lock.h"
+#include "ground/lock.h"
 
 #include <pthread.h>
 #include <time.h>

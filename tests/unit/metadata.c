@@ -1,7 +1,7 @@
 /* metadata.c: records of every size, none over another, recycled by size. */
 #include "unit.h"
 
-#include "../../src/metadata.h"
+#include "ground/metadata.h"
 
 #include <pthread.h>
 

@@ -2,7 +2,7 @@
  * leaf. The addresses are only numbers here: nothing is mapped there. */
 #include "unit.h"
 
-#include "../../src/pagemap.h"
+#include "ground/pagemap.h"
 
 #include <pthread.h>
 

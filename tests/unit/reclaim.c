@@ -1,8 +1,8 @@
 /* reclaim.c: the bound on free memory, under a clock that the test sets (linked with --wrap=os_milliseconds). */
 #include "unit.h"
 
-#include "../../src/config.h"
-#include "../../src/reclaim.h"
+#include "ground/config.h"
+#include "policy/reclaim.h"
 
 static uint64_t now;
 static unsigned looks; /* at the clock */

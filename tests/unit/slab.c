@@ -2,8 +2,8 @@
  */
 #include "unit.h"
 
-#include "../../src/sizeclass.h"
-#include "../../src/slab.h"
+#include "middle/sizeclass.h"
+#include "middle/slab.h"
 
 enum { RECORD_BYTES = 512 };
 
