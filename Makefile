@@ -8,11 +8,14 @@ CXX     ?= g++
 include flags.mk
 
 build    := build/$(if $(filter 1,$(DEBUG)),debug,release)
-sources  := $(wildcard src/*.c src/*/*.c preload/*.c)
+sources  := $(wildcard src/*/*.c preload/*.c)
+ifneq ($(DEBUG),1) # checkers are for debug builds and tests
+sources  := $(filter-out %_check.c,$(sources))
+endif
 objects  := $(sources:%.c=$(build)/%.o)
 archived := $(filter-out %/loading.o,$(objects)) # see loading.c
 
-.PHONY: all help run install uninstall format clean FORCE
+.PHONY: all help run install uninstall same-code format clean FORCE
 
 libraries := libbuddymalloc.so libbuddymalloc-hardened.so
 linked    := $(libraries) libbuddymalloc.a
@@ -31,10 +34,9 @@ $(build)/%.o: %.c $(build)/flags
 	@echo "  CC  $@"; $(CC) $(library_flags) -MMD -MP -c -o $@ $<
 
 # mode:hardened is what it begins with: only the reading of BUDDYMALLOC_CONF differs.
-config   := $(filter %/config.c,$(sources))
-hardened := $(filter-out %/config.o,$(objects)) $(build)/hardened/config.o
+hardened := $(objects:$(build)/src/ground/config.o=$(build)/hardened/src/ground/config.o)
 
-$(build)/hardened/config.o: $(config) $(build)/flags
+$(build)/hardened/src/ground/config.o: src/ground/config.c $(build)/flags
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(library_flags) -DBM_HARDENED=1 -MMD -MP -c -o $@ $<
 
@@ -57,7 +59,7 @@ $(build)/libbuddymalloc.a: $(archived)
 $(linked): %: $(build)/% FORCE
 	@[ "$$(readlink $@)" = $< ] || ln -sfn $< $@
 
--include $(objects:.o=.d) $(build)/hardened/config.d
+-include $(objects:.o=.d) $(build)/hardened/src/ground/config.d
 
 run: export CMD := $(value CMD)
 run: ## run CMD='program …' on our heap and print the account of it (default: a perl program)
@@ -90,6 +92,9 @@ clean: ## remove what was built
 
 help: ## this list
 	@awk -F ':.*## ' -f tools/help.awk $(MAKEFILE_LIST)
+
+same-code: ## whether the library's code is that of the revision OLD, but for names
+	@tools/same_code.sh '$(OLD)'
 
 format: ## format every C file by .clang-format
 	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/inputs')

@@ -1,8 +1,8 @@
 # flags.mk: the compiler flags of everything that is built here: one set, `flags` for C and `cxx_flags` for C++, which every
 # kind of program adds to and takes nothing from. Included by the Makefile, first.
 
-# Where the library's own files find their headers besides their own folder.
-includes :=
+# The layers name each other's headers from src, everybody the engine's own.
+includes := -Isrc -Iinclude
 
 warnings := -Wall -Wextra -Wundef -Wshadow -Wconversion
 ifeq ($(CI),true)
@@ -23,9 +23,8 @@ debug_flags   := -O1 -DBM_DEBUG=1
 library_flags := $(flags) $(if $(filter 1,$(DEBUG)),$(debug_flags),$(release_flags)) \
 		 -fPIC -fvisibility=hidden -fexceptions -ftls-model=initial-exec $(no_builtins) $(CFLAGS)
 
-# Tests with the engine in them, where malloc is libc's; the variants of tests/tests.mk add to these. Those of tests/proof
-# lie a folder deeper than tests/unit, and find ../../src from there.
-engine_flags := $(flags) -iquote tests/unit -pthread
+# Tests with the engine in them, where malloc is libc's; the variants of tests/tests.mk add to these.
+engine_flags := $(flags) -Itests -pthread
 
 # Programs that the library is preloaded into.
 process_added     := -O1 -fno-builtin -Itests -pthread

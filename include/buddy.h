@@ -2,7 +2,7 @@
  *
  * It hands out runs of leaves (smallest blocks) of an arena whose geometry is given at init. It never
  * touches the arena itself unless the links are put there. Nothing here is thread-safe; the caller locks.
- * The algorithm, its invariants and its bound are at the head of src/buddy.c.
+ * The algorithm, its invariants and its bound are at the head of src/back/buddy.c.
  *
  * An arena of 2 MiB in leaves of 16 bytes, with no memory beside it but the bits:
  *

@@ -4,7 +4,7 @@
 #include "export.h"
 #include "process.h"
 
-#include "../src/malloc.h"
+#include "front/malloc.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -33,9 +33,9 @@ static COLD void *fail(size_t size) {
 }
 
 /* The originals make their blocks by malloc, or aligned_alloc: they are ours by name. */
-static void *made_by(enum maker maker, void *block) {
+static void *made_by(enum family family, void *block) {
 	if (guard_on && block)
-		guard_set_maker(block, maker);
+		guard_set_family(block, family);
 	return block;
 }
 
@@ -69,30 +69,30 @@ static COLD void *new_aligned_nothrow_failed(const char *name, size_t size, size
 }
 
 /* new: plain, [], aligned, nothrow. */
-#define NEW(name, maker)                                                                                     \
+#define NEW(name, family)                                                                                    \
 	EXPORT void *name(size_t size);                                                                      \
 	EXPORT void *name(size_t size) {                                                                     \
-		void *block = allocate_by(size, maker);                                                      \
-		return likely(block) ? block : made_by(maker, new_failed(#name, size));                      \
+		void *block = allocate_by(size, family);                                                     \
+		return likely(block) ? block : made_by(family, new_failed(#name, size));                     \
 	}
-#define NEW_ALIGNED(name, maker)                                                                             \
+#define NEW_ALIGNED(name, family)                                                                            \
 	EXPORT void *name(size_t size, size_t align);                                                        \
 	EXPORT void *name(size_t size, size_t align) {                                                       \
-		void *block = allocate_aligned_by(align, size, maker);                                       \
-		return likely(block) ? block : made_by(maker, new_aligned_failed(#name, size, align));       \
+		void *block = allocate_aligned_by(align, size, family);                                      \
+		return likely(block) ? block : made_by(family, new_aligned_failed(#name, size, align));      \
 	}
-#define NEW_NOTHROW(name, maker)                                                                             \
+#define NEW_NOTHROW(name, family)                                                                            \
 	EXPORT void *name(size_t size, const nothrow *tag);                                                  \
 	EXPORT void *name(size_t size, const nothrow *tag) {                                                 \
-		void *block = allocate_by(size, maker);                                                      \
-		return likely(block) ? block : made_by(maker, new_nothrow_failed(#name, size, tag));         \
+		void *block = allocate_by(size, family);                                                     \
+		return likely(block) ? block : made_by(family, new_nothrow_failed(#name, size, tag));        \
 	}
-#define NEW_ALIGNED_NOTHROW(name, maker)                                                                     \
+#define NEW_ALIGNED_NOTHROW(name, family)                                                                    \
 	EXPORT void *name(size_t size, size_t align, const nothrow *tag);                                    \
 	EXPORT void *name(size_t size, size_t align, const nothrow *tag) {                                   \
-		void *block = allocate_aligned_by(align, size, maker);                                       \
+		void *block = allocate_aligned_by(align, size, family);                                      \
 		return likely(block) ? block                                                                 \
-		                     : made_by(maker, new_aligned_nothrow_failed(#name, size, align, tag));  \
+		                     : made_by(family, new_aligned_nothrow_failed(#name, size, align, tag)); \
 	}
 
 NEW(_Znwm, BY_NEW)
@@ -106,17 +106,17 @@ NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t, BY_NEW_ARRAY)
 
 /* delete: alignments and tags say nothing that the block does not; a size without an alignment gives the
  * class. */
-#define DELETE_SIZED(name, maker)                                                                            \
+#define DELETE_SIZED(name, family)                                                                           \
 	EXPORT void name(void *block, size_t size);                                                          \
-	EXPORT void name(void *block, size_t size) { release_sized_by(block, size, maker); }
-#define DELETE_ALIGNED_SIZED(name, maker)                                                                    \
+	EXPORT void name(void *block, size_t size) { release_sized_by(block, size, family); }
+#define DELETE_ALIGNED_SIZED(name, family)                                                                   \
 	EXPORT void name(void *block, size_t size, size_t align);                                            \
 	EXPORT void name(void *block, size_t size, size_t align) {                                           \
-		(void)align, release_by(block, maker, size);                                                 \
+		(void)align, release_by(block, family, size);                                                \
 	}
-#define DELETE(name, maker, ...)                                                                             \
+#define DELETE(name, family, ...)                                                                            \
 	EXPORT void name(void *block, ##__VA_ARGS__);                                                        \
-	EXPORT void name(void *block, ##__VA_ARGS__) { release_by(block, maker, 0); }
+	EXPORT void name(void *block, ##__VA_ARGS__) { release_by(block, family, 0); }
 
 DELETE(_ZdlPv, BY_NEW)
 DELETE(_ZdaPv, BY_NEW_ARRAY)

@@ -1,9 +1,9 @@
-/* figures.c: mallinfo and its kin, from the account of src/account.h; malloc_trim and mallopt. */
+/* figures.c: mallinfo and its kin, from the account of src/observe/account.h; malloc_trim and mallopt. */
 #include "export.h"
 #include "process.h"
 
-#include "../src/account.h"
-#include "../src/malloc.h"
+#include "front/malloc.h"
+#include "observe/account.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -54,19 +54,20 @@ EXPORT void malloc_stats(void) {
 	say("in use   %z bytes in chunks, %z bytes in %z large blocks", account.chunk_live,
 	    account.large_live, account.large);
 	say("kept     %z bytes in caches, %z in free pages, %z in freed large blocks", account.cached,
-	    account.chunk_dirty, account.large_held);
+	    account.chunk_dirty, account.large_retained);
 	say("mapped   %z chunks of 2 MB, %z bytes of records", account.chunks, account.records);
 }
 
 static void print_class(FILE *stream, unsigned class) {
-	struct heap_totals heap = heap_count(class);
-	if (!heap.slabs)
+	struct central_totals central = central_count(class);
+	if (!central.slabs)
 		return;
-	size_t cached = heap.transfer_slots + cache_count(class);
+	size_t cached = central.depot_slots + cache_count(class);
 	fprintf(stream,
 	        "<class size=\"%zu\" slabs=\"%zu\" pages=\"%zu\" slots=\"%zu\" free=\"%zu\" "
 	        "cached=\"%zu\"/>\n",
-	        class_size(class), heap.slabs, heap.slab_pages, heap.slots, heap.free_slots, cached);
+	        class_size(class), central.slabs, central.slab_pages, central.slots, central.free_slots,
+	        cached);
 }
 
 EXPORT int malloc_info(int options, FILE *stream) {
@@ -85,7 +86,7 @@ EXPORT int malloc_info(int options, FILE *stream) {
 	        "<large count=\"%zu\" size=\"%zu\" held=\"%zu\"/>\n"
 	        "<records size=\"%zu\"/>\n</malloc>\n",
 	        account.chunks, account.chunk_bytes, account.chunk_live, account.chunk_dirty,
-	        account.cached_slots, account.cached, account.large, account.large_live, account.large_held,
-	        account.records);
+	        account.cached_slots, account.cached, account.large, account.large_live,
+	        account.large_retained, account.records);
 	return ferror(stream) ? -1 : 0;
 }

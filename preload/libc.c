@@ -3,8 +3,8 @@
 #include "export.h"
 #include "process.h"
 
-#include "../src/malloc.h"
-#include "../src/os.h"
+#include "front/malloc.h"
+#include "ground/os.h"
 
 #include <errno.h>
 #include <malloc.h>

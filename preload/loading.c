@@ -3,7 +3,7 @@
  * ifunc's resolver too, the last step of our own relocation. What the thread's cache holds is lost when the
  * loader sets the variables afterwards: some slots at most. Only for the shared library: in a static program
  * resolvers run before there are thread-local variables at all. */
-#include "../src/cache.h"
+#include "front/cache.h"
 
 static void loaded(void) {}
 

@@ -1,15 +1,15 @@
 /* process.c: the library's own start and end, and fork. Threads need nothing: see cache.h, T4. */
 #include "process.h"
 
-#include "../src/account.h"
-#include "../src/cache.h"
-#include "../src/chunk.h"
-#include "../src/config.h"
-#include "../src/guard.h"
-#include "../src/heap.h"
-#include "../src/hold.h"
-#include "../src/large.h"
-#include "../src/meta.h"
+#include "back/chunk.h"
+#include "back/large.h"
+#include "front/cache.h"
+#include "ground/config.h"
+#include "ground/metadata.h"
+#include "guard/guard.h"
+#include "middle/central.h"
+#include "observe/account.h"
+#include "policy/reclaim.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -38,10 +38,10 @@ static void before_fork(void) {
 			_IO_list_lock();
 		lock_take_for_fork(&guard_lock);
 		lock_take_for_fork(&cache_lock);
-		heap_lock_all();
+		central_lock_all();
 		lock_take_for_fork(&chunk_lock);
 		lock_take_for_fork(&large_lock);
-		lock_take_for_fork(&meta_lock);
+		lock_take_for_fork(&metadata_lock);
 	}
 	lock_own_for_fork();
 }
@@ -50,10 +50,10 @@ static void after_fork(void) {
 	lock_disown_after_fork();
 	if (alone)
 		return;
-	lock_release_after_fork(&meta_lock);
+	lock_release_after_fork(&metadata_lock);
 	lock_release_after_fork(&large_lock);
 	lock_release_after_fork(&chunk_lock);
-	heap_unlock_all();
+	central_unlock_all();
 	lock_release_after_fork(&cache_lock);
 	lock_release_after_fork(&guard_lock);
 }
@@ -94,7 +94,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		config_read(find_variable(environment, "BUDDYMALLOC_CONF"));
 	if (config.stats > 1 && config.stats != (size_t)getpid())
 		config.stats = 0;
-	if (guard_begin(hold_resident() != 0) || config.stats)
+	if (guard_begin(reclaim_resident() != 0) || config.stats)
 		cache_bypass();
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

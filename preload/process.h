@@ -3,7 +3,7 @@
 #ifndef PROCESS_H
 #define PROCESS_H
 
-#include "../src/base.h"
+#include "ground/base.h"
 
 extern const char process_linked HIDDEN;
 static const char *const process_wanted __attribute__((used)) = &process_linked;

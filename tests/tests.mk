@@ -30,20 +30,20 @@ flags_steps := -O1 -DLOCK_SPINS=1 -include tests/proof/interleavings/steps.h
 cc_steps_tsan    := $(cc_steps)
 flags_steps_tsan := $(flags_steps) -fsanitize=thread
 
-engine_sources := $(wildcard src/*.c src/*/*.c)
+engine_sources := $(wildcard src/*/*.c)
 unit_names     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 model_names    := $(patsubst tests/proof/model/%.c,%,$(wildcard tests/proof/model/*.c))
 fuzz_names     := buddy_model turns
 
 # Functions that a test puts its own in place of.
-wraps_hold   := os_milliseconds
+wraps_reclaim   := os_milliseconds
 wraps_chunk  := os_milliseconds os_microseconds os_purge
 wraps_large  := os_milliseconds
 wraps_turns  := os_map os_milliseconds os_microseconds
-wraps_heap   := os_milliseconds os_purge chunk_take
+wraps_central   := os_milliseconds os_purge chunk_take
 wraps_guard  := os_map os_map_aligned os_reserve_aligned os_open os_close
 wraps_kernel := os_map os_map_aligned os_reserve_aligned os_open os_unmap os_purge os_grow os_move
-wraps_faults := $(wraps_kernel) os_milliseconds os_microseconds meta_take meta_put mmap munmap madvise mremap mprotect
+wraps_faults := $(wraps_kernel) os_milliseconds os_microseconds metadata_take metadata_put mmap munmap madvise mremap mprotect
 
 # The same for tests/proof/interleavings.
 explored_wraps_lock     := syscall
@@ -80,7 +80,7 @@ $(engine)/$(1)/proof/mutate/%: $(engine)/$(1)/tests/proof/mutate/%.o $(engine)/$
 	@mkdir -p $$(@D)
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
 
-$(engine)/$(1)/proof/states/%: $(engine)/$(1)/tests/proof/states/%.o $(filter %/buddy.o,$(engine_sources:%.c=$(engine)/$(1)/%.o))
+$(engine)/$(1)/proof/states/%: $(engine)/$(1)/tests/proof/states/%.o $(engine)/$(1)/src/back/buddy.o $(engine)/$(1)/src/back/buddy_check.o
 	@mkdir -p $$(@D)
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
 
@@ -92,11 +92,11 @@ $(engine)/$(1)/proof/interleavings/%: $(engine)/$(1)/tests/proof/interleavings/%
 		-T tests/proof/model/state.ld -o $$@ $$(filter-out %.ld,$$^)
 
 # The whole library in the program: the engine's checkers are at hand, and malloc is ours without a preload.
-$(engine)/$(1)/soak/soak: $(patsubst %.c,$(engine)/$(1)/%.o,$(wildcard tests/soak/*.c) $(engine_sources) $(wildcard preload/*.c))
+$(engine)/$(1)/soak/soak: $(patsubst %.c,$(engine)/$(1)/%.o,$(wildcard tests/soak/*.c src/*/*.c preload/*.c))
 	@mkdir -p $$(@D)
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) -o $$@ $$^
 
-$(engine)/$(1)/tests/soak/%.o: engine_flags += -fno-builtin -Itests
+$(engine)/$(1)/tests/soak/%.o: engine_flags += -fno-builtin
 
 .PRECIOUS: $(engine)/$(1)/%.o $(engine)/$(1)/fuzz-%.o
 -include $(wildcard $(engine)/$(1)/*.d $(engine)/$(1)/*/*.d $(engine)/$(1)/*/*/*.d $(engine)/$(1)/*/*/*/*.d)

@@ -5,11 +5,11 @@
     bm chunk N       the map of chunk N (or of the chunk that an address lies in)
     bm why ADDRESS   what an address is: its block, the state of it, and its neighbours
 
-The library's records (src/*.h) are read from memory by the library's own debug info; nothing is called in the
+The library's records (src/*/*.h) are read from memory by the library's own debug info; nothing is called in the
 process. No lock is taken: where a thread was stopped in the middle of a malloc or free, the one block it is at may be
 on its way between two places, and counts as live.
 
-In this file: memory and records; where the library's names are found; the heap's parts, from the registry down to a
+In this file: memory and records; where the library's names are found; the heap's parts, from the pagemap down to a
 slot; the sentences; the commands.
 """
 import re
@@ -116,12 +116,12 @@ def walk(head, first, what):
 
 # A function of each source file that is read; all of them together are nobody else's.
 FILES = {
-    "registry": "registry_set_owner",
+    "pagemap": "pagemap_set_owner",
     "chunk": "chunk_take",
-    "heap": "heap_refill",
+    "central": "central_refill",
     "large": "large_take",
     "cache": "cache_take",
-    "meta": "meta_take",
+    "metadata": "metadata_take",
     "sizeclass": "class_of_aligned",
 }
 
@@ -193,7 +193,7 @@ def find_sources():
 
 # ---- the parts of the heap ----
 
-WITHDRAWN = "withdrawn while its pages go back to the kernel"
+ISOLATED = "isolated while its pages go back to the kernel"
 
 
 class Slab:
@@ -202,7 +202,7 @@ class Slab:
         self.heap, self.of_class = heap, record["class"]
         self.base, self.size = record["base"], record["size"]
         self.nslots, self.nfree, self.npages = record["nslots"], record["nfree"], record["npages"]
-        self.withdrawn = record["withdrawn"]
+        self.isolated = record["isolated"]
         if not self.size or not self.nslots:
             raise Trouble(f"the record of the slab at {self.base:#x} is broken")
         self.bits = read_words(address + heap.slab_layout.offset("bits"), (self.nslots + 63) // 64)
@@ -217,29 +217,29 @@ class Slab:
     def is_free(self, slot):
         return bool(self.bits[slot // 64] >> slot % 64 & 1)
 
-    def is_withdrawn(self, slot):
+    def is_isolated(self, slot):
         first = slot * self.size // self.heap.page_size
         last = ((slot + 1) * self.size - 1) // self.heap.page_size
-        return bool(self.withdrawn & ((2 << last) - (1 << first)))
+        return bool(self.isolated & ((2 << last) - (1 << first)))
 
     def places(self, slot):
         """Where a slot lies free, a sentence for each time; nowhere: it is live."""
         found = ["in the slab"] if self.is_free(slot) else []
-        if self.is_withdrawn(slot):
-            found = [f"in the slab, {WITHDRAWN}"]
+        if self.is_isolated(slot):
+            found = [f"in the slab, {ISOLATED}"]
         start = self.start(slot)
         for cache in self.heap.caches():
-            found += places_on(cache.bins[self.of_class], start, f"in the cache of {cache.thread}")
-        return found + places_on(self.heap.transfer(self.of_class), start, "on the transfer stack")
+            found += places_on(cache.magazines[self.of_class], start, f"in the cache of {cache.thread}")
+        return found + places_on(self.heap.depot(self.of_class), start, "in the depot")
 
     def counts(self):
-        """Its slots: live, in caches or on the transfer stack, free in the slab."""
+        """Its slots: live, in caches or in the depot, free in the slab."""
         outside = self.heap.free_outside(self.of_class)
         first, end = bisect_left(outside, self.base), bisect_left(outside, self.start(self.nslots))
         cached = sum(not self.is_free(self.slot_at(start)) for start in outside[first:end])
         free = self.nfree
-        if self.withdrawn:
-            free += sum(self.is_withdrawn(slot) for slot in range(self.nslots))
+        if self.isolated:
+            free += sum(self.is_isolated(slot) for slot in range(self.nslots))
         return self.nslots - cached - free, cached, free
 
 
@@ -249,7 +249,7 @@ def places_on(stack, start, where):
 
 
 class Run:
-    """Pages of a chunk that are one thing: a slab, a span (live or retired), free pages, or withdrawn ones."""
+    """Pages of a chunk that are one thing: a slab, a span (live or retained), free pages, or isolated ones."""
 
     def __init__(self, chunk, kind, page, npages, slab=None):
         self.chunk, self.kind, self.page, self.npages, self.slab = chunk, kind, page, npages, slab
@@ -276,11 +276,11 @@ class Chunk:
         record = read_record(heap.chunk_layout, address)
         self.heap, self.number, self.base = heap, number, record["base"]
         self.nused, self.ndirty, self.huge = record["nused"], record["ndirty"], bool(record["huge"])
-        self.free, self.touched = bits_of(record["free.words"]), bits_of(record["touched.words"])
+        self.free, self.dirty = bits_of(record["free.words"]), bits_of(record["dirty.words"])
         self.npages_at, self.slab_of_page = record["npages_at"], record["slab_of_page"]
 
     def is_dirty(self, page):
-        return bool(self.touched >> page & 1)
+        return bool(self.dirty >> page & 1)
 
     def runs(self):
         """All pages, as runs in their order."""
@@ -297,10 +297,10 @@ class Chunk:
         if slab:
             slab = Slab(self.heap, slab)
             return Run(self, "slab", page, max(slab.npages, 1), slab)
-        if length & ~self.heap.span_retired:
-            kind = "retired" if length & self.heap.span_retired else "live"
-            return Run(self, kind, page, length & ~self.heap.span_retired)
-        return Run(self, "withdrawn", page, self.length_from(page, self.is_nothing))
+        if length & ~self.heap.span_retained:
+            kind = "retained" if length & self.heap.span_retained else "live"
+            return Run(self, kind, page, length & ~self.heap.span_retained)
+        return Run(self, "isolated", page, self.length_from(page, self.is_nothing))
 
     def is_nothing(self, page):
         """Neither free nor the start of anything: a purge has it."""
@@ -320,14 +320,14 @@ def bits_of(words):
 class Large:
     def __init__(self, heap, address):
         record = read_record(heap.large_layout, address)
-        self.base, self.size, self.held = record["base"], record["size"], bool(record["held"])
+        self.base, self.size, self.retained = record["base"], record["size"], bool(record["retained"])
         self.covered = -(-self.size // heap.chunk_size) * heap.chunk_size
         self.listed = address in heap.larges()
 
     def state(self):
         if not self.listed:
             return "being changed by a call under way"
-        return "held (freed, kept for reuse)" if self.held else "live"
+        return "retained (freed, kept for reuse)" if self.retained else "live"
 
 
 ENDED, OWNER = 0x40000000, 0x3FFFFFFF  # of the word of a robust mutex
@@ -338,9 +338,9 @@ class Cache:
         self.record = read_record(heap.cache_layout, address)
         self.heap = heap
         self.thread = self.find_thread()
-        self.bins = {of_class: self.read_bin(of_class) for of_class in range(1, heap.nclasses)}
-        spans = self.record["retired"][: self.record["nretired"]]
-        self.retired = [(span["base"], span["npages"]) for span in spans]
+        self.magazines = {of_class: self.read_magazine(of_class) for of_class in range(1, heap.nclasses)}
+        spans = self.record["retained"][: self.record["nretained"]]
+        self.retained = [(span["base"], span["npages"]) for span in spans]
 
     def find_thread(self):
         word = self.record["owner.__data.__lock"]
@@ -351,8 +351,8 @@ class Cache:
         number = self.heap.threads.get(word & OWNER)
         return f"thread {number} (LWP {word & OWNER})" if number else f"LWP {word & OWNER}, unknown to gdb"
 
-    def read_bin(self, of_class):
-        """The slots of a bin, the oldest first; under them lies a NULL."""
+    def read_magazine(self, of_class):
+        """The slots of a magazine, the oldest first; under them lies a NULL."""
         capacity = self.record["capacity"][of_class]
         base = self.record["full"][of_class] - capacity * WORD
         count = (self.record["top"][of_class] - base) // WORD
@@ -362,8 +362,8 @@ class Cache:
         """How many slots, and their bytes."""
         sizes = self.heap.class_sizes
         return (
-            sum(len(slots) for slots in self.bins.values()),
-            sum(len(slots) * sizes[of_class] for of_class, slots in self.bins.items()),
+            sum(len(slots) for slots in self.magazines.values()),
+            sum(len(slots) * sizes[of_class] for of_class, slots in self.magazines.items()),
         )
 
 
@@ -374,15 +374,15 @@ class Heap:
         if not gdb.selected_inferior().pid:
             raise Trouble("no process and no core file: the heap is read from one of them")
         self.sources = find_sources()
-        chunk, heap = self.sources["chunk"], self.sources["heap"]
+        chunk, central = self.sources["chunk"], self.sources["central"]
         self.page_size, self.chunk_size = 1 << chunk.constant("PAGE_SHIFT"), 1 << chunk.constant("CHUNK_SHIFT")
-        self.chunk_pages, self.span_retired = chunk.constant("CHUNK_PAGES"), chunk.constant("SPAN_RETIRED")
-        self.chunk_layout, self.slab_layout = chunk.layout("chunk"), heap.layout("slab")
+        self.chunk_pages, self.span_retained = chunk.constant("CHUNK_PAGES"), chunk.constant("SPAN_RETAINED")
+        self.chunk_layout, self.slab_layout = chunk.layout("chunk"), central.layout("slab")
         self.large_layout, self.cache_layout = (self.sources[name].layout(name) for name in ("large", "cache"))
         self.class_sizes = self.sources["sizeclass"].array("class_sizes")
         self.nclasses = len(self.class_sizes)
         self.threads = {thread.ptid[1]: thread.num for thread in gdb.selected_inferior().threads()}
-        self.heaps = heap.array("heaps")
+        self.centrals = central.array("centrals")
         self.known = {}  # what was read already
 
     def once(self, name, make):
@@ -413,7 +413,7 @@ class Heap:
 
     def larges(self):
         def both():
-            lists = (self.records_on("large", "larges", name, self.large_layout, "link") for name in ("live", "held"))
+            lists = (self.records_on("large", "larges", name, self.large_layout, "link") for name in ("live", "retained"))
             return {address for addresses in lists for address in addresses}
 
         return self.once("larges", both)
@@ -425,35 +425,35 @@ class Heap:
 
         return self.once("caches", all_of_them)
 
-    def transfer(self, of_class):
-        """The slots on a class's transfer stack, the oldest first."""
-        record = self.heaps[of_class]
-        return self.once(("transfer", of_class), lambda: read_words(record["transfer"], record["ntransfer"]))
+    def depot(self, of_class):
+        """The slots on a class's depot, the oldest first."""
+        record = self.centrals[of_class]
+        return self.once(("depot", of_class), lambda: read_words(record["depot"], record["ndepot"]))
 
     def free_outside(self, of_class):
-        """The slots of a class that lie in caches and on the transfer stack, sorted."""
+        """The slots of a class that lie in caches and in the depot, sorted."""
 
         def collect():
-            slots = set(self.transfer(of_class))
-            return sorted(slots.union(*(cache.bins[of_class] for cache in self.caches())))
+            slots = set(self.depot(of_class))
+            return sorted(slots.union(*(cache.magazines[of_class] for cache in self.caches())))
 
         return self.once(("outside", of_class), collect)
 
     def owner(self, address):
         """("chunk" or "large", the address of its record) of what lies at an address, or (None, 0)."""
-        registry = self.sources["registry"]
-        root, shift = registry.type("registry_root"), registry.constant("LEAF_SHIFT")
+        pagemap = self.sources["pagemap"]
+        root, shift = pagemap.type("pagemap_root"), pagemap.constant("LEAF_SHIFT")
         if not 0 <= address >> shift < root.sizeof // WORD:
             return None, 0
-        leaf = read_words(registry.address("registry_root") + (address >> shift) * WORD, 1)[0]
+        leaf = read_words(pagemap.address("pagemap_root") + (address >> shift) * WORD, 1)[0]
         if not leaf:
             return None, 0
-        owners = leaf + registry.layout("leaf").offset("owner")
+        owners = leaf + pagemap.layout("leaf").offset("owner")
         owner = read_words(owners + address % (1 << shift) // self.chunk_size * WORD, 1)[0]
         if not owner:
             return None, 0
-        kind = read_record(registry.layout("owner"), owner)["kind"]
-        return ("chunk" if kind == registry.constant("OWNER_CHUNK") else "large"), owner
+        kind = read_record(pagemap.layout("owner"), owner)["kind"]
+        return ("chunk" if kind == pagemap.constant("OWNER_CHUNK") else "large"), owner
 
 
 # ---- sentences ----
@@ -483,8 +483,8 @@ def state_of_slot(slab, slot):
 def state_of_span(run):
     if run.kind == "live":
         return "live"
-    caches = [cache.thread for cache in run.chunk.heap.caches() if (run.base, run.npages) in cache.retired]
-    return f"retired (freed, kept whole) in {'the cache of ' + caches[0] if caches else 'no cache'}"
+    caches = [cache.thread for cache in run.chunk.heap.caches() if (run.base, run.npages) in cache.retained]
+    return f"retained (freed, kept whole) in {'the cache of ' + caches[0] if caches else 'no cache'}"
 
 
 def state_of_free(run, page):
@@ -497,8 +497,8 @@ def describe_neighbour(run):
         return f"a slab of {run.slab.size}-byte slots, {pages(run)}"
     if run.kind == "free":
         return f"{pages(run)}: free, {run.ndirty()} dirty"
-    if run.kind == "withdrawn":
-        return f"{pages(run)}: free, {WITHDRAWN}"
+    if run.kind == "isolated":
+        return f"{pages(run)}: free, {ISOLATED}"
     return f"a span of {pages(run)}: {state_of_span(run)}"
 
 
@@ -544,8 +544,8 @@ def explain_pages(run, address):
     if run.kind == "free":
         page = (address - run.chunk.base) // run.chunk.heap.page_size
         what, state = f"a run of {many(run.npages, 'free page')}", f"its page is {state_of_free(run, page)}"
-    elif run.kind == "withdrawn":
-        what, state = f"a run of {many(run.npages, 'free page')}", WITHDRAWN
+    elif run.kind == "isolated":
+        what, state = f"a run of {many(run.npages, 'free page')}", ISOLATED
     else:
         state = state_of_span(run)
     return [
@@ -605,8 +605,8 @@ def what_of_run(run):
         return f"slab    class {slab.of_class}, {slab.size}-byte slots: {live} live, {cached} cached, {free} free"
     if run.kind == "free":
         return f"free    {'dirty' if run.chunk.is_dirty(run.page) else 'clean'}"
-    if run.kind == "withdrawn":
-        return f"free    {WITHDRAWN}"
+    if run.kind == "isolated":
+        return f"free    {ISOLATED}"
     return f"span    {state_of_span(run)}"
 
 
@@ -645,15 +645,15 @@ COLUMNS = "{:>8} {:>6} {:>7} {:>7} {:>9} {:>9} {:>9} {:>8} {:>8}"
 def class_lines(heap):
     """A slot freed twice, in a cache and in its slab, counts as both, and there is a live one fewer."""
     lines = []
-    for of_class, record in enumerate(heap.heaps):
+    for of_class, record in enumerate(heap.centrals):
         if not record["nslabs"]:
             continue
-        cached = sum(len(cache.bins[of_class]) for cache in heap.caches())
+        cached = sum(len(cache.magazines[of_class]) for cache in heap.caches())
         outside = len(heap.free_outside(of_class))
-        slots, free, transfer = record["nslots"], record["nfree"], record["ntransfer"]
-        counts = record["nslabs"], record["npages"], slots, slots - free - outside, free, cached, transfer
+        slots, free, depot = record["nslots"], record["nfree"], record["ndepot"]
+        counts = record["nslabs"], record["npages"], slots, slots - free - outside, free, cached, depot
         lines.append(COLUMNS.format(f"class {of_class}", heap.class_sizes[of_class], *counts))
-    head = COLUMNS.format("", "size", "slabs", "pages", "slots", "live", "free", "cached", "transfer")
+    head = COLUMNS.format("", "size", "slabs", "pages", "slots", "live", "free", "cached", "depot")
     return [head, *lines] if lines else []
 
 
@@ -661,7 +661,7 @@ def large_line(heap):
     totals = heap.sources["large"].record("larges")
     return (
         f"large     {totals['nlive']} live of {totals['live_bytes']} bytes, "
-        f"{totals['nheld']} held of {totals['held_bytes']} bytes"
+        f"{totals['nretained']} retained of {totals['retained_bytes']} bytes"
     )
 
 
@@ -671,15 +671,15 @@ def cache_lines(heap):
     for name, count in names.items():
         caches = [cache for cache in heap.caches() if cache.thread == name]
         slots, size = (sum(numbers) for numbers in zip(*(cache.totals() for cache in caches)))
-        spans = [npages for cache in caches for _, npages in cache.retired]
-        kept = f", {many(len(spans), 'retired span')} of {many(sum(spans), 'page')}" if spans else ""
+        spans = [npages for cache in caches for _, npages in cache.retained]
+        kept = f", {many(len(spans), 'retained span')} of {many(sum(spans), 'page')}" if spans else ""
         several = f" ({count})" if count > 1 else ""
         lines.append(f"          {name}{several}: {many(slots, 'slot')} of {size} bytes{kept}")
     return lines
 
 
 def describe_heap(heap):
-    mapped = heap.sources["meta"].record("meta")["mapped"]
+    mapped = heap.sources["metadata"].record("metadata")["mapped"]
     return [
         *chunk_lines(heap),
         *class_lines(heap),

@@ -13,7 +13,7 @@ command_of() { # FILE: the compiler and its flags, or nothing where a test compi
 	tests/unit/embedded/* | */extra/*) ;;
 	tests/proof/interleavings/*) echo "$STEPS" ;;
 	tests/unit/* | tests/proof/*) echo "$ENGINE" ;;
-	tests/soak/*) echo "$ENGINE -fno-builtin -Itests" ;;
+	tests/soak/*) echo "$ENGINE -fno-builtin" ;;
 	tests/process/*.cc) echo "$PROCESS_CXX" ;;
 	tests/process/*) echo "$PROCESS" ;;
 	esac

@@ -1,4 +1,4 @@
-/* buddy.c: the practice allocator made whole: a pure binary buddy system down to 16 bytes, on src/buddy.c
+/* buddy.c: the practice allocator made whole: a pure binary buddy system down to 16 bytes, on src/back/buddy.c
  * itself.
  *
  * 1. A request is rounded up to a power of two and served from one of many 2 MB chunks, each a buddy tree of
@@ -13,8 +13,8 @@
  */
 #include "engine.h"
 
-#include "../../include/buddy.h"
-#include "../../src/os.h"
+#include "buddy.h"
+#include "ground/os.h"
 
 enum { LEAF_SHIFT = 4, LEAVES = 1 << (CHUNK_SHIFT - LEAF_SHIFT) };
 _Static_assert(1 << LEAF_SHIFT == QUANTUM && QUANTUM >= sizeof(struct buddy_link),

@@ -8,7 +8,7 @@
  */
 #include "engine.h"
 
-#include "../../src/os.h"
+#include "ground/os.h"
 
 #define REGION_MIN ((size_t)1 << 20)
 #define REGION_MAX ((size_t)1 << 28)

@@ -8,7 +8,7 @@
 #ifndef ENGINE_H
 #define ENGINE_H
 
-#include "../../src/base.h"
+#include "ground/base.h"
 
 enum { QUANTUM = 16 };                /* what every block is aligned to */
 #define REQUEST_MAX ((size_t)1 << 47) /* more than any process has addresses */

@@ -4,7 +4,7 @@
 
 engines       := bump firstfit firstfit-unsorted buddy fibonacci next
 engine_libs   := $(engines:%=build/engines/lib%.so)
-engine_shared := $(addprefix $(build)/bench/engines/,shim.o slack.o) $(filter %/os.o %/base.o,$(objects))
+engine_shared := $(addprefix $(build)/,bench/engines/shim.o bench/engines/slack.o src/ground/os.o src/ground/base.o)
 
 .PHONY: engines
 engines: $(engine_libs) build/engines/check ## the simple allocators of the bench, as build/engines/lib*.so
@@ -13,7 +13,7 @@ $(build)/bench/engines/firstfit-unsorted.o: bench/engines/firstfit.c $(build)/fl
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(library_flags) -DSORTED=0 -MMD -MP -c -o $@ $<
 
-build/engines/libbuddy.so: $(filter %/buddy.o,$(objects))
+build/engines/libbuddy.so: $(build)/src/back/buddy.o
 
 $(engine_libs): build/engines/lib%.so: $(build)/bench/engines/%.o $(engine_shared) build/last
 	@mkdir -p $(@D)

@@ -21,7 +21,7 @@
  */
 #include "engine.h"
 
-#include "../../src/os.h"
+#include "ground/os.h"
 
 enum kind { BLOCK, MAPPING, DISPLACED };
 

@@ -16,7 +16,7 @@
  */
 #include "engine.h"
 
-#include "../../src/os.h"
+#include "ground/os.h"
 
 #ifndef SORTED
 #define SORTED 1

@@ -8,7 +8,7 @@
 #include "engine.h"
 
 #include "../../preload/export.h"
-#include "../../src/os.h"
+#include "ground/os.h"
 #include "slack.h"
 
 #include <errno.h>

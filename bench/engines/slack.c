@@ -7,7 +7,7 @@
  */
 #include "slack.h"
 
-#include "../../src/os.h"
+#include "ground/os.h"
 
 #include <fcntl.h>
 #include <stdio.h>

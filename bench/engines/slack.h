@@ -2,7 +2,7 @@
 #ifndef SLACK_H
 #define SLACK_H
 
-#include "../../src/base.h"
+#include "ground/base.h"
 
 extern bool slack_counting;
 

@@ -1,8 +1,8 @@
 /* checkers.c: see checkers.h. */
 #include "checkers.h"
 
-#include "../../src/chunk.h"
-#include "../../src/heap.h"
+#include "back/chunk.h"
+#include "middle/central.h"
 
 #include <stdio.h>
 
@@ -15,8 +15,8 @@ const char *heap_fault(char *text, size_t size) {
 		return text;
 	}
 	for (unsigned class = 1; class < CLASSES; class ++)
-		if (!heap_check(class)) {
-			snprintf(text, size, "heap_check of class %u", class);
+		if (!central_check(class)) {
+			snprintf(text, size, "central_check of class %u", class);
 			return text;
 		}
 	return NULL;

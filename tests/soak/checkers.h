@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* NULL when chunks and heaps hold, else what does not. Absent (NULL itself) where the heap is preloaded. */
+/* NULL when chunks and central lists hold, else what does not. Absent (NULL itself) where the heap is preloaded. */
 __attribute__((weak)) const char *heap_fault(char *text, size_t size);
 
 #endif

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <sys/syscall.h>
 
-#include "../process/preload/common.h"
+#include "process/preload/common.h"
 #include "checkers.h"
 
 enum { SEATS_MAX = 256, KEPT = 48, QUEUES = 4, QUEUE_LENGTH = 256 };
@@ -644,7 +644,7 @@ static void report_all(void) {
 	ok(nchildren > 0 && nchildren_failed == 0, "%lu children, %lu failed", nchildren, nchildren_failed);
 	ok(nunlike == 0, "the heap's account agrees at %lu pauses, %ld bytes apart at most", npauses, widest);
 	if (heap_fault)
-		ok(nbroken == 0, "heaps and chunks hold at %lu pauses", npauses);
+		ok(nbroken == 0, "central lists and chunks hold at %lu pauses", npauses);
 }
 
 int main(int argc, char **argv) {

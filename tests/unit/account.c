@@ -1,8 +1,8 @@
 /* account.c: the figures add up to what the test holds, and the account printed at exit. */
 #include "unit.h"
 
-#include "../../src/account.h"
-#include "../../src/malloc.h"
+#include "observe/account.h"
+#include "front/malloc.h"
 
 #define MB ((size_t)1 << 20)
 
@@ -12,7 +12,7 @@ static int clean(void **state) {
 	struct account account = account_read();
 	return account.chunks || account.chunk_bytes || account.chunk_live || account.chunk_dirty ||
 	       account.cached || account.cached_slots || account.large || account.large_live ||
-	       account.large_held;
+	       account.large_retained;
 }
 
 /* Live, cached and dirty bytes do not exceed what is mapped. */
@@ -23,7 +23,7 @@ static struct account read_checked(void) {
 	return account;
 }
 
-TEST(live_is_what_is_held) {
+TEST(live_is_what_is_retained) {
 	enum { N = 3000 };
 	static void *blocks[N];
 	uint64_t seed = 50;
@@ -67,20 +67,20 @@ TEST(what_is_cached_is_counted_apart) {
 	assert_int_equal(after.chunk_live, before.chunk_live - 3 * 64);
 }
 
-TEST(a_held_run_is_counted_as_held) {
+TEST(a_retained_run_is_counted_as_retained) {
 	void *block = allocate(2 * MB);
 	assert_int_equal(read_checked().large_live, 2 * MB);
-	assert_int_equal(read_checked().large_held, 0);
+	assert_int_equal(read_checked().large_retained, 0);
 	release(block);
 	assert_int_equal(read_checked().large, 0);
 	assert_int_equal(read_checked().large_live, 0);
-	assert_int_equal(read_checked().large_held, 2 * MB);
+	assert_int_equal(read_checked().large_retained, 2 * MB);
 }
 
 TEST(the_account_is_printed) {
 	struct capture capture;
-	account_taken(60, 80);
-	account_taken(15, 20);
+	calls_count(60, 80);
+	calls_count(15, 20);
 	capture_begin(&capture);
 	account_print();
 	const char *text = capture_end(&capture);
@@ -99,9 +99,9 @@ TEST(the_account_is_printed) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-	        CASE(live_is_what_is_held),
+	        CASE(live_is_what_is_retained),
 	        CASE(what_is_cached_is_counted_apart),
-	        CASE(a_held_run_is_counted_as_held),
+	        CASE(a_retained_run_is_counted_as_retained),
 	        CASE(the_account_is_printed),
 	};
 	return RUN(tests);

@@ -1,7 +1,7 @@
 /* base.c: the arithmetic, and the one line on stderr. */
 #include "unit.h"
 
-#include "../../src/base.h"
+#include "ground/base.h"
 
 #include <errno.h>
 #include <signal.h>

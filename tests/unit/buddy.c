@@ -3,7 +3,7 @@
  */
 #include "unit.h"
 
-#include "../../include/buddy.h"
+#include "buddy.h"
 
 enum placement { BESIDE, INSIDE };
 enum { LEAF_BYTES = 16 };

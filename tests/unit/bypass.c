@@ -1,7 +1,7 @@
 /* bypass.c: after cache_bypass every call of every thread takes its slow path, and works. */
 #include "unit.h"
 
-#include "../../src/cache.h"
+#include "front/cache.h"
 
 #include <pthread.h>
 

@@ -1,31 +1,30 @@
-/* cache.c: a thread's bins, what is wrong, threads that end, and the child of a fork. */
+/* cache.c: a thread's magazines, what is wrong, threads that end, and the child of a fork. */
 #include "unit.h"
 
-#include "../../src/cache.h"
-#include "../../src/chunk.h"
-#include "../../src/hold.h"
+#include "front/cache.h"
+#include "back/chunk.h"
+#include "policy/reclaim.h"
 
 #include <pthread.h>
 #include <sys/syscall.h>
 
 /* ---- what every test uses ---- */
 
-/* Every slot is with the caller, in a cache, on the transfer stack or free in its slab. */
+/* Every slot is with the caller, in a cache, in the depot or free in its slab. */
 static void check(unsigned class, size_t taken) {
-	struct heap_totals totals = heap_count(class);
-	assert_true(heap_check(class));
-	assert_int_equal(totals.slots,
-	                 taken + cache_count(class) + totals.transfer_slots + totals.free_slots);
+	struct central_totals totals = central_count(class);
+	assert_true(central_check(class));
+	assert_int_equal(totals.slots, taken + cache_count(class) + totals.depot_slots + totals.free_slots);
 }
 
 /* As much is live elsewhere, as the policy is told, as gives a thread its full share. */
 static int flushed(void **state) {
 	(void)state;
-	hold_publish(HOLD_LARGE, 16384, 0);
+	reclaim_publish(RECLAIM_LARGE, 16384, 0);
 	struct wrong wrong = cache_flush_all(), later;
-	heap_trim(&later);
+	central_trim(&later);
 	for (unsigned class = 1; class < CLASSES; class ++)
-		if (cache_count(class) || heap_count(class).slabs)
+		if (cache_count(class) || central_count(class).slabs)
 			return -1;
 	return wrong.slot || later.slot ? -1 : 0;
 }
@@ -51,7 +50,7 @@ static void put_many(unsigned class, void **slots, size_t n) {
 		assert_null(put(class, slots[i]).slot);
 }
 
-/* ---- bins ---- */
+/* ---- magazines ---- */
 
 /* T3: the fast path of a thread that has no cache yet fails by itself. */
 TEST(the_first_cache_is_empty_and_full_at_once) {
@@ -161,14 +160,14 @@ TEST(random_use_keeps_every_slot_apart) {
 	}
 }
 
-/* ---- retired spans ---- */
+/* ---- retained spans ---- */
 
 static char *take_span(unsigned npages) {
 	char *base = cache_take_span(npages);
 	return base ? base : chunk_take(npages, 0).base;
 }
 
-static bool put_span(char *base) { return cache_put_span((struct chunk *)registry_owner(base), base); }
+static bool put_span(char *base) { return cache_put_span((struct chunk *)pagemap_owner(base), base); }
 
 TEST(a_span_freed_is_the_next_of_its_length) {
 	char *ten = take_span(10), *twenty = take_span(20);
@@ -187,28 +186,28 @@ TEST(a_span_freed_is_the_next_of_its_length) {
 	assert_int_equal(chunk_count().used_pages, 0);
 }
 
-TEST(the_newest_retired_spans_are_kept) {
-	char *spans[3 * RETIRED_SPANS];
-	for (unsigned i = 0; i < 3 * RETIRED_SPANS; i++)
+TEST(the_newest_retained_spans_are_kept) {
+	char *spans[3 * RETAINED_SPANS];
+	for (unsigned i = 0; i < 3 * RETAINED_SPANS; i++)
 		spans[i] = take_span(8);
-	for (unsigned i = 0; i < 3 * RETIRED_SPANS; i++) {
+	for (unsigned i = 0; i < 3 * RETAINED_SPANS; i++) {
 		assert_true(put_span(spans[i]));
-		assert_true(cache_count_pages() <= 8 * RETIRED_SPANS);
+		assert_true(cache_count_pages() <= 8 * RETAINED_SPANS);
 		assert_int_equal(chunk_count().used_pages,
-		                 8 * (3 * RETIRED_SPANS - 1 - i) + cache_count_pages());
+		                 8 * (3 * RETAINED_SPANS - 1 - i) + cache_count_pages());
 	}
-	for (unsigned i = 0; i < RETIRED_SPANS; i++)
-		assert_ptr_equal(cache_take_span(8), spans[3 * RETIRED_SPANS - 1 - i]);
+	for (unsigned i = 0; i < RETAINED_SPANS; i++)
+		assert_ptr_equal(cache_take_span(8), spans[3 * RETAINED_SPANS - 1 - i]);
 	assert_null(cache_take_span(8));
-	for (unsigned i = 0; i < RETIRED_SPANS; i++)
-		assert_true(put_span(spans[3 * RETIRED_SPANS - 1 - i]));
+	for (unsigned i = 0; i < RETAINED_SPANS; i++)
+		assert_true(put_span(spans[3 * RETAINED_SPANS - 1 - i]));
 }
 
 TEST(retired_pages_are_bounded) {
-	char *spans[RETIRED_SPANS];
-	for (unsigned i = 0; i < RETIRED_SPANS; i++)
+	char *spans[RETAINED_SPANS];
+	for (unsigned i = 0; i < RETAINED_SPANS; i++)
 		spans[i] = take_span(256);
-	for (unsigned i = 0; i < RETIRED_SPANS; i++)
+	for (unsigned i = 0; i < RETAINED_SPANS; i++)
 		assert_true(put_span(spans[i]));
 	assert_in_range(cache_count_pages(), 256, 1024);
 }
@@ -243,10 +242,10 @@ TEST(a_thread_begins_with_lines_of_its_own) {
 	put_many(1, given, GIVEN - 1);
 }
 
-/* ---- bins that nobody uses ---- */
+/* ---- magazines that nobody uses ---- */
 
-/* A few slots in a bin can pin many slabs, so while a thread works its idle bins empty. */
-TEST(idle_bins_are_flushed_while_others_work) {
+/* A few slots in a magazine can pin many slabs, so while a thread works its idle magazines empty. */
+TEST(idle_magazines_are_flushed_while_others_work) {
 	enum { IDLE = 40, BUSY = 3, N = 600 };
 	static void *slots[N];
 	void *idle = take(IDLE);
@@ -259,7 +258,7 @@ TEST(idle_bins_are_flushed_while_others_work) {
 	assert_int_equal(cache_count(IDLE), 0);
 	assert_int_not_equal(cache_count(BUSY), 0);
 	check(IDLE, 0);
-	/* The thread's share is of what its bins may hold now: those that were dropped gave theirs back. */
+	/* The thread's share is of what its magazines may hold now: those that were dropped gave theirs back. */
 	size_t bytes = 0;
 	for (unsigned class = 1; class < CLASSES; class ++)
 		bytes += thread_cache->capacity[class] * class_size(class);
@@ -419,9 +418,9 @@ TEST(another_thread_frees_what_this_one_took) {
  * child. */
 static void use_in_child(void *unused) {
 	(void)unused;
-	struct heap_totals totals;
+	struct central_totals totals;
 	cache_after_fork();
-	totals = heap_count(LEFT_CLASS);
+	totals = central_count(LEFT_CLASS);
 	if (cache_count(LEFT_CLASS) != 0 || totals.free_slots != totals.slots || cache_count_pages() != 0)
 		_exit(1);
 	/* The other's cache is there to be taken, this thread's is not. */
@@ -431,7 +430,7 @@ static void use_in_child(void *unused) {
 	pthread_mutex_unlock(&others->owner);
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		void *slot = take(class);
-		if (!slot || put(class, slot).slot || !heap_check(class))
+		if (!slot || put(class, slot).slot || !central_check(class))
 			_exit(2);
 	}
 	if (cache_flush_all().slot)
@@ -473,10 +472,10 @@ int main(void) {
 	        CASE(what_a_thread_keeps_is_bounded),
 	        CASE(random_use_keeps_every_slot_apart),
 	        CASE(a_span_freed_is_the_next_of_its_length),
-	        CASE(the_newest_retired_spans_are_kept),
+	        CASE(the_newest_retained_spans_are_kept),
 	        CASE(retired_pages_are_bounded),
 	        CASE(a_thread_begins_with_lines_of_its_own),
-	        CASE(idle_bins_are_flushed_while_others_work),
+	        CASE(idle_magazines_are_flushed_while_others_work),
 	        CASE(the_slot_freed_last_is_known),
 	        CASE(a_double_free_is_named_when_the_cache_is_flushed),
 	        CASE(a_flush_finds_the_slots_of_a_thread_that_ended),

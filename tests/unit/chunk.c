@@ -2,14 +2,14 @@
  * kernel. Linked with --wrap=os_milliseconds: the clock is the test's. */
 #include "unit.h"
 
-#include "../../src/chunk.h"
-#include "../../src/config.h"
-#include "../../src/hold.h"
+#include "back/chunk.h"
+#include "ground/config.h"
+#include "policy/reclaim.h"
 
 /* Pages live in large blocks, as the policy is told: beside them 2 MB are held without a reason. */
 enum { BESIDE = 2000 };
 
-static uint64_t now, per_look = 2000; /* milliseconds; two seconds at every look: nothing is ever regretted */
+static uint64_t now, per_look = 2000; /* milliseconds; two seconds at every look: nothing is ever refaulted */
 
 uint64_t __wrap_os_milliseconds(void);
 uint64_t __wrap_os_milliseconds(void) { return now += per_look; }
@@ -36,7 +36,7 @@ static int no_chunk(void **state) {
 	(void)state;
 	per_look = 2000;
 	config.hold = 6;
-	hold_publish(HOLD_LARGE, BESIDE, 0);
+	reclaim_publish(RECLAIM_LARGE, BESIDE, 0);
 	chunk_trim();
 	return chunk_count().chunks == 0 && chunk_count().used_pages == 0 && chunk_count().dirty_pages == 0
 	               ? 0
@@ -54,7 +54,7 @@ static struct span take(unsigned npages, unsigned align_order) {
 	struct span span = chunk_take(npages, align_order);
 	assert_non_null(span.base);
 	assert_int_equal((uintptr_t)span.base % (PAGE_SIZE << align_order), 0);
-	assert_ptr_equal(registry_owner(span.base), &span.chunk->owner);
+	assert_ptr_equal(pagemap_owner(span.base), &span.chunk->owner);
 	assert_in_range((uintptr_t)span.base, (uintptr_t)span.chunk->base,
 	                (uintptr_t)span.chunk->base + CHUNK_SIZE - npages * PAGE_SIZE);
 	assert_int_equal(chunk_span_at(span.chunk, span.base), npages);
@@ -192,23 +192,23 @@ TEST(pages_that_the_kernel_has_given_are_taken_first) {
 	give_all(first);
 }
 
-/* ---- fresh and touched ---- */
+/* ---- clean and dirty ---- */
 
-TEST(fresh_means_zero_and_used_is_not_fresh) {
+TEST(clean_means_zero_and_used_is_not_clean) {
 	struct span span = take(20, 0);
-	assert_true(span.fresh);
-	assert_int_equal(span.touched, 0);
+	assert_true(span.clean);
+	assert_int_equal(span.dirty, 0);
 	assert_true(is_zero(span.base, 20 * PAGE_SIZE));
 	memset(span.base, 1, 20 * PAGE_SIZE);
 	put(span, 20);
 	struct span again = take(20, 0);
 	assert_ptr_equal(again.base, span.base);
-	assert_false(again.fresh);
-	assert_int_equal(again.touched, UINT16_MAX);
+	assert_false(again.clean);
+	assert_int_equal(again.dirty, UINT16_MAX);
 	put(again, 20);
 }
 
-TEST(pages_never_written_stay_fresh) {
+TEST(pages_never_written_stay_clean) {
 	struct span span = take(16, 0);
 	memset(span.base + 3 * PAGE_SIZE, 1, 2 * PAGE_SIZE);
 	chunk_put(span.chunk, span.base, 16, 3 << 3);
@@ -216,19 +216,19 @@ TEST(pages_never_written_stay_fresh) {
 	check();
 	struct span again = take(16, 0);
 	assert_ptr_equal(again.base, span.base);
-	assert_false(again.fresh);
-	assert_int_equal(again.touched, 3 << 3);
-	chunk_put(again.chunk, again.base, 16, again.touched);
+	assert_false(again.clean);
+	assert_int_equal(again.dirty, 3 << 3);
+	chunk_put(again.chunk, again.base, 16, again.dirty);
 	struct span front = take(2, 0);
 	assert_ptr_equal(front.base, span.base);
-	assert_true(front.fresh);
+	assert_true(front.clean);
 	assert_true(is_zero(front.base, 2 * PAGE_SIZE));
 	chunk_put(front.chunk, front.base, 2, 0);
 }
 
-/* The 16 bits of `touched` are right at every page, also where they straddle two words of the chunk's own
+/* The 16 bits of `dirty` are right at every page, also where they straddle two words of the chunk's own
  * bits. */
-TEST(touched_is_right_at_every_page) {
+TEST(dirty_is_right_at_every_page) {
 	struct span all = take(CHUNK_PAGES, 0), pages[CHUNK_PAGES];
 	chunk_put(all.chunk, all.base, CHUNK_PAGES, UINT16_MAX);
 	chunk_trim();
@@ -242,8 +242,8 @@ TEST(touched_is_right_at_every_page) {
 		struct span span = take(1, 0);
 		unsigned page = chunk_page(span.base);
 		for (unsigned k = 0; k < 16 && page + k < CHUNK_PAGES; k++)
-			assert_int_equal(span.touched >> k & 1, (page + k) % 3 == 0);
-		assert_int_equal(span.fresh, page % 3 != 0);
+			assert_int_equal(span.dirty >> k & 1, (page + k) % 3 == 0);
+		assert_int_equal(span.clean, page % 3 != 0);
 		pages[i] = span;
 	}
 	for (unsigned i = 0; i < CHUNK_PAGES; i++)
@@ -251,22 +251,22 @@ TEST(touched_is_right_at_every_page) {
 	check();
 }
 
-TEST(every_fresh_span_is_zero_at_random) {
+TEST(every_clean_span_is_zero_at_random) {
 	enum { N = 60 };
 	static struct span spans[N];
 	static unsigned npages[N];
 	uint64_t seed = 33;
-	unsigned fresh = 0;
+	unsigned clean = 0;
 	for (int i = 0; i < 3000; i++) {
 		unsigned at = next_random(&seed) % N;
 		if (spans[at].base)
 			put(spans[at], npages[at]);
 		npages[at] = 1 + next_random(&seed) % 40;
 		spans[at] = take(npages[at], next_random(&seed) % 8 == 0 ? 3 : 0);
-		fresh += spans[at].fresh;
-		assert_true(!spans[at].fresh || is_zero(spans[at].base, npages[at] * PAGE_SIZE));
+		clean += spans[at].clean;
+		assert_true(!spans[at].clean || is_zero(spans[at].base, npages[at] * PAGE_SIZE));
 		for (unsigned page = 0; page < 16 && page < npages[at]; page++)
-			assert_true(spans[at].touched >> page & 1 ||
+			assert_true(spans[at].dirty >> page & 1 ||
 			            is_zero(spans[at].base + page * PAGE_SIZE, PAGE_SIZE));
 		memset(spans[at].base, 0xee, npages[at] * PAGE_SIZE);
 		if (i % 250 == 0) {
@@ -274,7 +274,7 @@ TEST(every_fresh_span_is_zero_at_random) {
 			check();
 		}
 	}
-	assert_true(fresh > 60);
+	assert_true(clean > 60);
 	for (int i = 0; i < N; i++) {
 		put(spans[i], npages[i]);
 		spans[i].base = NULL;
@@ -286,8 +286,8 @@ TEST(every_fresh_span_is_zero_at_random) {
 TEST(only_the_start_of_a_live_span_is_one) {
 	struct span span = take(5, 0), other = take(2, 0);
 	unsigned npages;
-	assert_int_equal(chunk_retire(span.chunk, span.base + 1), 0);
-	assert_int_equal(chunk_retire(span.chunk, span.base + PAGE_SIZE), 0);
+	assert_int_equal(chunk_retain(span.chunk, span.base + 1), 0);
+	assert_int_equal(chunk_retain(span.chunk, span.base + PAGE_SIZE), 0);
 	assert_int_equal(chunk_span_at(span.chunk, span.base + 16), 0);
 	assert_int_equal(chunk_span_at(span.chunk, span.base + PAGE_SIZE), 0);
 	assert_ptr_equal(chunk_span_around(span.chunk, span.base + 5 * PAGE_SIZE - 1, &npages), span.base);
@@ -297,18 +297,18 @@ TEST(only_the_start_of_a_live_span_is_one) {
 	assert_ptr_equal(chunk_span_around(span.chunk, other.base, &npages), other.base);
 	assert_null(chunk_span_around(span.chunk, span.base + 7 * PAGE_SIZE, &npages)); /* free */
 	put(span, 5);
-	assert_int_equal(chunk_retire(span.chunk, span.base), 0);
+	assert_int_equal(chunk_retain(span.chunk, span.base), 0);
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 0);
 	assert_null(chunk_span_around(span.chunk, span.base, &npages));
 	check();
 	put(other, 2);
 }
 
-TEST(a_retired_span_is_free_but_in_one_piece) {
+TEST(a_retained_span_is_free_but_in_one_piece) {
 	struct span span = take(7, 0), other;
 	unsigned npages;
-	assert_int_equal(chunk_retire(span.chunk, span.base), 7);
-	assert_int_equal(chunk_retire(span.chunk, span.base), 0); /* once */
+	assert_int_equal(chunk_retain(span.chunk, span.base), 7);
+	assert_int_equal(chunk_retain(span.chunk, span.base), 0); /* once */
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 0);
 	assert_null(chunk_span_around(span.chunk, span.base + PAGE_SIZE, &npages));
 	assert_int_equal(chunk_count().used_pages, 7);
@@ -317,12 +317,12 @@ TEST(a_retired_span_is_free_but_in_one_piece) {
 	assert_ptr_not_equal(other.base, span.base);
 	chunk_revive(span.base, 7);
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 7);
-	chunk_put_retired(span.base); /* it is live: left alone */
+	chunk_put_retained(span.base); /* it is live: left alone */
 	assert_int_equal(chunk_count().used_pages, 14);
-	assert_int_equal(chunk_retire(span.chunk, span.base), 7);
-	chunk_put_retired(span.base);
-	chunk_put_retired(span.base); /* once */
-	chunk_put_retired(&span);
+	assert_int_equal(chunk_retain(span.chunk, span.base), 7);
+	chunk_put_retained(span.base);
+	chunk_put_retained(span.base); /* once */
+	chunk_put_retained(&span);
 	assert_int_equal(chunk_count().used_pages, 7);
 	check();
 	put(other, 7);
@@ -418,7 +418,7 @@ TEST(a_trim_takes_free_pages_and_leaves_the_others_alone) {
 	assert_false(chunk_trim());
 	for (int i = 0; i < N; i += 2) {
 		spans[i] = take(PAGES, 0);
-		assert_true(spans[i].fresh && is_zero(spans[i].base, PAGES * PAGE_SIZE));
+		assert_true(spans[i].clean && is_zero(spans[i].base, PAGES * PAGE_SIZE));
 	}
 	for (int i = 0; i < N; i++)
 		put(spans[i], PAGES);
@@ -448,33 +448,33 @@ TEST(dirty_pages_stay_within_the_bound) {
 
 /* Frees and asks again for the same memory in phases; the pages that had to come from the kernel in the last
  * phase. */
-static size_t fresh_after_phases(int phases) {
+static size_t clean_after_phases(int phases) {
 	enum { N = 1000 };
 	static struct span spans[N];
-	size_t fresh = 0;
+	size_t clean = 0;
 	for (int phase = 0; phase < phases; phase++) {
-		fresh = 0;
+		clean = 0;
 		for (int i = 0; i < N; i++) {
 			spans[i] = take(4, 0);
-			fresh += spans[i].fresh;
+			clean += spans[i].clean;
 			memset(spans[i].base, 1, 4 * PAGE_SIZE);
 		}
 		for (int i = 0; i < N; i++)
 			put(spans[i], 4);
 	}
-	return fresh;
+	return clean;
 }
 
 TEST(phases_within_a_second_come_to_pay_nothing) {
-	now += 2000; /* what the tests before gave back is past regretting */
+	now += 2000; /* what the tests before gave back is past refaulting */
 	per_look = 0;
-	assert_int_not_equal(fresh_after_phases(2), 0);
-	assert_int_equal(fresh_after_phases(6), 0);
+	assert_int_not_equal(clean_after_phases(2), 0);
+	assert_int_equal(clean_after_phases(6), 0);
 	per_look = 2000;
 	for (int second = 0; second < 12; second++)
-		chunk_tidy(); /* quiet ones: the growth is forgotten, and what it held goes back */
+		chunk_reclaim(); /* quiet ones: the growth is forgotten, and what it held goes back */
 	assert_in_range(chunk_count().dirty_pages, 0, 512);
-	assert_int_not_equal(fresh_after_phases(1), 0);
+	assert_int_not_equal(clean_after_phases(1), 0);
 	check();
 }
 
@@ -490,7 +490,7 @@ TEST(empty_chunks_are_unmapped) {
 	chunk_trim();
 	assert_int_equal(chunk_count().chunks, 0);
 	for (int i = 0; i < N; i++) {
-		assert_null(registry_owner(spans[i].base));
+		assert_null(pagemap_owner(spans[i].base));
 		assert_false(is_mapped(spans[i].base, CHUNK_SIZE));
 	}
 }
@@ -546,12 +546,12 @@ int main(void) {
 	        CASE(the_peak_is_kept),
 	        CASE(a_run_serves_though_no_block_of_it_is_long_enough),
 	        CASE(pages_that_the_kernel_has_given_are_taken_first),
-	        CASE(fresh_means_zero_and_used_is_not_fresh),
-	        CASE(pages_never_written_stay_fresh),
-	        CASE(touched_is_right_at_every_page),
-	        CASE(every_fresh_span_is_zero_at_random),
+	        CASE(clean_means_zero_and_used_is_not_clean),
+	        CASE(pages_never_written_stay_clean),
+	        CASE(dirty_is_right_at_every_page),
+	        CASE(every_clean_span_is_zero_at_random),
 	        CASE(only_the_start_of_a_live_span_is_one),
-	        CASE(a_retired_span_is_free_but_in_one_piece),
+	        CASE(a_retained_span_is_free_but_in_one_piece),
 	        CASE(a_span_grows_and_shrinks_in_place),
 	        CASE(a_span_does_not_grow_over_its_neighbour_or_the_end),
 	        CASE(a_dense_heap_asks_for_huge_pages_while_they_come_quickly),

@@ -1,7 +1,7 @@
 /* config.c: every option, and the sentence for what is not one. */
 #include "unit.h"
 
-#include "../../src/config.h"
+#include "ground/config.h"
 
 static const struct config defaults = {.stats = 0, .huge_pages = true, .hold = 6};
 

@@ -2,13 +2,13 @@
  * memory. Linked with --wrap for the calls of os.h that can fail. */
 #include "unit.h"
 
-#include "../../src/chunk.h"
-#include "../../src/config.h"
-#include "../../src/guard.h"
-#include "../../src/heap.h"
-#include "../../src/misuse.h"
-#include "../../src/os.h"
-#include "../../src/slab.h"
+#include "back/chunk.h"
+#include "ground/config.h"
+#include "guard/guard.h"
+#include "middle/central.h"
+#include "guard/misuse.h"
+#include "ground/os.h"
+#include "middle/slab.h"
 
 #include <stdatomic.h>
 
@@ -36,8 +36,8 @@ static void begin(bool hardened, bool debug) {
 	assert_true(guard_begin(false));
 }
 
-static char *take(size_t size, size_t align, enum maker maker) {
-	return guard_take(size, size, align, maker);
+static char *take(size_t size, size_t align, enum family family) {
+	return guard_take(size, size, align, family);
 }
 
 static const size_t sizes[] = {0,    1,     8,     16,     24,     48,      100,     1000,    4096,
@@ -168,7 +168,7 @@ TEST(neighbours_do_not_overlap) {
 /* ---- the quarantine ---- */
 
 static size_t taken_slots(unsigned class) {
-	struct heap_totals totals = heap_count(class);
+	struct central_totals totals = central_count(class);
 	return totals.slots - totals.free_slots;
 }
 
@@ -223,16 +223,16 @@ TEST(random_slots_are_spread_and_distinct) {
 	static char *slots[400];
 	unsigned class = class_of(640), descents = 0;
 	for (size_t i = 0; i < 400; i++) {
-		slots[i] = heap_take_random(class, i * 0x9e3779b97f4a7c15 >> 7);
+		slots[i] = central_take_random(class, i * 0x9e3779b97f4a7c15 >> 7);
 		assert_non_null(slots[i]);
 		for (size_t j = 0; j < i; j++)
 			assert_ptr_not_equal(slots[i], slots[j]);
 		descents += i > 0 && slots[i] < slots[i - 1];
 	}
 	assert_in_range(descents, 100, 300);
-	assert_true(heap_check(class));
+	assert_true(central_check(class));
 	for (size_t i = 0; i < 400; i++)
-		assert_null(heap_flush(class, (void *const *)&slots[i], 1).slot);
+		assert_null(central_flush(class, (void *const *)&slots[i], 1).slot);
 }
 
 /* ---- no memory ---- */
@@ -283,10 +283,10 @@ static void start_late(void *unused) {
 	static void *slots[100];
 	unsigned class = class_of(100 + 16 + 8);
 	config.hardened = false;
-	unsigned n = heap_refill(class, slots, 100);
+	unsigned n = central_refill(class, slots, 100);
 	for (unsigned i = 0; i < n; i++)
 		memset(slots[i], 0xff, class_size(class));
-	if (n < 2 || heap_flush(class, slots + 1, n - 1).slot)
+	if (n < 2 || central_flush(class, slots + 1, n - 1).slot)
 		_exit(4);
 	struct span span = chunk_take(64, 0);
 	memset(span.base, 0xff, 64 * PAGE_SIZE);
@@ -337,7 +337,7 @@ static void beside_a_slot(ptrdiff_t offset, bool freed) {
 }
 static void inside_the_tail(void *unused) { (void)unused, beside_a_slot(103, false); }
 static void the_header_of_a_freed_slot(void *unused) { (void)unused, beside_a_slot(-16, true); }
-static void the_tail_of_a_freed_slot(void *unused) { (void)unused, beside_a_slot(101, true); }
+static void the_canary_of_a_freed_slot(void *unused) { (void)unused, beside_a_slot(101, true); }
 
 static void a_free_slot(void *unused) {
 	(void)unused;
@@ -362,7 +362,7 @@ TEST(every_wrong_byte_is_told) {
 	        {past_a_grown_block, "written past its end, at byte 50000: a block of 50000 bytes"},
 	        {inside_the_tail, "written past its end, at byte 103: a block of 100 bytes"},
 	        {the_header_of_a_freed_slot, "written after it was freed, at "},
-	        {the_tail_of_a_freed_slot, "written after it was freed, at "},
+	        {the_canary_of_a_freed_slot, "written after it was freed, at "},
 	        {a_free_slot, "a free slot of 128 bytes was written to, at its byte 66 "},
 	        {free_of_the_tail, "beside a block of 16 bytes"},
 	};

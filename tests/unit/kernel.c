@@ -1,15 +1,15 @@
 /* kernel.c: the kernel says no. Every call of os.h that an operation makes fails in turn; the operation must
  * say "no memory" or do without, and leave everything as it was. And what goes back to the kernel must be out
- * of the registry first, since another thread may get those addresses at once. Linked with --wrap for every
+ * of the pagemap first, since another thread may get those addresses at once. Linked with --wrap for every
  * function of os.h below. */
 #include "unit.h"
 
-#include "../../src/cache.h"
-#include "../../src/chunk.h"
-#include "../../src/large.h"
-#include "../../src/malloc.h"
-#include "../../src/meta.h"
-#include "../../src/os.h"
+#include "front/cache.h"
+#include "back/chunk.h"
+#include "back/large.h"
+#include "front/malloc.h"
+#include "ground/metadata.h"
+#include "ground/os.h"
 
 #define MB ((size_t)1 << 20)
 
@@ -34,7 +34,7 @@ static bool refused(void) {
 static void watch(char *address, size_t size) {
 	for (char *chunk = (char *)align_up((size_t)address, CHUNK_SIZE); chunk < address + size;
 	     chunk += CHUNK_SIZE)
-		registered_given += registry_owner(chunk) != NULL;
+		registered_given += pagemap_owner(chunk) != NULL;
 }
 
 #define WRAPPED(type, name, parameters)                                                                      \
@@ -99,7 +99,7 @@ static void check(void) {
 	lock_release(&chunk_lock);
 	assert_int_equal(broken, 0);
 	for (unsigned class = 1; class < CLASSES; class ++)
-		assert_true(heap_check(class));
+		assert_true(central_check(class));
 	assert_int_equal(registered_given, 0);
 }
 
@@ -111,7 +111,7 @@ static int nothing(void **state) {
 	trim();
 	struct chunk_totals chunk = chunk_count();
 	struct large_totals large = large_count();
-	return chunk.chunks == 0 && large.live == 0 && large.held_bytes == 0 ? 0 : -1;
+	return chunk.chunks == 0 && large.live == 0 && large.retained_bytes == 0 ? 0 : -1;
 }
 
 /* ---- one operation, refused at every call ---- */
@@ -124,7 +124,7 @@ struct operation {
 
 static void *run_allocate(size_t size) { return allocate(size); }
 static void *run_zeroed(size_t size) { return allocate_zeroed(1, size); }
-static void *run_over_held(size_t size) {
+static void *run_over_retained(size_t size) {
 	release(allocate(2 * MB));
 	errno = 0;
 	return allocate(size);
@@ -137,8 +137,8 @@ static const struct operation operations[] = {
         {"a span", run_allocate, 100000},
         {"a span of a chunk's half", run_allocate, MB},
         {"a large block", run_allocate, 5 * MB},
-        {"a large block that begins with pages of a freed one", run_over_held, 5 * MB},
-        {"a part of a freed large block", run_over_held, MB + MB / 2},
+        {"a large block that begins with pages of a freed one", run_over_retained, 5 * MB},
+        {"a part of a freed large block", run_over_retained, MB + MB / 2},
         {"a zeroed slot", run_zeroed, 1000},
         {"a zeroed large block", run_zeroed, 3 * MB},
         {"an aligned span", run_aligned, 65536},
@@ -185,28 +185,28 @@ TEST(nothing_is_lost_by_refusals) {
 	refuse_nothing();
 	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
 		try_operation(&operations[i], 1, 0);
-	size_t before = virtual_pages(), records = meta_mapped();
+	size_t before = virtual_pages(), records = metadata_mapped();
 	for (int round = 0; round < 4; round++)
 		for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
 			for (unsigned n = 1; n < 8; n++)
 				if (operations[i].size != 16 * MB) /* its leaf depends on where it lands */
 					try_operation(&operations[i], n, n);
-	assert_int_equal(meta_mapped(), records);
+	assert_int_equal(metadata_mapped(), records);
 	/* A block that lands in another 4 GiB than any before it makes a leaf, and leaves stay. */
 	size_t more = virtual_pages() - before, leaf = bytes_to_pages(sizeof(struct leaf));
 	assert_true(more % leaf == 0 && more <= 2 * leaf);
 }
 
-/* Slots of a line of their own are at hand, but no memory for a bin to put them in. */
-TEST(a_first_request_without_memory_for_a_bin_takes_one_slot) {
+/* Slots of a line of their own are at hand, but no memory for a magazine to put them in. */
+TEST(a_first_request_without_memory_for_a_magazine_takes_one_slot) {
 	enum { CLASS = 2, RECORD = 1024 };
 	struct list *records = NULL, *record;
 	void *others;
-	assert_int_equal(heap_refill(CLASS, &others, 1), 1); /* its slab has free lines */
-	release(allocate(100));                              /* the thread has a cache */
+	assert_int_equal(central_refill(CLASS, &others, 1), 1); /* its slab has free lines */
+	release(allocate(100));                                 /* the thread has a cache */
 	refuse(1, UINT32_MAX);
 	for (size_t size = RECORD; size >= 16; size /= 2)
-		while ((record = meta_take(size))) {
+		while ((record = metadata_take(size))) {
 			record->prev = (struct list *)(uintptr_t)size;
 			record->next = records;
 			records = record;
@@ -216,10 +216,10 @@ TEST(a_first_request_without_memory_for_a_bin_takes_one_slot) {
 	assert_non_null(slot);
 	while ((record = records)) {
 		records = record->next;
-		meta_put(record, (size_t)(uintptr_t)record->prev);
+		metadata_put(record, (size_t)(uintptr_t)record->prev);
 	}
 	release(slot);
-	assert_null(heap_flush(CLASS, &others, 1).slot);
+	assert_null(central_flush(CLASS, &others, 1).slot);
 	check();
 }
 
@@ -275,7 +275,7 @@ TEST(a_move_without_memory_for_a_leaf_fails_alone) {
 	char *wall = mmap(block + 3 * MB, PAGE_SIZE, PROT_NONE,
 	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	next_target = (char *)0x7e9000000000;
-	assert_null(registry_leaf(next_target));
+	assert_null(pagemap_leaf(next_target));
 	char *moved = reallocate(block, 40 * MB);
 	assert_null(next_target);
 	assert_null(answered);
@@ -292,7 +292,7 @@ TEST(a_mapping_that_cannot_be_registered_is_given_back) {
 	static const size_t sizes[] = {100, 100000, 3 * MB};
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
 		char *target = (char *)0x7ea000000000 + i * ((size_t)1 << LEAF_SHIFT);
-		assert_null(registry_leaf(target));
+		assert_null(pagemap_leaf(target));
 		release(allocate(MB + 1)); /* without something for a trim there is no second attempt */
 		next_target = target;
 		char *block = allocate(sizes[i]);
@@ -304,9 +304,9 @@ TEST(a_mapping_that_cannot_be_registered_is_given_back) {
 	}
 }
 
-TEST(what_is_held_makes_room) {
-	char *held = allocate(2 * MB);
-	release(held);
+TEST(what_is_retained_makes_room) {
+	char *retained = allocate(2 * MB);
+	release(retained);
 	full = true;
 	char *block = allocate(20 * MB);
 	assert_non_null(block);
@@ -503,11 +503,11 @@ int main(void) {
 	        CASE(one_refusal_is_an_answer_or_done_without),
 	        CASE(no_memory_at_all_is_an_answer),
 	        CASE(nothing_is_lost_by_refusals),
-	        CASE(a_first_request_without_memory_for_a_bin_takes_one_slot),
+	        CASE(a_first_request_without_memory_for_a_magazine_takes_one_slot),
 	        CASE(a_block_that_cannot_be_resized_is_as_it_was),
 	        CASE(a_move_without_memory_for_a_leaf_fails_alone),
 	        CASE(a_mapping_that_cannot_be_registered_is_given_back),
-	        CASE(what_is_held_makes_room),
+	        CASE(what_is_retained_makes_room),
 	        CASE(a_chunk_that_cannot_be_unmapped_is_kept_and_used),
 	        CASE(pages_are_purged_though_no_chunk_can_be_unmapped),
 	        CASE(a_large_block_that_cannot_be_unmapped_is_kept_and_used),

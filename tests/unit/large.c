@@ -1,43 +1,43 @@
-/* large.c: blocks with a mapping of their own: taken, held, reused, resized, registered.
+/* large.c: blocks with a mapping of their own: taken, retained, reused, resized, registered.
  * Linked with --wrap=os_milliseconds: the clock is the test's. */
 #include "unit.h"
 
-#include "../../src/config.h"
-#include "../../src/hold.h"
-#include "../../src/large.h"
+#include "ground/config.h"
+#include "policy/reclaim.h"
+#include "back/large.h"
 
 #define MB ((size_t)1 << 20)
 
-/* Pages live in chunks, as the policy is told: beside them 2 MB are held without a reason. */
+/* Pages live in chunks, as the policy is told: beside them 2 MB are retained without a reason. */
 enum { BESIDE = 2000 };
 
 static uint64_t now;
 
-/* Two seconds at every look: nothing is ever regretted. */
+/* Two seconds at every look: nothing is ever refaulted. */
 uint64_t __wrap_os_milliseconds(void);
 uint64_t __wrap_os_milliseconds(void) { return now += 2000; }
 
-/* Every test starts and ends with nothing live and nothing held. */
+/* Every test starts and ends with nothing live and nothing retained. */
 static int nothing(void **state) {
 	(void)state;
 	large_trim();
-	hold_publish(HOLD_CHUNKS, BESIDE, 0);
+	reclaim_publish(RECLAIM_CHUNKS, BESIDE, 0);
 	struct large_totals totals = large_count();
-	return totals.live == 0 && totals.live_bytes == 0 && totals.held_bytes == 0 ? 0 : -1;
+	return totals.live == 0 && totals.live_bytes == 0 && totals.retained_bytes == 0 ? 0 : -1;
 }
 
-static char *take(size_t size, size_t align, bool expect_fresh) {
+static char *take(size_t size, size_t align, bool expect_clean) {
 	size_t dirty;
 	char *block = large_take(size, align, &dirty);
 	assert_non_null(block);
 	assert_int_equal((uintptr_t)block % align, 0);
 	assert_int_equal((uintptr_t)block % CHUNK_SIZE, 0);
-	assert_int_equal(dirty, expect_fresh ? 0 : align_up(size, PAGE_SIZE));
+	assert_int_equal(dirty, expect_clean ? 0 : align_up(size, PAGE_SIZE));
 	return block;
 }
 
 static struct large *record_of(const void *block) {
-	struct owner *owner = registry_owner(block);
+	struct owner *owner = pagemap_owner(block);
 	assert_non_null(owner);
 	assert_int_equal(owner->kind, OWNER_LARGE);
 	return (struct large *)owner;
@@ -52,14 +52,14 @@ static void assert_registered(char *block, size_t size) {
 	assert_true(large->size >= size);
 	assert_true(is_mapped(block, size));
 	for (size_t offset = 0; offset < size; offset += CHUNK_SIZE)
-		assert_ptr_equal(registry_owner(block + offset), &large->owner);
-	assert_ptr_not_equal(registry_owner(block + align_up(size, CHUNK_SIZE)), &large->owner);
-	assert_int_equal(registry_class(block), 0);
+		assert_ptr_equal(pagemap_owner(block + offset), &large->owner);
+	assert_ptr_not_equal(pagemap_owner(block + align_up(size, CHUNK_SIZE)), &large->owner);
+	assert_int_equal(pagemap_class(block), 0);
 }
 
 static void assert_gone(char *block, size_t size) {
 	for (size_t offset = 0; offset < size; offset += CHUNK_SIZE)
-		assert_null(registry_owner(block + offset));
+		assert_null(pagemap_owner(block + offset));
 }
 
 TEST(blocks_are_page_exact_registered_and_zero) {
@@ -96,42 +96,42 @@ TEST(only_the_start_of_a_live_block_is_freed) {
 	assert_false(large_put(large, block + PAGE_SIZE));
 	assert_false(large_put(large, block + CHUNK_SIZE));
 	put(block);
-	assert_int_equal(large_count().held_bytes, 2 * MB);
-	assert_false(large_put(large, block)); /* held, not live */
-	assert_int_equal(large_count().held_bytes, 2 * MB);
+	assert_int_equal(large_count().retained_bytes, 2 * MB);
+	assert_false(large_put(large, block)); /* retained, not live */
+	assert_int_equal(large_count().retained_bytes, 2 * MB);
 }
 
-/* ---- held runs ---- */
+/* ---- retained runs ---- */
 
-TEST(a_freed_run_serves_again_and_is_not_fresh) {
+TEST(a_freed_run_serves_again_and_is_not_clean) {
 	char *block = take(2 * MB, 16, true);
 	memset(block, 3, 2 * MB);
 	put(block);
-	assert_int_equal(large_count().held_bytes, 2 * MB);
+	assert_int_equal(large_count().retained_bytes, 2 * MB);
 	assert_int_equal(large_count().live, 0);
 	assert_ptr_equal(take(2 * MB, 16, false), block);
-	assert_int_equal(large_count().held_bytes, 0);
+	assert_int_equal(large_count().retained_bytes, 0);
 	assert_registered(block, 2 * MB);
 	put(block);
 }
 
-/* Held memory does not stand beside chunks that grow: they cannot use it. */
+/* Retained memory does not stand beside chunks that grow: they cannot use it. */
 TEST(a_run_goes_when_the_chunks_have_grown_by_more_than_it) {
 	enum { PAGES = 512 };
-	hold_publish(HOLD_CHUNKS, BESIDE, 0);
+	reclaim_publish(RECLAIM_CHUNKS, BESIDE, 0);
 	char *block = take(2 * MB, 16, true);
 	put(block);
-	hold_publish(HOLD_CHUNKS, BESIDE + PAGES, 0);
-	large_tidy();
-	assert_int_equal(large_count().held_bytes, 2 * MB);
-	hold_publish(HOLD_CHUNKS, BESIDE + PAGES + 1, 0);
-	large_tidy();
-	assert_int_equal(large_count().held_bytes, 0);
+	reclaim_publish(RECLAIM_CHUNKS, BESIDE + PAGES, 0);
+	large_reclaim();
+	assert_int_equal(large_count().retained_bytes, 2 * MB);
+	reclaim_publish(RECLAIM_CHUNKS, BESIDE + PAGES + 1, 0);
+	large_reclaim();
+	assert_int_equal(large_count().retained_bytes, 0);
 	assert_gone(block, 2 * MB);
-	hold_publish(HOLD_CHUNKS, 0, 0);
+	reclaim_publish(RECLAIM_CHUNKS, 0, 0);
 }
 
-TEST(a_held_run_is_fitted_to_a_near_size) {
+TEST(a_retained_run_is_fitted_to_a_near_size) {
 	char *block = take(2 * MB - PAGE_SIZE, 16, true);
 	put(block);
 	assert_ptr_equal(take(2 * MB - 20 * PAGE_SIZE, 16, false), block);
@@ -156,7 +156,7 @@ static size_t sum_of_pieces(const struct large *large) {
 	return sum;
 }
 
-/* A block of the size whose first `dirty` bytes are what was held. */
+/* A block of the size whose first `dirty` bytes are what was retained. */
 static char *take_dirty(size_t size, size_t dirty) {
 	size_t found;
 	char *block = large_take(size, 16, &found);
@@ -169,13 +169,13 @@ static char *take_dirty(size_t size, size_t dirty) {
 	return block;
 }
 
-TEST(a_part_of_a_longer_run_serves_and_the_rest_stays_held) {
+TEST(a_part_of_a_longer_run_serves_and_the_rest_stays_retained) {
 	config.hold = 1000;
 	char *live = take(8 * MB, 16, true), *block = take(7 * MB, 16, true);
 	fill(block, 7 * MB);
 	put(block);
 	char *part = take_dirty(3 * MB, 3 * MB);
-	assert_int_equal(large_count().held_bytes, 4 * MB);
+	assert_int_equal(large_count().retained_bytes, 4 * MB);
 	assert_gone(block + 4 * MB, 2 * MB);
 	char *rest = take(4 * MB, 16, false);
 	assert_ptr_equal(rest, block);
@@ -186,7 +186,7 @@ TEST(a_part_of_a_longer_run_serves_and_the_rest_stays_held) {
 	config.hold = 6;
 }
 
-TEST(shorter_runs_together_serve_and_the_rest_is_fresh) {
+TEST(shorter_runs_together_serve_and_the_rest_is_clean) {
 	config.hold = 1000;
 	char *live = take(8 * MB, 16, true), *one = take(2 * MB, 16, true),
 	     *two = take(3 * MB + PAGE_SIZE, 16, true);
@@ -195,7 +195,7 @@ TEST(shorter_runs_together_serve_and_the_rest_is_fresh) {
 	put(one);
 	put(two);
 	char *block = take_dirty(16 * MB, 5 * MB + PAGE_SIZE);
-	assert_int_equal(large_count().held_bytes, 0);
+	assert_int_equal(large_count().retained_bytes, 0);
 	assert_int_equal(record_of(block)->npieces, 3);
 	assert_gone(one, 2 * MB);
 	assert_gone(two, 3 * MB);
@@ -208,7 +208,7 @@ TEST(shorter_runs_together_serve_and_the_rest_is_fresh) {
 	config.hold = 6;
 }
 
-TEST(a_block_has_few_pieces_whatever_is_held) {
+TEST(a_block_has_few_pieces_whatever_is_retained) {
 	enum { N = 30 };
 	char *blocks[N], *live = take(64 * MB, 16, true);
 	config.hold = 1000;
@@ -223,7 +223,7 @@ TEST(a_block_has_few_pieces_whatever_is_held) {
 	config.hold = 6;
 }
 
-TEST(what_is_held_is_bounded_when_fresh_memory_is_taken_beside_it) {
+TEST(what_is_retained_is_bounded_when_clean_memory_is_taken_beside_it) {
 	enum { N = 40 };
 	char *blocks[N], *live = take(64 * MB, 16, true);
 	config.hold = 1000;
@@ -234,8 +234,8 @@ TEST(what_is_held_is_bounded_when_fresh_memory_is_taken_beside_it) {
 	config.hold = 6;
 	char *block = take_dirty(60 * MB, (LARGE_PIECES - 1) * (MB + PAGE_SIZE));
 	struct large_totals totals = large_count();
-	assert_true(totals.held_bytes > 0);
-	assert_true(totals.held_bytes <= 2 * MB + (BESIDE * PAGE_SIZE + totals.live_bytes) * 6 / 100);
+	assert_true(totals.retained_bytes > 0);
+	assert_true(totals.retained_bytes <= 2 * MB + (BESIDE * PAGE_SIZE + totals.live_bytes) * 6 / 100);
 	put(block);
 	put(live);
 }
@@ -298,7 +298,7 @@ TEST(blocks_of_pieces_keep_their_content_at_random) {
 	config.hold = 6;
 }
 
-TEST(the_nearest_held_run_serves) {
+TEST(the_nearest_retained_run_serves) {
 	char *small = take(MB + 100 * PAGE_SIZE, 16, true), *fit = take(MB + 50 * PAGE_SIZE, 16, true);
 	char *tight = take(MB + 4 * PAGE_SIZE, 16, true);
 	config.hold = 1000;
@@ -312,18 +312,18 @@ TEST(the_nearest_held_run_serves) {
 	config.hold = 6;
 }
 
-TEST(a_held_run_must_have_the_alignment) {
+TEST(a_retained_run_must_have_the_alignment) {
 	char *one = take(2 * MB, 16, true),
 	     *two = take(2 * MB, 16, true); /* at most one of them at a multiple of 1 GB */
-	char *held = (uintptr_t)one % (1024 * MB) ? one : two;
-	put(held);
+	char *retained = (uintptr_t)one % (1024 * MB) ? one : two;
+	put(retained);
 	char *aligned = take(2 * MB, 1024 * MB, false); /* its pages serve, its addresses do not */
-	assert_ptr_not_equal(aligned, held);
+	assert_ptr_not_equal(aligned, retained);
 	put(aligned);
-	put(held == one ? two : one);
+	put(retained == one ? two : one);
 }
 
-TEST(what_is_held_is_bounded) {
+TEST(what_is_retained_is_bounded) {
 	enum { N = 40 };
 	char *blocks[N];
 	for (int i = 0; i < N; i++)
@@ -331,16 +331,17 @@ TEST(what_is_held_is_bounded) {
 	for (int i = 0; i < N; i++) {
 		put(blocks[i]);
 		struct large_totals totals = large_count();
-		assert_true(totals.held_bytes <= 2 * MB + (BESIDE * PAGE_SIZE + totals.live_bytes) * 6 / 100);
+		assert_true(totals.retained_bytes <=
+		            2 * MB + (BESIDE * PAGE_SIZE + totals.live_bytes) * 6 / 100);
 	}
-	assert_true(large_count().held_bytes > 0);
+	assert_true(large_count().retained_bytes > 0);
 	assert_true(large_trim());
 	assert_false(large_trim());
 	for (int i = 0; i < N; i++)
 		assert_gone(blocks[i], 2 * MB);
 }
 
-TEST(held_runs_are_few_whatever_their_size) {
+TEST(retained_runs_are_few_whatever_their_size) {
 	enum { N = 100, MOST = 64 };
 	char *blocks[N], *live = take(256 * MB, 16, true);
 	config.hold = 1000;
@@ -348,7 +349,7 @@ TEST(held_runs_are_few_whatever_their_size) {
 		blocks[i] = take(MB + PAGE_SIZE, 16, true);
 	for (int i = 0; i < N; i++)
 		put(blocks[i]);
-	assert_int_equal(large_count().held_bytes, MOST * (MB + PAGE_SIZE));
+	assert_int_equal(large_count().retained_bytes, MOST * (MB + PAGE_SIZE));
 	config.hold = 6;
 	put(live);
 }
@@ -438,19 +439,19 @@ int main(void) {
 	        CASE(blocks_are_page_exact_registered_and_zero),
 	        CASE(alignment_up_to_a_gigabyte),
 	        CASE(only_the_start_of_a_live_block_is_freed),
-	        CASE(a_freed_run_serves_again_and_is_not_fresh),
+	        CASE(a_freed_run_serves_again_and_is_not_clean),
 	        CASE(a_run_goes_when_the_chunks_have_grown_by_more_than_it),
-	        CASE(a_held_run_is_fitted_to_a_near_size),
-	        CASE(a_part_of_a_longer_run_serves_and_the_rest_stays_held),
-	        CASE(shorter_runs_together_serve_and_the_rest_is_fresh),
-	        CASE(a_block_has_few_pieces_whatever_is_held),
-	        CASE(what_is_held_is_bounded_when_fresh_memory_is_taken_beside_it),
+	        CASE(a_retained_run_is_fitted_to_a_near_size),
+	        CASE(a_part_of_a_longer_run_serves_and_the_rest_stays_retained),
+	        CASE(shorter_runs_together_serve_and_the_rest_is_clean),
+	        CASE(a_block_has_few_pieces_whatever_is_retained),
+	        CASE(what_is_retained_is_bounded_when_clean_memory_is_taken_beside_it),
 	        CASE(among_many_blocks_none_is_made_of_pieces),
 	        CASE(blocks_of_pieces_keep_their_content_at_random),
-	        CASE(the_nearest_held_run_serves),
-	        CASE(a_held_run_must_have_the_alignment),
-	        CASE(what_is_held_is_bounded),
-	        CASE(held_runs_are_few_whatever_their_size),
+	        CASE(the_nearest_retained_run_serves),
+	        CASE(a_retained_run_must_have_the_alignment),
+	        CASE(what_is_retained_is_bounded),
+	        CASE(retained_runs_are_few_whatever_their_size),
 	        CASE(the_peak_is_kept),
 	        CASE(a_block_grows_and_shrinks_with_its_content),
 	        CASE(shrinking_gives_memory_back_where_it_lies),

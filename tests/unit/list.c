@@ -1,7 +1,7 @@
 /* list.c: the order of a list, and that both directions agree. */
 #include "unit.h"
 
-#include "../../src/list.h"
+#include "ground/list.h"
 
 struct item {
 	int value;

@@ -1,13 +1,13 @@
 /* lock.c: mutual exclusion, sleeping and waking, the ranks of debug builds, and the thread that forks. */
 #include "unit.h"
 
-#include "../../src/lock.h"
+#include "ground/lock.h"
 
 #include <pthread.h>
 #include <time.h>
 
-static struct lock first = LOCK_INITIAL(RANK_HEAP);
-static struct lock second = LOCK_INITIAL(RANK_META);
+static struct lock first = LOCK_INITIAL(RANK_CENTRAL);
+static struct lock second = LOCK_INITIAL(RANK_METADATA);
 
 static unsigned state_of(struct lock *lock) { return atomic_load(&lock->state); }
 static void nap(void) { nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL); }
@@ -110,7 +110,7 @@ static void take_downwards(void *unused) {
 
 static void take_one_rank_twice(void *unused) {
 	(void)unused;
-	static struct lock other = LOCK_INITIAL(RANK_HEAP);
+	static struct lock other = LOCK_INITIAL(RANK_CENTRAL);
 	lock_take(&first);
 	lock_take(&other);
 }

@@ -1,9 +1,9 @@
 /* malloc.c: what malloc and its family mean, called by the engine's own names. Misuse is tests/process/abuse. */
 #include "unit.h"
 
-#include "../../src/chunk.h"
-#include "../../src/large.h"
-#include "../../src/malloc.h"
+#include "back/chunk.h"
+#include "back/large.h"
+#include "front/malloc.h"
 
 #define MB        ((size_t)1 << 20)
 #define COUNT(of) (sizeof(of) / sizeof *(of))

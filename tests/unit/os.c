@@ -1,7 +1,7 @@
 /* os.c: the kernel's memory calls as the engine sees them. */
 #include "unit.h"
 
-#include "../../src/os.h"
+#include "ground/os.h"
 
 #define TOO_MUCH ((size_t)1 << 60)
 

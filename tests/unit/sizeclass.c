@@ -1,8 +1,8 @@
 /* sizeclass.c: every size from 0 to SMALL_MAX, every alignment, and the pages of every slab. */
 #include "unit.h"
 
-#include "../../src/sizeclass.h"
-#include "../../src/slab.h"
+#include "middle/sizeclass.h"
+#include "middle/slab.h"
 
 TEST(class_is_the_smallest_that_holds_the_size) {
 	assert_int_equal(class_size(0), 0);

@@ -1,13 +1,13 @@
-/* slab.c: slots taken and put, every judgement of every byte, and the pages of a sweep against a reference.
+/* slab.c: slots taken and put, every judgement of every byte, and the pages of a scavenge against a reference.
  */
 #include "unit.h"
 
-#include "../../src/sizeclass.h"
-#include "../../src/slab.h"
+#include "middle/sizeclass.h"
+#include "middle/slab.h"
 
 enum { RECORD_BYTES = 512 };
 
-/* A record and its slots; the slots' memory is never touched, so an address is enough. */
+/* A record and its slots; the slots' memory is never dirty, so an address is enough. */
 struct fixture {
 	_Alignas(64) unsigned char record[RECORD_BYTES];
 	struct slab *slab;
@@ -16,13 +16,13 @@ struct fixture {
 
 static char *const base = (char *)0x7f0000400000;
 
-static struct slab *make(struct fixture *fixture, unsigned class, unsigned want, uint16_t touched) {
+static struct slab *make(struct fixture *fixture, unsigned class, unsigned want, uint16_t dirty) {
 	unsigned npages = class_slab_pages(class, want);
 	size_t size = class_size(class);
 	assert_true(slab_record_size((unsigned)(npages * PAGE_SIZE / size)) <= RECORD_BYTES / 2);
 	memset(fixture->record, 0xa5, sizeof fixture->record);
 	fixture->slab = (struct slab *)(void *)fixture->record;
-	slab_init(fixture->slab, base, size, npages, touched);
+	slab_init(fixture->slab, base, size, npages, dirty);
 	assert_true(slab_check(fixture->slab));
 	assert_int_equal(fixture->slab->nslots, npages * PAGE_SIZE / size);
 	return fixture->slab;
@@ -189,27 +189,26 @@ TEST(a_slot_put_twice_is_named) {
 
 /* ---- pages ---- */
 
-TEST(pages_are_touched_when_their_slots_are_taken) {
+TEST(pages_are_dirty_when_their_slots_are_taken) {
 	FOR_EVERY_SHAPE(class, want) {
 		struct fixture fixture;
 		struct slab *slab = make(&fixture, class, want, 0);
 		while (slab->nfree) {
 			slab_take(slab, fixture.slots, 1 + slab->nslots / 5);
-			assert_int_equal(slab->touched, pages_of(slab, is_taken));
+			assert_int_equal(slab->dirty, pages_of(slab, is_taken));
 		}
 		for (unsigned slot = 0; slot < slab->nslots; slot++)
 			slab_put(slab, base + (size_t)slot * slab->size);
-		assert_int_equal(slab->touched,
-		                 pages_of(slab, is_free)); /* once touched, touched until purged */
+		assert_int_equal(slab->dirty, pages_of(slab, is_free)); /* once dirty, dirty until purged */
 	}
 }
 
-TEST(pages_touched_before_stay_so) {
+TEST(pages_dirty_before_stay_so) {
 	struct fixture fixture;
 	struct slab *slab = make(&fixture, 1, 4, 0xa);
-	assert_int_equal(slab->touched, 0xa);
+	assert_int_equal(slab->dirty, 0xa);
 	slab_take(slab, fixture.slots, 1);
-	assert_int_equal(slab->touched, 0xb);
+	assert_int_equal(slab->dirty, 0xb);
 	assert_int_equal(slab_empty_pages(slab), 0xa);
 }
 
@@ -228,7 +227,7 @@ TEST(empty_pages_are_those_without_a_taken_slot) {
 			struct fixture fixture;
 			struct slab *slab = make(&fixture, class, want, 0);
 			scatter(slab, &fixture, sixteenths == 12 ? 15 : sixteenths, &seed);
-			assert_int_equal(slab_empty_pages(slab), slab->touched & ~pages_of(slab, is_taken));
+			assert_int_equal(slab_empty_pages(slab), slab->dirty & ~pages_of(slab, is_taken));
 		}
 	}
 }
@@ -242,42 +241,42 @@ static bool overlaps(const struct slab *slab, unsigned slot, unsigned pages) {
 	return false;
 }
 
-static void check_sweep(unsigned class, unsigned want, unsigned sixteenths, uint64_t *seed) {
+static void check_scavenge(unsigned class, unsigned want, unsigned sixteenths, uint64_t *seed) {
 	struct fixture fixture;
 	uint64_t before[(SLAB_MAX_SLOTS + 63) / 64];
 	struct slab *slab = make(&fixture, class, want, 0);
 	scatter(slab, &fixture, sixteenths, seed);
 	size_t words = (slab->nslots + 63u) / 64;
-	unsigned nfree = slab->nfree, touched = slab->touched;
+	unsigned nfree = slab->nfree, dirty = slab->dirty;
 	uint16_t pages = slab_empty_pages(slab);
 	memcpy(before, slab->bits, words * sizeof *before);
 
-	slab_withdraw(slab, pages);
+	slab_isolate(slab, pages);
 	assert_true(slab_check(slab));
 	for (unsigned slot = 0; slot < slab->nslots; slot++) {
 		bool was = before[slot / 64] >> (slot % 64) & 1;
 		assert_int_equal(is_free(slab, slot), was && !overlaps(slab, slot, pages));
 	}
 	uint16_t purged = pages & (uint16_t)next_random(seed); /* as if the kernel took only some */
-	slab_restore(slab, purged);
+	slab_put_back(slab, purged);
 	assert_true(slab_check(slab));
 	assert_int_equal(slab->nfree, nfree);
 	assert_memory_equal(slab->bits, before, words * sizeof *before);
-	assert_int_equal(slab->touched, touched & ~purged);
-	assert_int_equal(slab->withdrawn, 0);
+	assert_int_equal(slab->dirty, dirty & ~purged);
+	assert_int_equal(slab->isolated, 0);
 	assert_int_equal(slab_empty_pages(slab) & purged, 0); /* not purged twice */
 }
 
-TEST(a_sweep_withdraws_and_restores_exactly_the_empty_pages) {
+TEST(a_scavenge_isolates_and_puts_back_exactly_the_empty_pages) {
 	uint64_t seed = 9;
 	FOR_EVERY_SHAPE(class, want) {
-		check_sweep(class, want, 8, &seed);
-		check_sweep(class, want, 14, &seed);
-		check_sweep(class, want, 16, &seed);
+		check_scavenge(class, want, 8, &seed);
+		check_scavenge(class, want, 14, &seed);
+		check_scavenge(class, want, 16, &seed);
 	}
 }
 
-TEST(slots_may_be_put_while_pages_are_withdrawn) {
+TEST(slots_may_be_put_while_pages_are_isolated) {
 	struct fixture fixture;
 	struct slab *slab = make(&fixture, 8, 4, 0); /* 128 slots of 128 bytes, 32 to a page */
 	void *again[128];
@@ -285,12 +284,12 @@ TEST(slots_may_be_put_while_pages_are_withdrawn) {
 	for (unsigned slot = 32; slot < 96; slot++)
 		slab_put(slab, fixture.slots[slot]);
 	assert_int_equal(slab_empty_pages(slab), 6);
-	slab_withdraw(slab, 6);
+	slab_isolate(slab, 6);
 	assert_int_equal(slab->nfree, 0);
 	assert_int_equal(slab_put(slab, fixture.slots[100]), SLAB_OK);
 	assert_int_equal(slab_put(slab, fixture.slots[5]), SLAB_OK);
 	assert_true(slab_check(slab));
-	slab_restore(slab, 6);
+	slab_put_back(slab, 6);
 	assert_true(slab_check(slab));
 	assert_int_equal(slab->nfree, 66);
 	assert_int_equal(slab_take(slab, again, 128), 66);
@@ -327,17 +326,17 @@ static void run_random(unsigned class, unsigned want, uint64_t *seed) {
 	}
 }
 
-/* A slot on a withdrawn page is free, though its bit is clear. */
-TEST(a_slot_put_twice_is_named_also_while_its_page_is_withdrawn) {
+/* A slot on an isolated page is free, though its bit is clear. */
+TEST(a_slot_put_twice_is_named_also_while_its_page_is_isolated) {
 	struct fixture fixture;
 	struct slab *slab = make(&fixture, 8, 4, 0);
 	slab_take(slab, fixture.slots, slab->nslots);
 	for (unsigned i = 32; i < 64; i++)
 		assert_int_equal(slab_put(slab, fixture.slots[i]), SLAB_OK);
-	slab_withdraw(slab, slab_empty_pages(slab));
+	slab_isolate(slab, slab_empty_pages(slab));
 	assert_int_equal(slab_put(slab, fixture.slots[40]), SLAB_ALREADY_FREE);
 	assert_int_equal(slab_put(slab, fixture.slots[10]), SLAB_OK);
-	slab_restore(slab, 2);
+	slab_put_back(slab, 2);
 	assert_int_equal(slab->nfree, 33);
 	assert_true(slab_check(slab));
 }
@@ -358,12 +357,12 @@ int main(void) {
 	        cmocka_unit_test(every_byte_is_judged),
 	        cmocka_unit_test(a_wrong_put_changes_nothing),
 	        cmocka_unit_test(a_slot_put_twice_is_named),
-	        cmocka_unit_test(pages_are_touched_when_their_slots_are_taken),
-	        cmocka_unit_test(pages_touched_before_stay_so),
+	        cmocka_unit_test(pages_are_dirty_when_their_slots_are_taken),
+	        cmocka_unit_test(pages_dirty_before_stay_so),
 	        cmocka_unit_test(empty_pages_are_those_without_a_taken_slot),
-	        cmocka_unit_test(a_sweep_withdraws_and_restores_exactly_the_empty_pages),
-	        cmocka_unit_test(slots_may_be_put_while_pages_are_withdrawn),
-	        cmocka_unit_test(a_slot_put_twice_is_named_also_while_its_page_is_withdrawn),
+	        cmocka_unit_test(a_scavenge_isolates_and_puts_back_exactly_the_empty_pages),
+	        cmocka_unit_test(slots_may_be_put_while_pages_are_isolated),
+	        cmocka_unit_test(a_slot_put_twice_is_named_also_while_its_page_is_isolated),
 	        cmocka_unit_test(random_takes_and_puts_match_a_byte_per_slot),
 	};
 	return RUN(tests);

@@ -43,7 +43,7 @@ because $status
 check "$out" <<'END_OF_CHECK'
 import sys, xml.dom.minidom
 from html.parser import HTMLParser
-void = {"meta", "br", "link", "img", "hr", "input", "path", "use"}
+void = {"metadata", "br", "link", "img", "hr", "input", "path", "use"}
 class Page(HTMLParser):
     def __init__(self):
         super().__init__()

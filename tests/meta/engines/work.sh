@@ -40,7 +40,7 @@ sqlite)
 		pragma integrity_check;
 	END
 	;;
-gcc) gcc -O2 -std=c11 -S -o - "$(find "$here/../../../src" -name buddy.c)" | sha256sum ;;
+gcc) gcc -O2 -std=c11 -I"$here/../../../include" -S -o - "$here/../../../src/back/buddy.c" | sha256sum ;;
 git)
 	export GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_DATE='1700000000 +0000' GIT_COMMITTER_DATE='1700000000 +0000'
 	git init -q -b main .

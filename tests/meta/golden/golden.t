@@ -16,68 +16,108 @@ none() { # NAME: offenders on stdin, one a line; there must be none
 
 # ---- layers ----
 
+layers=(ground policy back middle guard front observe) # from the lowest up
+
+layer() { # PATH: the number of its folder
+	local i
+	for i in "${!layers[@]}"; do [[ $1 != src/"${layers[i]}"/* ]] || echo "$i"; done
+}
+
+module() { # PATH: what it is a part of: src/back/chunk of chunk.c, chunk_state.h and chunk_check.c
+	sed -E 's/\.[ch]$//; s/_(state|check)$//' <<<"$1"
+}
+
 rank() { # FILE: the N of "(rank N)" in its first line, or 99
 	local file=$1
-	if [ "$file" = include/buddy.h ]; then file=src/buddy.c; fi # public: its rank is that of its source
+	if [ "$file" = include/buddy.h ]; then file=src/back/buddy.c; fi # public: its rank is that of its source
 	sed -n '1s/.*(rank \([0-9]*\)).*/\1/p' "$file" | grep . || echo 99
 }
 
-included() { # FILE: the files of ours that it includes, as paths from the root
-	local name
-	sed -n 's/^#include "\(.*\)".*/\1/p' "$1" | while read -r name; do
-		realpath -m --relative-to=. "$(dirname "$1")/$name"
-	done
+included() { # FILE...: the headers of ours that they include, as paths from the root
+	sed -n 's/^#include "\(.*\)"$/\1/p' "$@" | sort -u | sed 's|^buddy\.h$|include/&|; t; s|^|src/|'
 }
 
-own() { # FILE HEADER: whether it is the file's own header
-	[ "$(basename "${1%.*}")" = "$(basename "${2%.*}")" ]
+own() { # FILE HEADER: whether both are of one module
+	local header=$2
+	if [ "$header" = include/buddy.h ]; then header=src/back/buddy.h; fi
+	[ "$(module "$1")" = "$(module "$header")" ]
 }
 
-without_rank() {
-	local file
-	for file in src/*.[ch]; do
-		[ "$(rank "$file")" != 99 ] || echo "$file"
-		[ ! -e "${file%.c}.h" ] || [ "$(rank "$file")" = "$(rank "${file%.c}.h")" ] || echo "$file and its header differ"
-	done
+outside_layers() {
+	find src -name '*.[ch]' | while read -r file; do [ -n "$(layer "$file")" ] || echo "$file"; done
 }
 
-not_lower() { # base.h is what all of rank 0 stand on
+includes_up() { # the folder's own files and those of lower ones
 	local file header
-	for file in src/*.[ch]; do
+	for file in src/*/*.[ch]; do
 		for header in $(included "$file"); do
-			own "$file" "$header" || [ "$(rank "$header")" -lt "$(rank "$file")" ] ||
-				{ [ "$header" = src/base.h ] && [ "$(rank "$file")" -eq 0 ]; } ||
-				echo "$file (rank $(rank "$file")) includes $header (rank $(rank "$header"))"
+			if [ "$header" = include/buddy.h ]; then header=src/back/buddy.h; fi
+			[ "$(layer "$header")" -le "$(layer "$file")" ] || echo "$file includes $header"
 		done
 	done
 }
 
-impure() { # the pure ones: rank 0 alone, and of the C library what is there without an operating system
+calls_up() { # of the library's objects, by what the linker has to find for them
+	local objects i
+	objects=$(cat build/last)/src
+	for i in "${!layers[@]}"; do
+		nm -A "$objects/${layers[i]}"/*.o | sed "s|^$objects/||" | awk -v layer="$i" '{ print layer, $0 }'
+	done | awk '
+		{ name = $NF; file = $2; sub(/:.*/, "", file) }
+		$(NF - 1) ~ /^[TDBRVWC]$/ { defined[name] = $1; where[name] = file }
+		$(NF - 1) == "U" { wanted[++n] = name; by[n] = file; from[n] = $1 }
+		END { for (i = 1; i <= n; i++) if (wanted[i] in defined && defined[wanted[i]] > from[i])
+			print by[i] " uses " wanted[i] " of " where[wanted[i]] }'
+}
+
+false_ranks() { # true: 0 without a header of another module, else one more than the highest of these
+	local file header true_rank
+	for file in src/*/*.[ch]; do
+		true_rank=0
+		# shellcheck disable=SC2046
+		for header in $(included "$(module "$file")"*.[ch]); do
+			own "$file" "$header" || [ "$(rank "$header")" -lt "$true_rank" ] || true_rank=$(($(rank "$header") + 1))
+		done
+		[ "$(rank "$file")" -eq "$true_rank" ] || echo "$file says rank $(rank "$file"), its includes say $true_rank"
+	done
+}
+
+impure() { # the pure ones: lists and arithmetic alone, and of the C library what is there without an operating system
 	local file header
-	for file in src/{buddy,slab,sizeclass,pagemap}.[ch] include/buddy.h; do
-		[ -e "$file" ] || continue
+	for file in src/back/{buddy,bitmap}*.[ch] src/middle/{slab,sizeclass}*.[ch] include/buddy.h; do
 		for header in $(included "$file"); do
-			own "$file" "$header" || [ "$(rank "$header")" -eq 0 ] || echo "$file includes $header"
+			own "$file" "$header" || [[ $header =~ ^src/ground/(base|list)\.h$ ]] || echo "$file includes $header"
 		done
 		grep -H '^#include <' "$file" | grep -v '<std\(int\|def\|bool\).h>'
 	done
-	grep -H '^#include "' src/buddy.c include/buddy.h | grep -v '"../include/buddy.h"'
+	grep -H '^#include "' src/back/buddy*.c include/buddy.h | grep -v '"buddy.h"'
 }
 
-foreign_to_preload() {
+state_elsewhere() { # what only a module and its checker may know
 	local file header
-	for file in preload/*.[ch]; do
+	for file in src/*/*.[ch] preload/*.[ch]; do
 		for header in $(included "$file"); do
-			case $header in src/*.h | preload/*.h) ;; *) echo "$file includes $header" ;; esac
+			[[ $header != *_state.h ]] || own "$file" "$header" || echo "$file includes $header"
 		done
 	done
 }
 
-none "every file of src says its rank, as its header does" < <(without_rank)
-none "every file includes lower ranks only" < <(not_lower)
-none "buddy, slab and sizeclass are pure" < <(impure)
-none "preload includes src and itself only" < <(foreign_to_preload)
+same_names() { # functions of one name in two places
+	cat src/*/*.[ch] preload/*.[ch] | sed -n 's/^[a-zA-Z_][^=;(]*[ *]\([a-z_0-9]*\)(.*) {.*/\1/p' | sort | uniq -d
+}
+
+none "every file of src lies in a folder of a layer" < <(outside_layers)
+none "a folder includes itself and lower ones" < <(includes_up)
+none "no call goes up" < <(calls_up)
+[ "$(nm "$(cat build/last)"/src/*/*.o | grep -c ' U ')" -gt 100 ]
+ok $? "and there are calls"
+none "the rank that a file says is the true one" < <(false_ranks)
+none "buddy, bitmap, slab and sizeclass are pure" < <(impure)
+none "a module's state is its own" < <(state_elsewhere)
+none "a function's name exists once" < <(same_names)
 none "no source is included" < <(grep -rn --include='*.[ch]' '^#include.*\.c[">]' src preload include tests)
+! nm "$lib" 2>/dev/null | grep -q '_check$' || [ "$(cat build/last)" = build/debug ]
+ok $? "no checker is in the released library"
 
 # ---- sizes ----
 
@@ -85,14 +125,14 @@ long_functions() { # clang-format puts a function's first line and its closing b
 	awk 'FNR == 1 { open = 0 }
 		/^[^ \t#\/}].*\) \{$/ { open = FNR; head = $0 }
 		/^}/ && open { if (FNR - open + 1 > 60) print FILENAME ":" open ": " FNR - open + 1 " lines: " head; open = 0 }' \
-		src/*.[ch] preload/*.[ch]
+		src/*/*.[ch] preload/*.[ch]
 }
 
 none "no function is longer than 60 lines" < <(long_functions)
-[ "$(awk '/^[^ \t#\/}].*\) \{$/' src/*.c | wc -l)" -gt 150 ]
-ok $? "which were found: $(awk '/^[^ \t#\/}].*\) \{$/' src/*.[ch] preload/*.[ch] | wc -l) functions"
+[ "$(awk '/^[^ \t#\/}].*\) \{$/' src/*/*.c | wc -l)" -gt 150 ]
+ok $? "which were found: $(awk '/^[^ \t#\/}].*\) \{$/' src/*/*.[ch] preload/*.[ch] | wc -l) functions"
 count_lines() { cat "$@" | grep -vcE '^[[:space:]]*(/\*|\*( |/|$)|$)'; } # besides comments and blank ones
-lines=$(count_lines src/* preload/*) guarding=$(count_lines src/guard.[ch] src/memcheck.h)
+lines=$(count_lines $(ls src/*/*.[ch] preload/* | grep -v '_check\.c$')) guarding=$(count_lines src/guard/{guard,memcheck}.*)
 [ "$guarding" -le 600 ] && [ $((lines - guarding)) -le 4000 ]
 ok $? "src and preload read in an evening: $((lines - guarding)) lines, at most 4000, and $guarding that only debugging enters, at most 600"
 
@@ -115,7 +155,7 @@ none "the version $(cat VERSION) is written in VERSION alone" < <(written_again)
 
 # ---- the docs ----
 
-modules=$(basename -a -s .c src/*.c | paste -sd'|')
+modules=$(basename -a -s .c src/*/*.c | paste -sd'|')
 
 unknown_names() { # files, name(), and module_name in backticks that are nowhere in the tree
 	local name

@@ -24,17 +24,17 @@ struct chunk {
 struct slab {
 	double bits;
 };
-struct chunk heaps[3], chunks, larges, caches, meta;
+struct chunk centrals[3], chunks, larges, caches, metadata;
 #if !LINKED /* with the library itself: these names of it are not static */
-struct slab registry_root[5], class_sizes;
-int heap_refill(void) { return 1; }
+struct slab pagemap_root[5], class_sizes;
+int central_refill(void) { return 1; }
 int chunk_take(void) { return 2; }
 #endif
 
 static FILE *out;
 static char buffer[BUFSIZ];
-static char *slot[4], *span[3], *hole[3], *trimmed, *tail, *twice[2], *again[2], *many[MANY], *swept[MANY],
-        *large[3], *odd;
+static char *slot[4], *span[3], *hole[3], *trimmed, *tail, *twice[2], *again[2], *many[MANY],
+        *scavenged[MANY], *large[3], *odd;
 static char *other[3], *ended;
 static pthread_barrier_t ready;
 static volatile int go_on;
@@ -136,7 +136,7 @@ static void tell(void) {
 	say_each("other", other, 3);
 	say("ended", ended);
 	say("oldest", many[0]);
-	say("swept", swept[14]);
+	say("scavenged", scavenged[14]);
 	say("stack", &ready);
 	fprintf(out, "lwp1=%d\n", gettid());
 	malloc_info(0, out);
@@ -148,7 +148,7 @@ __attribute__((noinline)) void stopped(void) { go_on++; }
 /* Calls that gdb stops in the middle of. */
 static void change(void) {
 	for (int i = 1; i < MANY; i++)
-		free(swept[i]);
+		free(scavenged[i]);
 	malloc_trim(0);
 	large[0] = realloc(large[0], 64 * MB);
 }
@@ -159,7 +159,7 @@ int main(int argc, char **argv) {
 	if (argc == 2) {
 		lay_out();
 	} else {
-		take(swept, MANY, 768);
+		take(scavenged, MANY, 768);
 		take(span, 3, 30 * PAGE);
 		free(span[1]);
 		large[0] = malloc(4 * MB);

@@ -12,7 +12,7 @@ static void on_timer(int number) {
 	int saved = errno;
 	pid_t child = fork();
 	if (child == 0)
-		_exit(0); /* the heap may be in the middle of a change, of which the child is no more the maker */
+		_exit(0); /* the heap may be in the middle of a change, which the child cannot finish */
 	failed += !exited_zero(child);
 	forks++;
 	errno = saved;

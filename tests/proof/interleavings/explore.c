@@ -2,7 +2,7 @@
  * for shared. */
 #include "explore.h"
 
-#include "../tap.h"
+#include "tap.h"
 
 #include <errno.h>
 #include <linux/futex.h>

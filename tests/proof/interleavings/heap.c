@@ -3,16 +3,16 @@
 
 #include "../model/fresh.h"
 
-#include "../../src/account.h"
-#include "../../src/chunk.h"
-#include "../../src/heap.h"
-#include "../../src/large.h"
+#include "observe/account.h"
+#include "back/chunk.h"
+#include "middle/central.h"
+#include "back/large.h"
 
 #include <string.h>
 
 enum { CLASS = 20, SLOTS = 4, HELD = 64, LARGE = 3 << 20 };
 
-/* Time stands still: no regret, and no pause that a huge page makes. */
+/* Time stands still: no refault, and no pause that a huge page makes. */
 uint64_t __wrap_os_milliseconds(void);
 uint64_t __wrap_os_milliseconds(void) { return 0; }
 uint64_t __wrap_os_microseconds(void);
@@ -22,12 +22,12 @@ static void check(void) {
 	lock_take(&chunk_lock);
 	EXPECT(chunk_check() == 0);
 	lock_release(&chunk_lock);
-	EXPECT(heap_check(CLASS));
+	EXPECT(central_check(CLASS));
 }
 
 static void trim(void) {
 	struct wrong wrong;
-	heap_trim(&wrong);
+	central_trim(&wrong);
 	EXPECT(!wrong.slot);
 	chunk_trim();
 	large_trim();
@@ -37,7 +37,8 @@ static void end(void) {
 	check();
 	trim();
 	struct account account = account_read();
-	EXPECT(account.chunks == 0 && account.large == 0 && account.large_held == 0 && account.cached == 0);
+	EXPECT(account.chunks == 0 && account.large == 0 && account.large_retained == 0 &&
+	       account.cached == 0);
 }
 
 static void fill(void *block, size_t size, unsigned i) { memset(block, (int)i + 1, size); }
@@ -50,28 +51,28 @@ static void expect_filled(const unsigned char *block, size_t size, unsigned i) {
 
 static void slots(unsigned i) {
 	void *taken[SLOTS];
-	unsigned n = heap_refill(CLASS, taken, SLOTS);
+	unsigned n = central_refill(CLASS, taken, SLOTS);
 	EXPECT(n > 0);
 	for (unsigned k = 0; k < n; k++)
 		fill(taken[k], class_size(CLASS), i);
 	for (unsigned k = 0; k < n; k++)
 		expect_filled(taken[k], class_size(CLASS), i);
-	EXPECT(!heap_flush(CLASS, taken, n).slot);
+	EXPECT(!central_flush(CLASS, taken, n).slot);
 }
 
-/* ---- slots freed while their slabs are swept ---- */
+/* ---- slots freed while their slabs are scavenged ---- */
 
 static void *held[HELD];
 
 static void begin_held(void) {
 	make_fresh();
 	for (unsigned n = 0; n < HELD;)
-		n += heap_refill(CLASS, held + n, HELD - n);
+		n += central_refill(CLASS, held + n, HELD - n);
 	for (unsigned k = 0; k < HELD; k++)
 		fill(held[k], class_size(CLASS), k);
 }
 
-/* The first frees by halves, each slot still as it was; the others sweep. */
+/* The first frees by halves, each slot still as it was; the others scavenge. */
 static void free_held(unsigned i) {
 	if (i > 0) {
 		trim();
@@ -80,7 +81,7 @@ static void free_held(unsigned i) {
 	for (unsigned k = 0; k < HELD; k += HELD / 2) {
 		for (unsigned n = k; n < HELD; n++)
 			expect_filled(held[n], class_size(CLASS), n);
-		EXPECT(!heap_flush(CLASS, held + k, HELD / 2).slot);
+		EXPECT(!central_flush(CLASS, held + k, HELD / 2).slot);
 	}
 }
 
@@ -89,7 +90,7 @@ static void free_held(unsigned i) {
 static void spans(unsigned i) {
 	struct span span = chunk_take(3, 0);
 	EXPECT(span.base);
-	EXPECT(!span.fresh || span.base[0] == 0);
+	EXPECT(!span.clean || span.base[0] == 0);
 	fill(span.base, 3 * PAGE_SIZE, i);
 	check();
 	expect_filled((unsigned char *)span.base, 3 * PAGE_SIZE, i);
@@ -109,10 +110,10 @@ static void begin_shared(void) {
 
 static void free_shared(unsigned i) {
 	(void)i;
-	if (!chunk_retire(shared.chunk, shared.base))
+	if (!chunk_retain(shared.chunk, shared.base))
 		return;
 	nfreed++;
-	chunk_put_retired(shared.base);
+	chunk_put_retained(shared.base);
 }
 
 static void end_shared(void) {
@@ -127,12 +128,12 @@ static void large(unsigned i) {
 	char *block = large_take(LARGE, QUANTUM, &dirty);
 	EXPECT(block);
 	block[0] = (char)i;
-	char *longer = large_resize((struct large *)registry_owner(block), 2 * LARGE);
+	char *longer = large_resize((struct large *)pagemap_owner(block), 2 * LARGE);
 	if (longer)
 		block = longer;
 	block[LARGE - 1] = (char)i;
 	EXPECT(block[0] == (char)i);
-	EXPECT(large_put((struct large *)registry_owner(block), block));
+	EXPECT(large_put((struct large *)pagemap_owner(block), block));
 }
 
 /* ---- beside a trim ---- */
@@ -156,8 +157,8 @@ static void explore_both(const char *name, const char *name_with_trim, unsigned 
 
 int main(void) {
 	explore_both("slots", "slots, and a trim", 2 - WATCHED, make_fresh, slots, end);
-	explore(&(struct scenario){"frees and a sweep", 2, 2 - WATCHED, begin_held, free_held, end});
-	explore(&(struct scenario){"frees and two sweeps", 3, 1, begin_held, free_held, end});
+	explore(&(struct scenario){"frees and a scavenge", 2, 2 - WATCHED, begin_held, free_held, end});
+	explore(&(struct scenario){"frees and two scavenges", 3, 1, begin_held, free_held, end});
 	explore_both("spans", "spans, and a trim", 2 - WATCHED, make_fresh, spans, end);
 	explore_both("a second free", "a second free, and a trim", 4, begin_shared, free_shared, end_shared);
 	explore_both("large blocks", "large blocks, and a trim", 2 - WATCHED, make_fresh, large, end);

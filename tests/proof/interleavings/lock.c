@@ -1,9 +1,9 @@
 /* lock.c: mutual exclusion, and nobody sleeps for ever. */
 #include "explore.h"
 
-#include "../../src/lock.h"
+#include "ground/lock.h"
 
-static struct lock lock = LOCK_INITIAL(RANK_HEAP);
+static struct lock lock = LOCK_INITIAL(RANK_CENTRAL);
 static unsigned inside, rounds, rounds_each; /* plain: only the lock orders them */
 
 static void begin(void) { rounds = 0; }

@@ -3,7 +3,7 @@
 
 #include "../model/fresh.h"
 
-#include "../../src/registry.h"
+#include "ground/pagemap.h"
 
 static char *const region = (char *)((uintptr_t)5 << LEAF_SHIFT);
 static struct owner owners[2]; /* plain: a reader that finds one must find it filled */
@@ -28,27 +28,27 @@ UNWATCHED static void begin(void) {
 static void write_or_read(unsigned i) {
 	if (i < 2) {
 		owners[i].kind = OWNER_CHUNK;
-		EXPECT(registry_set_owner(chunk_of(i), CHUNK_SIZE, &owners[i]));
-		registry_set_class(chunk_of(i), CHUNK_PAGES / 2, i + 1);
-		EXPECT(registry_owner(chunk_of(i)) == &owners[i]);
-		EXPECT(registry_class(chunk_of(i)) == i + 1);
+		EXPECT(pagemap_set_owner(chunk_of(i), CHUNK_SIZE, &owners[i]));
+		pagemap_set_class(chunk_of(i), CHUNK_PAGES / 2, i + 1);
+		EXPECT(pagemap_owner(chunk_of(i)) == &owners[i]);
+		EXPECT(pagemap_class(chunk_of(i)) == i + 1);
 		return;
 	}
 	for (i = 0; i < 2; i++) {
-		struct owner *owner = registry_owner(chunk_of(i));
+		struct owner *owner = pagemap_owner(chunk_of(i));
 		EXPECT(!owner || owner->kind == OWNER_CHUNK);
 		char *unused = chunk_of(i) + CHUNK_SIZE / 2;
-		if (registry_in_window(unused))
-			EXPECT(registry_window_class(unused) == 0);
-		EXPECT(registry_class(unused) == 0);
+		if (pagemap_in_window(unused))
+			EXPECT(pagemap_window_class(unused) == 0);
+		EXPECT(pagemap_class(unused) == 0);
 	}
 }
 
 UNWATCHED static void end(void) {
 	for (unsigned i = 0; i < 2; i++) {
-		EXPECT(registry_owner(chunk_of(i)) == &owners[i]);
-		EXPECT(registry_in_window(chunk_of(i)));
-		EXPECT(registry_window_class(chunk_of(i)) == i + 1);
+		EXPECT(pagemap_owner(chunk_of(i)) == &owners[i]);
+		EXPECT(pagemap_in_window(chunk_of(i)));
+		EXPECT(pagemap_window_class(chunk_of(i)) == i + 1);
 	}
 	EXPECT(nmapped == nunmapped + 1);
 }

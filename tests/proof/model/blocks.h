@@ -6,9 +6,9 @@
 
 #include "driver.h"
 
-#include "../../src/account.h"
-#include "../../src/chunk.h"
-#include "../../src/malloc.h"
+#include "observe/account.h"
+#include "back/chunk.h"
+#include "front/malloc.h"
 
 enum { GIVEN = 1024 };
 
@@ -84,7 +84,7 @@ static void check_all(void) {
 	lock_release(&chunk_lock);
 	EXPECT(broken == 0);
 	for (unsigned class = 1; class < CLASSES; class ++)
-		EXPECT(heap_check(class));
+		EXPECT(central_check(class));
 	EXPECT(account.chunk_live + account.large_live == live_bytes);
 	EXPECT(account.chunk_live + account.cached + account.chunk_dirty <= account.chunk_bytes);
 }

@@ -2,7 +2,7 @@
  * which free blocks there are, so whether a request can be served, and by which order. */
 #include "driver.h"
 
-#include "../../include/buddy.h"
+#include "buddy.h"
 
 enum { LEAVES_MAX = 256, RUNS = 64, ARENA_STEPS = 400, LEAF_BYTES = 16 };
 

@@ -10,8 +10,8 @@ enum { BLOCKS = 120 };
 
 #include "blocks.h"
 
-#include "../../src/meta.h"
-#include "../../src/os.h"
+#include "ground/metadata.h"
+#include "ground/os.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -198,14 +198,14 @@ WRAPPED(uint64_t, os_microseconds, (void)) { return 5000 * nsteps_done; }
 
 static size_t nrecords; /* taken and not put back */
 
-WRAPPED(void *, meta_take, (size_t size)) {
-	void *record = __real_meta_take(size);
+WRAPPED(void *, metadata_take, (size_t size)) {
+	void *record = __real_metadata_take(size);
 	nrecords += record != NULL;
 	return record;
 }
-WRAPPED(void, meta_put, (void *record, size_t size)) {
+WRAPPED(void, metadata_put, (void *record, size_t size)) {
 	nrecords--;
-	__real_meta_put(record, size);
+	__real_metadata_put(record, size);
 }
 
 static bool no_memory(enum kind kind) {
@@ -215,7 +215,7 @@ static bool no_memory(enum kind kind) {
 	return true;
 }
 
-/* Now and then a mapping lies across the border of two leaves of the registry far away, which are not made yet. */
+/* Now and then a mapping lies across the border of two leaves of the pagemap far away, which are not made yet. */
 static void *draw_hint(void *hint, size_t size) {
 	static const uintptr_t far = (uintptr_t)0x20 << 40;
 	if (size < CHUNK_SIZE || draw_below(&inner, 16))
@@ -269,7 +269,7 @@ static void expect_all_intact(void) {
 			continue;
 		expect_fill(block, block->at, block->size);
 		for (size_t i = 0; i < block->usable; i += CHUNK_SIZE)
-			EXPECT(registry_owner(block->at + i) == registry_owner(block->at));
+			EXPECT(pagemap_owner(block->at + i) == pagemap_owner(block->at));
 	}
 }
 
@@ -350,16 +350,17 @@ static struct {
 static void put_record(size_t i) {
 	EXPECT(records[i].at[0] == (unsigned char)i &&
 	       records[i].at[records[i].size - 1] == (unsigned char)i);
-	meta_put(records[i].at, records[i].size);
+	metadata_put(records[i].at, records[i].size);
 	records[i].at = NULL;
 }
 
 static void use_records(struct source *source) {
-	size_t size = (size_t)1 << (META_MIN_LOG2 + draw_below(source, META_MAX_LOG2 - META_MIN_LOG2 + 1));
+	size_t size = (size_t)1 << (METADATA_MIN_LOG2 +
+	                            draw_below(source, METADATA_MAX_LOG2 - METADATA_MIN_LOG2 + 1));
 	for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
 		if (records[i].at && draw_below(source, 2) == 0) {
 			put_record(i);
-		} else if (!records[i].at && (records[i].at = meta_take(size))) {
+		} else if (!records[i].at && (records[i].at = metadata_take(size))) {
 			memset(records[i].at, (int)i, size);
 			records[i].size = size;
 		}
@@ -392,7 +393,7 @@ static void step(struct source *source) {
 static size_t leaf_bytes(void) {
 	size_t leaves = 0;
 	for (size_t i = 0; i < ROOT_LEAVES; i++)
-		leaves += registry_root[i] != NULL;
+		leaves += pagemap_root[i] != NULL;
 	return leaves * whole(sizeof(struct leaf));
 }
 
@@ -413,8 +414,8 @@ static size_t resident_bytes(struct range range) {
 static void expect_nothing_kept(void) {
 	struct account account = account_read();
 	EXPECT(live_bytes == 0);
-	EXPECT(account.chunks == 0 && account.large == 0 && account.large_held == 0);
-	EXPECT(nrecords <= 1 + CLASSES); /* this thread's cache and its bins */
+	EXPECT(account.chunks == 0 && account.large == 0 && account.large_retained == 0);
+	EXPECT(nrecords <= 1 + CLASSES); /* this thread's cache and its magazines */
 	for (size_t i = 0; i < stuck.n; i++)
 		EXPECT(resident_bytes(stuck.ranges[i]) == 0);
 	EXPECT(mapped.bytes == account.records + leaf_bytes() + stuck.bytes);

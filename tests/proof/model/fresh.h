@@ -4,7 +4,7 @@
 #ifndef TESTS_FRESH_H
 #define TESTS_FRESH_H
 
-#include "../../src/os.h"
+#include "ground/os.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

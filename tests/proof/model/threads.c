@@ -3,12 +3,12 @@
  *
  *	threads [SEED [STEPS]]       steps per thread
  */
-#include "../tap.h"
+#include "tap.h"
 #include "source.h"
 
-#include "../../src/account.h"
-#include "../../src/chunk.h"
-#include "../../src/malloc.h"
+#include "observe/account.h"
+#include "back/chunk.h"
+#include "front/malloc.h"
 
 #include <string.h>
 #include <time.h>
@@ -128,7 +128,7 @@ static void run_threads(void) {
 
 static bool heaps_hold(void) {
 	for (unsigned class = 1; class < CLASSES; class ++)
-		if (!heap_check(class))
+		if (!central_check(class))
 			return false;
 	return true;
 }
@@ -151,9 +151,10 @@ static void check_round(unsigned round) {
 	account = account_read();
 	bool nothing_left = account.chunks == 0 && account.cached == 0;
 	ok(good && !spoiled && nothing_live && nothing_left,
-	   "round %u of %d threads: heaps and chunks %s, %zu blocks spoiled, %s live, %zu chunks left", round,
-	   THREADS, good ? "hold" : "are broken", (size_t)spoiled, nothing_live ? "nothing" : "something",
-	   account.chunks);
+	   "round %u of %d threads: central lists and chunks %s, %zu blocks spoiled, %s live, %zu chunks "
+	   "left",
+	   round, THREADS, good ? "hold" : "are broken", (size_t)spoiled,
+	   nothing_live ? "nothing" : "something", account.chunks);
 }
 
 int main(int argc, char **argv) {

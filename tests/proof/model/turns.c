@@ -3,7 +3,7 @@
  * what another took; a cache whose thread has ended is another's later. Time passes when the input says so,
  * and each run begins with a fresh engine: a file replays alone.
  * The reference is that of blocks.h, and piles: hundreds of blocks of one size, each with a stamp at both
- * ends, which bring slots through refill, flush, transfer stacks and sweeps. */
+ * ends, which bring slots through refill, flush, depots and scavenges. */
 enum { BLOCKS = 400 };
 
 #include "choices.h"
@@ -213,7 +213,7 @@ static unsigned count_alive(void) {
 	return alive;
 }
 
-/* After some quiet seconds free memory is within the bound of hold.h, without what regret adds; the bins of
+/* After some quiet seconds free memory is within the bound of reclaim.h, without what refaults add; the magazines of
  * this thread, which have not moved, and those of the threads that ended are empty. */
 static void rest(struct source *source) {
 	(void)source;
@@ -222,10 +222,10 @@ static void rest(struct source *source) {
 		look();
 	}
 	struct account account = account_read();
-	size_t kept = account.chunk_bytes - account.chunk_dirty + account.large_live + account.large_held;
+	size_t kept = account.chunk_bytes - account.chunk_dirty + account.large_live + account.large_retained;
 	size_t bound = min_size((256 << 10) + kept / 4, 2 << 20) + kept * 6 / 100;
 	EXPECT(account.chunk_dirty <= bound);
-	EXPECT(account.large_held <= bound);
+	EXPECT(account.large_retained <= bound);
 	for (unsigned class = 1; count_alive() == 1 && class < CLASSES; class ++)
 		EXPECT(class == class_of(LOOK_SIZE) || cache_count(class) == 0);
 }
@@ -235,7 +235,7 @@ static void trim_all(struct source *source) {
 	(void)source;
 	trim();
 	EXPECT(account_read().chunk_dirty == 0);
-	EXPECT(account_read().large_held == 0);
+	EXPECT(account_read().large_retained == 0);
 }
 
 static void check_now(struct source *source) {
@@ -318,10 +318,10 @@ static void check_cache(void) {
 		EXPECT(cache->full[class] - cache->top[class] <= cache->capacity[class]);
 		bytes += cache->capacity[class] * class_size(class);
 	}
-	for (unsigned i = 0; i < cache->nretired; i++)
-		pages += cache->retired[i].npages;
+	for (unsigned i = 0; i < cache->nretained; i++)
+		pages += cache->retained[i].npages;
 	EXPECT(bytes == cache->bytes);
-	EXPECT(pages == cache->retired_pages && cache->nretired <= RETIRED_SPANS);
+	EXPECT(pages == cache->retained_pages && cache->nretained <= RETAINED_SPANS);
 }
 
 static void *live(void *argument) {

@@ -5,18 +5,18 @@
  * checker that doubted it would have nothing to read the rest by. Links of leaves that start no free block,
  * and the heads of orders above the root's, are no part of the structure: here it is shown that the checker
  * ignores them. Padding of the last word of an arena below 16 leaves: no node has these bits.
- *   slab     first may be lower than needed: the search then begins with empty words (S2 still holds). touched
+ *   slab     first may be lower than needed: the search then begins with empty words (S2 still holds). dirty
  * of pages without a taken slot: they may have been written or not.
- *   chunk    the bit by which npages_at tells a retired span from a live one: no other field knows it. touched
+ *   chunk    the bit by which npages_at tells a retained span from a live one: no other field knows it. dirty
  * of pages in use: they say nothing until the page is freed (C4).
  */
-#include "../tap.h"
+#include "tap.h"
 
-#include "../../include/buddy.h"
-#include "../../src/chunk.h"
-#include "../../src/heap.h"
-#include "../../src/sizeclass.h"
-#include "../../src/slab.h"
+#include "buddy.h"
+#include "back/chunk.h"
+#include "middle/central.h"
+#include "middle/sizeclass.h"
+#include "middle/slab.h"
 
 #include <string.h>
 
@@ -180,7 +180,7 @@ static void make_slab(unsigned class, unsigned want, unsigned keep_one_of) {
 			slab_put(slab, slots[i]);
 }
 
-static void mutate_slab(struct tally *of_bits, struct tally *of_counts, struct tally *of_touched) {
+static void mutate_slab(struct tally *of_bits, struct tally *of_counts, struct tally *of_dirty) {
 	for (unsigned bit = 0; bit < (slab->nslots + 63u) / 64 * 64; bit++) {
 		slab->bits[bit / 64] ^= (uint64_t)1 << (bit % 64);
 		note(of_bits, !slab_check(slab));
@@ -191,12 +191,12 @@ static void mutate_slab(struct tally *of_bits, struct tally *of_counts, struct t
 		note(of_counts, !slab_check(slab));
 		slab->nfree ^= (uint16_t)(1u << bit);
 	}
-	unsigned occupied = slab->touched & ~(unsigned)slab_empty_pages(slab);
+	unsigned occupied = slab->dirty & ~(unsigned)slab_empty_pages(slab);
 	for (unsigned page = 0; page < slab->npages; page++) {
-		slab->touched ^= (uint16_t)(1u << page);
+		slab->dirty ^= (uint16_t)(1u << page);
 		if (occupied >> page & 1)
-			note(of_touched, !slab_check(slab));
-		slab->touched ^= (uint16_t)(1u << page);
+			note(of_dirty, !slab_check(slab));
+		slab->dirty ^= (uint16_t)(1u << page);
 	}
 	unsigned lowest = 0;
 	while (slab->nfree && !slab->bits[lowest])
@@ -211,14 +211,14 @@ static void mutate_slab(struct tally *of_bits, struct tally *of_counts, struct t
 
 static void test_slab(void) {
 	struct tally of_bits = {.name = "slab: every bit"}, of_counts = {.name = "slab: nfree and first"},
-	             of_touched = {.name = "slab: touched, of pages with a taken slot"};
+	             of_dirty = {.name = "slab: dirty, of pages with a taken slot"};
 	bool good = true;
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		for (unsigned want = 1; want <= SLAB_MAX_PAGES; want *= 4) {
 			for (unsigned keep_one_of = 0; keep_one_of < 5; keep_one_of++) {
 				make_slab(class, want, keep_one_of * 13);
 				good &= slab_check(slab);
-				mutate_slab(&of_bits, &of_counts, &of_touched);
+				mutate_slab(&of_bits, &of_counts, &of_dirty);
 				good &= slab_check(slab);
 			}
 		}
@@ -226,62 +226,62 @@ static void test_slab(void) {
 	ok(good, "slab: what was altered is restored, and right");
 	report(&of_bits);
 	report(&of_counts);
-	report(&of_touched);
+	report(&of_dirty);
 }
 
-/* ---- heap ---- */
+/* ---- central list ---- */
 
 static void flip_bytes(struct tally *tally, void *field, size_t size, unsigned class) {
 	for (size_t bit = 0; bit < size * 8; bit++) {
 		((unsigned char *)field)[bit / 8] ^= (unsigned char)(1u << (bit % 8));
-		note(tally, !heap_check(class));
+		note(tally, !central_check(class));
 		((unsigned char *)field)[bit / 8] ^= (unsigned char)(1u << (bit % 8));
 	}
 }
 
 enum { CLASS = 20 };
-static bool heap_holds(void) { return heap_check(CLASS); }
+static bool central_holds(void) { return central_check(CLASS); }
 
-/* Two slabs of a class, one nearly full and one nearly empty, as their heap sees them. */
+/* Two slabs of a class, one nearly full and one nearly empty, as their central list sees them. */
 static void test_heap(void) {
 	enum { N = 100 };
 	static void *slots[N];
-	struct tally of_slabs = {.name = "heap: its slabs' fields"},
-	             of_maps = {.name = "heap: the ways to its slabs"},
-	             of_lists = {.name = "heap: the lists of its slabs"};
+	struct tally of_slabs = {.name = "central: its slabs' fields"},
+	             of_maps = {.name = "central: the ways to its slabs"},
+	             of_lists = {.name = "central: the lists of its slabs"};
 	unsigned n = 0;
 	while (n < N)
-		n += heap_refill(CLASS, slots + n, N - n > BATCH_MAX ? BATCH_MAX : N - n);
-	struct slab *first = heap_slab_of(slots[0]), *other = first;
+		n += central_refill(CLASS, slots + n, N - n > BATCH_MAX ? BATCH_MAX : N - n);
+	struct slab *first = central_slab_of(slots[0]), *other = first;
 	for (unsigned i = 0; i < N && other == first; i++)
-		other = heap_slab_of(slots[i]);
+		other = central_slab_of(slots[i]);
 	for (unsigned i = 0; i < N; i++)
-		if (heap_slab_of(slots[i]) == first ? i % 5 == 1 : i % 5 != 1)
-			heap_flush(CLASS, &slots[i], 1);
-	bool good = heap_check(CLASS) && first != other;
+		if (central_slab_of(slots[i]) == first ? i % 5 == 1 : i % 5 != 1)
+			central_flush(CLASS, &slots[i], 1);
+	bool good = central_check(CLASS) && first != other;
 	struct slab *both[] = {first, other};
 	for (unsigned i = 0; i < 2; i++) {
 		struct slab *one = both[i];
-		struct chunk *chunk = (struct chunk *)registry_owner(one->base);
+		struct chunk *chunk = (struct chunk *)pagemap_owner(one->base);
 		flip_bytes(&of_slabs, &one->nfree, sizeof one->nfree, CLASS);
 		flip_bytes(&of_slabs, &one->class, sizeof one->class, CLASS);
 		flip_bytes(&of_slabs, &one->bucket, sizeof one->bucket, CLASS);
 		flip_bytes(&of_slabs, &one->enough, sizeof one->enough, CLASS);
-		flip_bytes(&of_slabs, &one->touched, sizeof one->touched, CLASS);
-		alter_item(&of_lists, &one->link, heap_holds);
-		move_astray(&of_lists, &both[!i]->link, &one->link, heap_holds);
+		flip_bytes(&of_slabs, &one->dirty, sizeof one->dirty, CLASS);
+		alter_item(&of_lists, &one->link, central_holds);
+		move_astray(&of_lists, &both[!i]->link, &one->link, central_holds);
 		flip_bytes(&of_slabs, one->bits, (one->nslots + 7u) / 8, CLASS);
 		flip_bytes(&of_maps, &chunk->slab_of_page[chunk_page(one->base)], sizeof(struct slab *),
 		           CLASS);
 		for (unsigned class = 0; class < CLASSES; class ++) {
-			registry_set_class(one->base, 1, class);
+			pagemap_set_class(one->base, 1, class);
 			if (class != CLASS)
-				note(&of_maps, !heap_check(CLASS));
+				note(&of_maps, !central_check(CLASS));
 		}
-		registry_set_class(one->base, 1, CLASS);
+		pagemap_set_class(one->base, 1, CLASS);
 	}
-	good &= heap_check(CLASS);
-	ok(good, "heap: what was altered is restored, and right");
+	good &= central_check(CLASS);
+	ok(good, "central: what was altered is restored, and right");
 	report(&of_slabs);
 	report(&of_maps);
 	report(&of_lists);
@@ -310,14 +310,14 @@ static void mutate_spans(struct chunk *chunk, struct tally *of_spans) {
 		uint16_t right = chunk->npages_at[page];
 		for (unsigned bit = 0; bit < 16; bit++) {
 			chunk->npages_at[page] = right ^ (uint16_t)(1u << bit);
-			if (!right || 1u << bit != SPAN_RETIRED)
+			if (!right || 1u << bit != SPAN_RETAINED)
 				note(of_spans, !chunk_holds());
 		}
 		chunk->npages_at[page] = right;
 	}
 }
 
-static void mutate_chunk(struct chunk *chunk, struct tally *of_fields, struct tally *of_touched,
+static void mutate_chunk(struct chunk *chunk, struct tally *of_fields, struct tally *of_dirty,
                          struct tally *of_free, struct tally *of_buddy) {
 	flip_unsigned(of_fields, &chunk->nused);
 	flip_unsigned(of_fields, &chunk->ndirty);
@@ -327,9 +327,9 @@ static void mutate_chunk(struct chunk *chunk, struct tally *of_fields, struct ta
 		for (unsigned end = page + (1u << block.order); page < end; page++) {
 			if (block.is_free != 1)
 				continue;
-			chunk->touched.words[page / 64] ^= (uint64_t)1 << (page % 64);
-			note(of_touched, !chunk_holds());
-			chunk->touched.words[page / 64] ^= (uint64_t)1 << (page % 64);
+			chunk->dirty.words[page / 64] ^= (uint64_t)1 << (page % 64);
+			note(of_dirty, !chunk_holds());
+			chunk->dirty.words[page / 64] ^= (uint64_t)1 << (page % 64);
 		}
 	}
 	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
@@ -366,8 +366,7 @@ static void test_chunk(void) {
 	enum { SPANS = 400 };
 	static struct span spans[SPANS];
 	struct tally of_fields = {.name = "chunk: nused, ndirty, place"},
-	             of_touched = {.name = "chunk: touched, of free pages"},
-	             of_free = {.name = "chunk: free"},
+	             of_dirty = {.name = "chunk: dirty, of free pages"}, of_free = {.name = "chunk: free"},
 	             of_buddy = {.name = "chunk: its buddy's bits and mask"},
 	             of_spans = {.name = "chunk: the length of every span"},
 	             of_lists = {.name = "chunk: the lists"};
@@ -378,9 +377,9 @@ static void test_chunk(void) {
 		chunk_put(spans[i].chunk, spans[i].base, 1 + i % 9, i % 3 ? UINT16_MAX : 5);
 	sparse = chunk_take(CHUNK_PAGES / 2 + 1, 0);
 	bool good = chunk_holds();
-	mutate_chunk(full.chunk, &of_fields, &of_touched, &of_free, &of_buddy);
-	mutate_chunk(spans[1].chunk, &of_fields, &of_touched, &of_free, &of_buddy);
-	mutate_chunk(sparse.chunk, &of_fields, &of_touched, &of_free, &of_buddy);
+	mutate_chunk(full.chunk, &of_fields, &of_dirty, &of_free, &of_buddy);
+	mutate_chunk(spans[1].chunk, &of_fields, &of_dirty, &of_free, &of_buddy);
+	mutate_chunk(sparse.chunk, &of_fields, &of_dirty, &of_free, &of_buddy);
 	mutate_spans(full.chunk, &of_spans);
 	mutate_spans(spans[1].chunk, &of_spans);
 	mutate_spans(sparse.chunk, &of_spans);
@@ -388,7 +387,7 @@ static void test_chunk(void) {
 	good &= chunk_holds();
 	ok(good, "chunk: what was altered is restored, and right");
 	report(&of_fields);
-	report(&of_touched);
+	report(&of_dirty);
 	report(&of_free);
 	report(&of_buddy);
 	report(&of_spans);

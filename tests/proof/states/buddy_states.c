@@ -19,9 +19,9 @@
  * Of a block of order 0 there are S(0) = 2 states; of order k: free, whole, or split into two halves that are
  * not both free, S(k) = S(k-1)^2 + 1. All of these must be reached, and no other: 458,330 of 16 leaves.
  */
-#include "../tap.h"
+#include "tap.h"
 
-#include "../../include/buddy.h"
+#include "buddy.h"
 
 #include <signal.h>
 #include <stdbool.h>

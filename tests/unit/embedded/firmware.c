@@ -1,7 +1,7 @@
 /* firmware.c: the buddy without any C library: thousands of random takes and puts in a static arena of 64 KB
  * with the links in its free blocks, checked as they go. TAP through write_text(); the same source runs on a
  * Cortex-M3 (start.c) and as a Linux program without libc (hosted.c). */
-#include "../../../include/buddy.h"
+#include "buddy.h"
 #include "firmware.h"
 
 enum { LEAF_BYTES = 16, LEAVES = 64 * 1024 / LEAF_BYTES, RUNS = 200, OPERATIONS = 6000, CHECK_EVERY = 100 };

@@ -1,0 +1,75 @@
+/* bitmap.h (rank 1): a bit for each of a chunk's pages, counted, set and searched in runs. Pure. */
+#ifndef BITMAP_H
+#define BITMAP_H
+
+#include "ground/base.h"
+
+enum { BITMAP_WORDS = CHUNK_PAGES / 64 };
+
+struct bitmap {
+	uint64_t words[BITMAP_WORDS];
+};
+
+/* Those of the bits [page, page + n) that lie in word w, n > 0. */
+static inline uint64_t bitmap_mask(unsigned w, unsigned page, unsigned n) {
+	unsigned low = page > w * 64 ? page - w * 64 : 0;
+	unsigned high = page + n < w * 64 + 64 ? page + n - w * 64 : 64;
+	return ~(uint64_t)0 >> (64 - (high - low)) << low;
+}
+
+/* How many of the bits [page, page + n) are set. */
+static inline unsigned bitmap_count(const struct bitmap *map, unsigned page, unsigned n) {
+	unsigned count = 0;
+	for (unsigned w = page / 64; w * 64 < page + n; w++)
+		count += (unsigned)__builtin_popcountl(map->words[w] & bitmap_mask(w, page, n));
+	return count;
+}
+
+static inline void bitmap_set(struct bitmap *map, unsigned page, unsigned n) {
+	for (unsigned w = page / 64; w * 64 < page + n; w++)
+		map->words[w] |= bitmap_mask(w, page, n);
+}
+
+static inline void bitmap_clear(struct bitmap *map, unsigned page, unsigned n) {
+	for (unsigned w = page / 64; w * 64 < page + n; w++)
+		map->words[w] &= ~bitmap_mask(w, page, n);
+}
+
+static inline bool bitmap_test(const struct bitmap *map, unsigned page) {
+	return map->words[page / 64] >> page % 64 & 1;
+}
+
+/* The first page from `page` on whose bit is `set`, or CHUNK_PAGES. */
+static inline unsigned bitmap_next(const struct bitmap *map, unsigned page, bool set) {
+	uint64_t flip = set ? 0 : ~(uint64_t)0, mask = ~(uint64_t)0 << page % 64;
+	for (unsigned w = page / 64; w < BITMAP_WORDS; w++, mask = ~(uint64_t)0) {
+		uint64_t bits = (map->words[w] ^ flip) & mask;
+		if (bits)
+			return w * 64 + (unsigned)__builtin_ctzl(bits);
+	}
+	return CHUNK_PAGES;
+}
+
+/* Walks the runs of set bits: [page, end). */
+#define EACH_RUN(map, page, end)                                                                             \
+	for (unsigned page = bitmap_next(map, 0, true), end;                                                 \
+	     page < CHUNK_PAGES && (end = bitmap_next(map, page, false));                                    \
+	     page = bitmap_next(map, end, true))
+
+static inline unsigned bitmap_longest_run(const struct bitmap *map) {
+	unsigned longest = 0;
+	EACH_RUN (map, page, end)
+		longest = longest > end - page ? longest : end - page;
+	return longest;
+}
+
+/* The bits [page, page + 16), as far as there are so many, the first the lowest. */
+static inline uint16_t bitmap_16(const struct bitmap *map, unsigned page) {
+	unsigned shift = page % 64;
+	uint64_t bits = map->words[page / 64] >> shift;
+	if (shift > 48 && page / 64 + 1 < BITMAP_WORDS)
+		bits |= map->words[page / 64 + 1] << (64 - shift);
+	return (uint16_t)bits;
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* chunk_check.c (rank 3): verifies C2 … C4 (chunk.h) and each chunk's buddy tree. Debug builds and tests
+ * only. */
+#include "back/chunk_state.h"
+
+/* The free pages of a chunk, counted block by block, how many of them have their bit, and how many are dirty.
+ */
+static unsigned count_free_pages(const struct chunk *chunk, unsigned *marked, unsigned *dirty) {
+	unsigned free_pages = 0;
+	*marked = *dirty = 0;
+	for (unsigned page = 0; page < CHUNK_PAGES;) {
+		struct buddy_block block = buddy_at(&chunk->buddy, page);
+		unsigned npages = 1u << block.order;
+		if (block.is_free == 1) {
+			free_pages += npages;
+			*marked += bitmap_count(&chunk->free, page, npages);
+			*dirty += bitmap_count(&chunk->dirty, page, npages);
+		}
+		page += npages;
+	}
+	return free_pages;
+}
+
+/* C3: the pages in spans, or UINT32_MAX when one overlaps another or free pages, or ends within a block. */
+static unsigned count_in_spans(const struct chunk *chunk) {
+	unsigned in_spans = 0, end = 0;
+	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
+		unsigned entry = chunk->npages_at[page], npages = entry & ~(unsigned)SPAN_RETAINED;
+		if (!entry)
+			continue;
+		if (page < end || !npages || npages > CHUNK_PAGES - page ||
+		    bitmap_count(&chunk->free, page, npages))
+			return UINT32_MAX;
+		end = page + npages;
+		if (buddy_at(&chunk->buddy, page).is_free != 0 ||
+		    (end < CHUNK_PAGES && buddy_at(&chunk->buddy, end).is_free < 0))
+			return UINT32_MAX;
+		in_spans += npages;
+	}
+	return in_spans;
+}
+
+/* C2: the list that a chunk belongs on. */
+static unsigned expected_place(const struct chunk *chunk) {
+	int order = buddy_largest(&chunk->buddy);
+	unsigned clean = CHUNK_PAGES - chunk->nused - chunk->ndirty;
+	return order < 0 ? PLACE_NONE : clean * FULLNESS / (CHUNK_PAGES + 1) * ORDERS + (unsigned)order;
+}
+
+static int check_one(const struct chunk *chunk) {
+	unsigned marked, dirty;
+	int broken = buddy_check(&chunk->buddy);
+	if (broken)
+		return broken;
+	if (chunk->place != expected_place(chunk) ||
+	    (chunk->longest && chunk->longest != bitmap_longest_run(&chunk->free)))
+		return 10;
+	unsigned free_pages = count_free_pages(chunk, &marked, &dirty);
+	if (free_pages != CHUNK_PAGES - chunk->nused)
+		return 11;
+	if (marked != free_pages || bitmap_count(&chunk->free, 0, CHUNK_PAGES) != free_pages)
+		return 15;
+	if (dirty != chunk->ndirty)
+		return 12;
+	return count_in_spans(chunk) <= chunk->nused ? 0 : 13;
+}
+
+/* C2 and C4: every chunk is on the lists that it should be on, and on no other. */
+static bool lists_hold(size_t placed, size_t dirty) {
+	const struct chunks *chunks = chunk_state();
+	for (unsigned p = 0; p < PLACES; p++) {
+		const struct list *head = &chunks->places[p];
+		size_t count = list_count(head, placed);
+		if (count == SIZE_MAX || (chunks->mask >> p & 1) != (count > 0))
+			return false;
+		placed -= count;
+		for (const struct list *at = head->next; at != head; at = at->next)
+			if (CONTAINER(at, struct chunk, link)->place != p)
+				return false;
+	}
+	if (placed || list_count(&chunks->dirty, dirty) != dirty)
+		return false;
+	for (const struct list *at = chunks->dirty.next; at != &chunks->dirty; at = at->next)
+		if (!CONTAINER(at, struct chunk, dirty_link)->ndirty)
+			return false;
+	return true;
+}
+
+/* The pages in use that are in no span, but in a purge. */
+static size_t count_isolated(void) {
+	const struct chunks *chunks = chunk_state();
+	size_t npages = 0;
+	for (const struct list *at = chunks->purging.next; at != &chunks->purging; at = at->next) {
+		const struct batch *batch = CONTAINER(at, struct batch, link);
+		for (unsigned i = 0; i < batch->n; i++)
+			npages += batch->runs[i].npages;
+	}
+	return npages;
+}
+
+int chunk_check(void) {
+	const struct chunks *chunks = chunk_state();
+	size_t used = 0, dirty = 0, empty = 0, isolated = 0, placed = 0, on_dirty = 0;
+	if (!chunks->ready)
+		return 0;
+	if (list_count(&chunks->all, chunks->count) != chunks->count)
+		return 14;
+	for (const struct list *at = chunks->all.next; at != &chunks->all; at = at->next) {
+		const struct chunk *chunk = CONTAINER(at, struct chunk, all_link);
+		int broken = check_one(chunk);
+		if (broken)
+			return broken;
+		used += chunk->nused;
+		dirty += chunk->ndirty;
+		empty += chunk->nused == 0;
+		isolated += chunk->nused - count_in_spans(chunk);
+		placed += chunk->place != PLACE_NONE;
+		on_dirty += chunk->ndirty > 0;
+	}
+	if (used != chunks->used_pages || dirty != chunks->dirty_pages || empty != chunks->empty)
+		return 14;
+	if (isolated != count_isolated())
+		return 13;
+	return lists_hold(placed, on_dirty) ? 0 : 16;
+}

@@ -1,0 +1,457 @@
+/* cache.c (rank 5): see cache.h. */
+#include "front/cache.h"
+
+#include "back/large.h"
+#include "ground/metadata.h"
+#include "policy/reclaim.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	MAGAZINE_BYTES = 256 * 1024,      /* of slots in one magazine at most … */
+	MAGAZINE_SLOTS = 255,             /* … and in number; with the NULL a power of two */
+	MAGAZINE_FIRST = 7,               /* slots in a magazine's first array, … */
+	MAGAZINE_FIRST_BYTES = 32 * 1024, /* … or fewer: of these bytes together */
+	FIRST_BATCH_BYTES = 256,          /* of slots in a magazine's first refill */
+	ALL_CACHES_BYTES = 4096 * 1024,   /* at most, and … */
+	ALL_CACHES_SHARE = 3, /* … a third of the live memory, is shared out; but to each thread … */
+	CACHE_BYTES_MIN = 64 * 1024,   /* … at least this */
+	CACHE_BYTES_MAX = 1024 * 1024, /* … and at most this */
+	RETAINED_SHARE = 4,            /* of the share: what retained spans may take of it */
+	ADOPT_TRIES = 16,
+	TICKS_PER_RECLAIM = 64, /* slow calls between two times that what could go back is examined */
+	MAGAZINES_PER_RECLAIM = 8,
+};
+_Static_assert(MAGAZINE_SLOTS / 2 + 1 <= BATCH_MAX, "half a magazine is a batch");
+
+static void *const nothing = NULL;
+static const struct cache empty_cache = {
+        .top = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
+        .full = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
+};
+
+_Thread_local struct cache *thread_cache = (struct cache *)(uintptr_t)&empty_cache;
+HIDDEN_TLS struct cache *own_cache; /* the same, but NULL until it is made; slow paths use it */
+
+static struct {
+	struct list all;
+	struct list *turn;    /* the cache examined last for an ended thread */
+	_Atomic size_t count; /* caches */
+	_Atomic size_t owned; /* those whose thread was not found ended */
+	bool bypassed;
+} caches = {.all = {&caches.all, &caches.all}, .turn = &caches.all};
+struct lock cache_lock = LOCK_INITIAL(RANK_CACHES);
+
+/* ---- magazines ---- */
+
+static size_t array_size(unsigned capacity) { return (capacity + 1) * sizeof(void *); }
+
+static void set_full(struct cache *cache, unsigned class, void **full) {
+	__atomic_store_n(&cache->full[class], full, __ATOMIC_RELAXED);
+}
+
+static void **magazine_base(const struct cache *cache, unsigned class) {
+	return cache->full[class] - cache->capacity[class];
+}
+
+static uint16_t magazine_count(const struct cache *cache, unsigned class) {
+	return (uint16_t)(cache->top[class] - magazine_base(cache, class));
+}
+
+static unsigned capacity_max(unsigned class) {
+	size_t slots = MAGAZINE_BYTES / class_size(class);
+	return (unsigned)max_size(min_size(slots, MAGAZINE_SLOTS), 2);
+}
+
+static unsigned capacity_first(unsigned class) {
+	return (unsigned)min_size(MAGAZINE_FIRST, MAGAZINE_FIRST_BYTES / class_size(class));
+}
+
+static bool has_asked(const struct cache *cache, unsigned class) {
+	return cache->asked[class / 64] >> class % 64 & 1;
+}
+
+/* The slots to refill a magazine with: half of it; the first time no more than some lines of the cache, for a
+ * thread may never want more of this size. */
+static unsigned refill_count(const struct cache *cache, unsigned class, bool first) {
+	size_t half = (cache->capacity[class] + 1u) / 2;
+	size_t few = first ? FIRST_BATCH_BYTES / class_size(class) : half;
+	return (unsigned)max_size(min_size(half, few), 1);
+}
+
+static size_t share_of_thread(void) {
+	size_t owned = atomic_load_explicit(&caches.owned, memory_order_relaxed);
+	size_t all = min_size((reclaim_live() << PAGE_SHIFT) / ALL_CACHES_SHARE, ALL_CACHES_BYTES);
+	size_t share = all / max_size(owned, 1);
+	return max_size(min_size(share, CACHE_BYTES_MAX), CACHE_BYTES_MIN);
+}
+
+/* Doubles a magazine, within the thread's share. False: it stays as it is. */
+static bool grow(struct cache *cache, unsigned class) {
+	unsigned old = cache->capacity[class];
+	unsigned capacity =
+	        (unsigned)min_size(old ? 2 * old + 1 : capacity_first(class), capacity_max(class));
+	if (capacity == old)
+		return false;
+	size_t bytes = (capacity - old) * class_size(class);
+	if (old && cache->bytes + bytes > share_of_thread())
+		return false;
+	void **array = metadata_take(array_size(capacity));
+	if (!array)
+		return false;
+	void **base = magazine_base(cache, class);
+	void **top = cache->top[class];
+	memcpy(array, base, (size_t)(top - base + 1) * sizeof *array);
+	cache_set_top(cache, class, array + (top - base));
+	set_full(cache, class, array + capacity);
+	__atomic_store_n(&cache->capacity[class], (uint16_t)capacity, __ATOMIC_RELAXED);
+	cache->bytes += bytes;
+	if (old)
+		metadata_put(base, array_size(old));
+	TELL_LEFT(cache);
+	return true;
+}
+
+static struct wrong first_wrong(struct wrong a, struct wrong b) { return a.slot ? a : b; }
+
+/* Returns the oldest half of a full magazine to the central list. */
+static struct wrong flush_half(struct cache *cache, unsigned class) {
+	void *batch[BATCH_MAX];
+	void **base = magazine_base(cache, class);
+	unsigned n = (cache->capacity[class] + 1u) / 2, rest = cache->capacity[class] - n;
+	memcpy(batch, base + 1, n * sizeof *batch);
+	memmove(base + 1, base + 1 + n, rest * sizeof *batch);
+	cache_set_top(cache, class, base + rest);
+	return central_flush(class, batch, n);
+}
+
+/* Empties a magazine down to its NULL, which is found by reading: in the child of a fork nothing else may be
+ * right. */
+static struct wrong flush_magazine(struct cache *cache, unsigned class) {
+	struct wrong wrong = {.slot = NULL};
+	void *batch[BATCH_MAX], **top = cache->top[class];
+	while (*top) {
+		unsigned n = 0;
+		while (*top && n < BATCH_MAX)
+			batch[n++] = *top--;
+		cache_set_top(cache, class, top);
+		wrong = first_wrong(wrong, central_flush(class, batch, n));
+	}
+	if (cache->capacity[class])
+		set_full(cache, class, top + cache->capacity[class]);
+	return wrong;
+}
+
+/* Frees the oldest n retained spans. In the child of a fork one may stand there twice: it is freed once. */
+static void flush_retained(struct cache *cache, unsigned n) {
+	char *bases[RETAINED_SPANS];
+	unsigned pages = cache->retained_pages;
+	for (unsigned i = 0; i < n; i++) {
+		bases[i] = cache->retained[i].base;
+		pages -= cache->retained[i].npages;
+	}
+	__atomic_store_n(&cache->retained_pages, pages, __ATOMIC_RELAXED);
+	memmove(cache->retained, cache->retained + n, (cache->nretained - n) * sizeof cache->retained[0]);
+	cache->nretained -= n;
+	for (unsigned i = 0; i < n; i++)
+		chunk_put_retained(bases[i]);
+}
+
+static struct wrong flush_cache(struct cache *cache) {
+	struct wrong wrong = {.slot = NULL};
+	flush_retained(cache, cache->nretained);
+	for (unsigned class = 1; class < CLASSES; class ++)
+		wrong = first_wrong(wrong, flush_magazine(cache, class));
+	return wrong;
+}
+
+/* ---- owners ---- */
+
+static void init_owner(struct cache *cache) {
+	pthread_mutexattr_t robust;
+	pthread_mutexattr_init(&robust);
+	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&cache->owner, &robust);
+	pthread_mutexattr_destroy(&robust);
+}
+
+/* Makes this thread the owner of a cache that has none, or whose thread has ended (*ended). */
+static bool try_own(struct cache *cache, bool *ended) {
+	int answer = pthread_mutex_trylock(&cache->owner);
+	TELL_TAKEN_OVER(cache);
+	*ended = answer == EOWNERDEAD;
+	if (*ended)
+		pthread_mutex_consistent(&cache->owner);
+	return answer == 0 || *ended;
+}
+
+/* The next cache, in turn, that this thread can own; NULL: none among the next few. Lock held. */
+static struct cache *find_ownerless(unsigned tries, bool *ended) {
+	struct list *at = caches.turn;
+	while (tries-- > 0 && caches.count) {
+		at = at->next == &caches.all ? caches.all.next : at->next;
+		caches.turn = at;
+		struct cache *cache = CONTAINER(at, struct cache, link);
+		if (cache != own_cache && try_own(cache, ended))
+			return cache;
+	}
+	return NULL;
+}
+
+static void count_owned(ptrdiff_t change) {
+	caches.owned += (size_t)change;
+	central_set_depot(caches.owned > 1);
+}
+
+static struct cache *make_cache(void) {
+	struct cache *cache = metadata_take(sizeof *cache);
+	if (!cache)
+		return NULL;
+	memcpy(cache, &empty_cache, sizeof *cache);
+	init_owner(cache);
+	pthread_mutex_trylock(&cache->owner);
+	list_append(&caches.all, &cache->link);
+	caches.count++;
+	return cache;
+}
+
+static COLD struct cache *obtain_cache(void) {
+	bool ended = false;
+	lock_take(&cache_lock);
+	struct cache *cache = find_ownerless(ADOPT_TRIES, &ended);
+	if (!cache)
+		cache = make_cache();
+	if (cache && !ended)
+		count_owned(1);
+	bool bypassed = caches.bypassed;
+	lock_release(&cache_lock);
+	own_cache = cache;
+	if (cache && !bypassed)
+		thread_cache = cache;
+	return cache;
+}
+
+static struct cache *get_cache(void) { return likely(own_cache) ? own_cache : obtain_cache(); }
+
+/* Takes over the next cache in turn, if its thread has ended, and empties it. */
+static struct wrong flush_next_ended(void) {
+	struct wrong wrong = {.slot = NULL};
+	bool ended = false;
+	lock_take(&cache_lock);
+	struct cache *cache = find_ownerless(1, &ended);
+	if (ended)
+		count_owned(-1);
+	lock_release(&cache_lock);
+	if (ended)
+		wrong = flush_cache(cache);
+	if (cache)
+		pthread_mutex_unlock(&cache->owner);
+	return wrong;
+}
+
+/* Makes an empty magazine as if it had never been made, so that its share is there for others. */
+static void drop_magazine(struct cache *cache, unsigned class) {
+	unsigned capacity = cache->capacity[class];
+	if (!capacity)
+		return;
+	void **base = magazine_base(cache, class);
+	__atomic_store_n(&cache->capacity[class], 0, __ATOMIC_RELAXED);
+	cache_set_top(cache, class, empty_cache.top[class]);
+	set_full(cache, class, empty_cache.full[class]);
+	cache->bytes -= capacity * class_size(class);
+	metadata_put(base, array_size(capacity));
+}
+
+/* Flushes those of the next few magazines that have not moved since they were examined last: a few slots can pin many slabs.
+ */
+static struct wrong flush_idle_magazines(struct cache *cache) {
+	struct wrong wrong = {.slot = NULL};
+	for (unsigned i = 0; i < MAGAZINES_PER_RECLAIM; i++) {
+		unsigned class = cache->next_idle = (cache->next_idle + 1) % CLASSES;
+		if (cache->seen[class] == magazine_count(cache, class)) {
+			wrong = first_wrong(wrong, flush_magazine(cache, class));
+			drop_magazine(cache, class);
+		}
+		cache->seen[class] = magazine_count(cache, class);
+	}
+	return wrong;
+}
+
+struct wrong cache_tick(void) {
+	struct wrong wrong = {.slot = NULL};
+	struct cache *cache = own_cache;
+	if (likely(!cache || ++cache->ticks % TICKS_PER_RECLAIM))
+		return wrong;
+	chunk_reclaim();
+	large_reclaim();
+	if (atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
+		wrong = flush_next_ended();
+	wrong = first_wrong(wrong, flush_idle_magazines(cache));
+	TELL_LEFT(cache);
+	return wrong;
+}
+
+/* ---- the slow paths ---- */
+
+void *cache_take(unsigned class) {
+	struct cache *cache = get_cache();
+	void *batch[BATCH_MAX], *slot;
+	if (unlikely(!cache))
+		return central_refill(class, batch, 1) ? batch[0] : NULL;
+	slot = cache_pop(cache, class);
+	if (slot)
+		return slot;
+	bool first = !has_asked(cache, class);
+	grow(cache, class);
+	unsigned n = first && cache->capacity[class] ? central_refill_line(class, batch) : 0;
+	if (!n)
+		n = central_refill(class, batch, refill_count(cache, class, first));
+	cache->asked[class / 64] |= (uint64_t)1 << class % 64;
+	if (!n)
+		return NULL;
+	/* The lowest address goes out now, the next lowest lies on top. */
+	void **top = cache->top[class];
+	for (unsigned i = n; i-- > 1;)
+		*++top = batch[i];
+	if (n > 1)
+		cache_set_top(cache, class, top);
+	return batch[0];
+}
+
+struct wrong cache_put(unsigned class, void *slot) {
+	struct cache *cache = get_cache();
+	if (unlikely(!cache))
+		return central_flush(class, &slot, 1);
+	if (cache_push(cache, class, slot))
+		return (struct wrong){.slot = NULL};
+	if (cache_freed_last(class, slot))
+		return (struct wrong){slot, class};
+	struct wrong wrong = cache_tick();
+	if (cache_push(cache, class, slot))
+		return wrong; /* the tick has emptied the magazine */
+	bool hand_on = !cache->capacity[class] && !has_asked(cache, class);
+	bool grown = grow(cache, class);
+	if (hand_on || !cache->capacity[class])
+		return first_wrong(wrong, central_flush(class, &slot, 1));
+	if (!grown)
+		wrong = first_wrong(wrong, flush_half(cache, class));
+	cache_push(cache, class, slot);
+	return wrong;
+}
+
+void *cache_take_span(unsigned npages) {
+	struct cache *cache = own_cache;
+	for (unsigned i = cache ? cache->nretained : 0; i-- > 0;) {
+		if (cache->retained[i].npages != npages)
+			continue;
+		char *base = cache->retained[i].base;
+		chunk_revive(base, npages);
+		cache->nretained--;
+		__atomic_store_n(&cache->retained_pages, cache->retained_pages - npages, __ATOMIC_RELAXED);
+		memmove(&cache->retained[i], &cache->retained[i + 1],
+		        (cache->nretained - i) * sizeof cache->retained[0]);
+		TELL_LEFT(cache);
+		return base;
+	}
+	return NULL;
+}
+
+bool cache_put_span(struct chunk *chunk, void *base) {
+	struct cache *cache = get_cache();
+	unsigned npages = chunk_retain(chunk, base);
+	if (!npages)
+		return false;
+	if (!cache) {
+		chunk_put_retained(base);
+		return true;
+	}
+	size_t most = share_of_thread() / RETAINED_SHARE / PAGE_SIZE; /* one span is always kept */
+	while (cache->nretained &&
+	       (cache->nretained == RETAINED_SPANS || cache->retained_pages + npages > most))
+		flush_retained(cache, 1);
+	cache->retained[cache->nretained].base = base;
+	cache->retained[cache->nretained].npages = npages;
+	cache->nretained++;
+	__atomic_store_n(&cache->retained_pages, cache->retained_pages + npages, __ATOMIC_RELAXED);
+	TELL_LEFT(cache);
+	return true;
+}
+
+bool cache_freed_last(unsigned class, const void *slot) {
+	return own_cache && *own_cache->top[class] == slot;
+}
+
+struct wrong cache_flush_all(void) {
+	struct wrong wrong = {.slot = NULL};
+	if (own_cache)
+		wrong = flush_cache(own_cache);
+	for (size_t n = atomic_load_explicit(&caches.count, memory_order_relaxed); n > 0; n--)
+		wrong = first_wrong(wrong, flush_next_ended());
+	return wrong;
+}
+
+size_t cache_count(unsigned class) {
+	size_t total = 0;
+	lock_take(&cache_lock);
+	for (struct list *at = caches.all.next; at != &caches.all; at = at->next) {
+		const struct cache *cache = CONTAINER(at, struct cache, link);
+		unsigned capacity = __atomic_load_n(&cache->capacity[class], __ATOMIC_RELAXED);
+		ptrdiff_t room = __atomic_load_n(&cache->full[class], __ATOMIC_RELAXED) -
+		                 __atomic_load_n(&cache->top[class], __ATOMIC_RELAXED);
+		if (room >= 0 && room <= capacity)
+			total += capacity - (size_t)room;
+	}
+	lock_release(&cache_lock);
+	return total;
+}
+
+size_t cache_count_pages(void) {
+	size_t total = 0;
+	lock_take(&cache_lock);
+	for (struct list *at = caches.all.next; at != &caches.all; at = at->next)
+		total +=
+		        __atomic_load_n(&CONTAINER(at, struct cache, link)->retained_pages, __ATOMIC_RELAXED);
+	lock_release(&cache_lock);
+	return total;
+}
+
+/* Makes all magazines of a flushed cache as if they had never been made. Its thread may have been in the middle of
+ * changing one, so which array is whose cannot be told: the arrays, some KB, are lost to this child. */
+static void forget_magazines(struct cache *cache) {
+	memcpy(cache->top, empty_cache.top, sizeof cache->top);
+	memcpy(cache->full, empty_cache.full, sizeof cache->full);
+	memset(cache->capacity, 0, sizeof cache->capacity);
+	cache->bytes = 0;
+	cache->nretained = cache->retained_pages = 0;
+}
+
+void cache_own_after_fork(void) {
+	if (!own_cache)
+		return;
+	init_owner(own_cache);
+	pthread_mutex_trylock(&own_cache->owner);
+}
+
+void cache_after_fork(void) {
+	central_set_depot(false);
+	chunk_after_fork();
+	central_after_fork();
+	cache_own_after_fork();
+	for (struct list *at = caches.all.next; at != &caches.all; at = at->next) {
+		struct cache *cache = CONTAINER(at, struct cache, link);
+		if (cache == own_cache)
+			continue;
+		init_owner(cache);
+		flush_cache(cache); /* what it calls wrong was in flight when the fork came */
+		forget_magazines(cache);
+	}
+	caches.owned = own_cache != NULL;
+}
+
+void cache_begin_thread(void) { thread_cache = (struct cache *)(uintptr_t)&empty_cache; }
+
+void cache_bypass(void) {
+	caches.bypassed = true;
+	cache_begin_thread();
+}

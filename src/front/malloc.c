@@ -1,0 +1,223 @@
+/* malloc.c (rank 7): see malloc.h. */
+#include "front/malloc.h"
+
+#include "back/chunk.h"
+#include "back/large.h"
+#include "ground/config.h"
+#include "guard/misuse.h"
+#include "middle/slab.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	MEDIUM_MAX = 1024 * 1024, /* a larger block has a mapping of its own */
+	SHRINK_IN_PLACE = 2,      /* a slot is kept until the request falls below 1/2 of it */
+};
+
+/* No object may be larger than PTRDIFF_MAX; what rounding adds stays below that too. */
+#define SIZE_MAX_REQUEST ((size_t)PTRDIFF_MAX - CHUNK_SIZE)
+
+static _Atomic size_t ncalls, asked_bytes, given_bytes;
+
+void calls_count(size_t asked, size_t given) {
+	atomic_fetch_add_explicit(&ncalls, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&asked_bytes, asked, memory_order_relaxed);
+	atomic_fetch_add_explicit(&given_bytes, given, memory_order_relaxed);
+}
+
+struct calls calls_counted(void) {
+	return (struct calls){ncalls, asked_bytes, given_bytes};
+}
+
+static void *no_memory(void) {
+	errno = ENOMEM;
+	return NULL;
+}
+
+static void stop_if_wrong(struct wrong wrong) {
+	if (unlikely(wrong.slot))
+		misuse_of_slot(wrong.slot, wrong.class);
+}
+
+/* ---- taking ---- */
+
+/* A block over SMALL_MAX, or one whose alignment no slot has. *dirty: how many of its first bytes may not be
+ * zero. */
+static void *take_span_or_large(size_t size, size_t align, size_t *dirty) {
+	size_t npages = max_size(bytes_to_pages(size), 1);
+	if (size > MEDIUM_MAX || align > MEDIUM_MAX) {
+		void *block = large_take(size, align, dirty);
+		chunk_reclaim(); /* free pages held in chunks may be too much beside it */
+		return block;
+	}
+	void *retained = align <= PAGE_SIZE ? cache_take_span((unsigned)npages) : NULL;
+	*dirty = size;
+	if (retained)
+		return retained;
+	struct span span = chunk_take((unsigned)npages, align > PAGE_SIZE ? ceil_log2(align / PAGE_SIZE) : 0);
+	*dirty = span.clean ? 0 : size;
+	return span.base;
+}
+
+/* `room`: what a block with a frame may grow to in place, if there is the memory. */
+static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, enum family family) {
+	*dirty = size;
+	if (unlikely(guard_on)) {
+		*dirty = guard_zeroes() ? 0 : size;
+		void *block = guard_take(size, room, align, family);
+		return block || room == size ? block : guard_take(size, size, align, family);
+	}
+	unsigned class =
+	        align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
+	if (!class)
+		return take_span_or_large(size, align, dirty);
+	stop_if_wrong(cache_tick());
+	return cache_take(class);
+}
+
+static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, enum family family) {
+	if (size > SIZE_MAX_REQUEST || align > SIZE_MAX_REQUEST - size)
+		return no_memory();
+	int saved = errno;
+	void *block = take_once(size, room, align, dirty, family);
+	if (unlikely(!block) && trim()) /* what threads and stacks hold may make the room */
+		block = take_once(size, room, align, dirty, family);
+	errno = saved;
+	if (unlikely(!block))
+		return no_memory();
+	if (unlikely(config.stats))
+		calls_count(size, usable_size(block));
+	return block;
+}
+
+void *allocate_slow(size_t size, enum family family) {
+	size_t dirty;
+	return take(size, size, QUANTUM, &dirty, family);
+}
+
+void *allocate_aligned_by(size_t align, size_t size, enum family family) {
+	size_t dirty;
+	if (align <= QUANTUM)
+		return allocate_by(size, family);
+	size = max_size(size, 1);
+	return take(size, size, align, &dirty, family);
+}
+
+void *allocate_zeroed(size_t n, size_t size) {
+	size_t total, dirty;
+	if (__builtin_mul_overflow(n, size, &total))
+		return no_memory();
+	dirty = total;
+	void *block = total <= SMALL_MAX ? allocate(total) : take(total, total, QUANTUM, &dirty, BY_MALLOC);
+	return block ? memset(block, 0, min_size(total, dirty)) : NULL;
+}
+
+/* ---- giving ---- */
+
+static void release_pages(void *block) {
+	struct owner *owner = pagemap_owner(block);
+	bool live = false;
+	if (owner && owner->kind == OWNER_CHUNK)
+		live = cache_put_span((struct chunk *)owner, block);
+	else if (owner)
+		live = large_put((struct large *)owner, block);
+	if (unlikely(!live))
+		misuse("free", block);
+}
+
+void release_slow(void *block, enum family family, size_t size) {
+	if (!block)
+		return;
+	int saved = errno;
+	unsigned class = pagemap_class(block);
+	if (unlikely(guard_on))
+		guard_put(block, family, size);
+	else if (class)
+		stop_if_wrong(cache_put(class, block));
+	else
+		release_pages(block);
+	errno = saved;
+}
+
+void release_far(void *block, enum family family, size_t size) {
+	if (unlikely(!cache_push(thread_cache, pagemap_class(block), block)))
+		release_slow(block, family, size);
+}
+
+bool trim(void) {
+	struct wrong wrong;
+	bool any = false;
+	if (unlikely(guard_on))
+		any = guard_trim();
+	else
+		stop_if_wrong(cache_flush_all());
+	any |= central_trim(&wrong);
+	stop_if_wrong(wrong);
+	any |= chunk_trim();
+	any |= large_trim();
+	return any;
+}
+
+/* ---- asking and changing ---- */
+
+/* The size of a live block; anything else is misuse by `call`. */
+static size_t block_size(const void *block, const char *call) {
+	if (unlikely(guard_on))
+		return guard_size(call, block);
+	size_t size = live_size(block);
+	if (unlikely(!size))
+		misuse(call, block);
+	unsigned class = pagemap_class(block);
+	if (unlikely(class && cache_freed_last(class, block)))
+		die("%s(%p): already free: a slot of %z bytes", call, block, size);
+	return size;
+}
+
+size_t usable_size(const void *block) { return block ? block_size(block, "malloc_usable_size") : 0; }
+
+/* The block itself when it can be made `size` bytes long without copying; a large one may move. Or NULL. */
+static void *resize_in_place(void *block, size_t old, size_t size) {
+	if (unlikely(guard_on))
+		return guard_resize(block, size);
+	if (old <= SMALL_MAX && pagemap_class(block))
+		return size <= old && (size >= old / SHRINK_IN_PLACE || old == QUANTUM) ? block : NULL;
+	struct owner *owner = pagemap_owner(block);
+	if (owner->kind == OWNER_LARGE)
+		return size > MEDIUM_MAX ? large_resize((struct large *)owner, size) : NULL;
+	if (size > MEDIUM_MAX || size <= SMALL_MAX)
+		return NULL;
+	return chunk_resize((struct chunk *)owner, block, (unsigned)bytes_to_pages(size)) ? block : NULL;
+}
+
+static void *move(void *block, size_t old, size_t size) {
+	size_t dirty;
+	void *moved = unlikely(guard_on) && size > old
+	                      ? take(size, size + size / 2, QUANTUM, &dirty, BY_MALLOC)
+	                      : allocate(size);
+	if (unlikely(!moved))
+		return NULL;
+	memcpy(moved, block, min_size(old, size));
+	release(block);
+	return moved;
+}
+
+void *reallocate(void *block, size_t size) {
+	if (!block)
+		return allocate(size);
+	size_t old = block_size(block, "realloc");
+	if (!size) {
+		release(block);
+		return NULL;
+	}
+	if (size > SIZE_MAX_REQUEST)
+		return no_memory();
+	void *resized = resize_in_place(block, old, size);
+	int saved = errno;
+	if (!resized)
+		resized = move(block, old, size);
+	if (resized || size > old)
+		return resized;
+	errno = saved; /* a block that cannot shrink still serves */
+	return block;
+}

@@ -1,0 +1,155 @@
+/* os.c (rank 1): see os.h. */
+#include "ground/os.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/auxv.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
+
+size_t os_page_size(void) {
+	static _Atomic size_t known;
+	size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+	if (unlikely(!size)) {
+		size = getauxval(AT_PAGESZ);
+		atomic_store_explicit(&known, size, memory_order_relaxed);
+	}
+	return size;
+}
+
+static void *map_at(void *hint, size_t size, int protection) {
+	int saved = errno;
+	void *address = mmap(hint, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	errno = saved;
+	return address == MAP_FAILED ? NULL : address;
+}
+
+void *os_map(size_t size) { return map_at(NULL, size, PROT_READ | PROT_WRITE); }
+
+static bool protect(void *address, size_t size, int protection) {
+	int saved = errno;
+	bool done = mprotect(address, size, protection) == 0;
+	errno = saved;
+	return done;
+}
+
+bool os_open(void *address, size_t size) { return protect(address, size, PROT_READ | PROT_WRITE); }
+bool os_close(void *address, size_t size) { return protect(address, size, PROT_NONE); }
+
+void *os_map_fenced(size_t size) {
+	size_t page = os_page_size();
+	char *fence = map_at(NULL, size + 2 * page, PROT_NONE);
+	if (fence && os_open(fence + page, size))
+		return fence + page;
+	if (fence)
+		os_unmap(fence, size + 2 * page);
+	return NULL;
+}
+
+/* Maps `align` bytes too many, without access, so that they count towards no limit but that of addresses,
+ * unmaps what sticks out and opens the rest. */
+static char *map_trimmed(size_t size, size_t align, int protection) {
+	size_t total = size + align - os_page_size();
+	char *raw = total >= size ? map_at(NULL, total, PROT_NONE) : NULL;
+	if (!raw)
+		return NULL;
+	size_t before = align_up((size_t)raw, align) - (size_t)raw, after = total - size - before;
+	if (before)
+		os_unmap(raw, before);
+	if (after)
+		os_unmap(raw + before + size, after);
+	if (protection != PROT_NONE && !os_open(raw + before, size)) {
+		os_unmap(raw + before, size);
+		return NULL;
+	}
+	return raw + before;
+}
+
+/* Where the next aligned mapping is tried: just below this. The kernel fills downwards, so that is the
+ * likeliest place; after an unmap it is the hole, so that a program that maps and unmaps does not wander
+ * through its addresses. */
+static _Atomic uintptr_t likely_end;
+
+static void *map_aligned(size_t size, size_t align, int protection) {
+	uintptr_t below = atomic_load_explicit(&likely_end, memory_order_relaxed);
+	char *address = NULL;
+	size = align_up(size, os_page_size());
+	if (below > size) {
+		address = map_at((void *)((below - size) & ~(align - 1)), size, protection); /* a hint */
+		if (address && (uintptr_t)address % align != 0) {
+			os_unmap(address, size);
+			address = NULL;
+		}
+	}
+	if (!address)
+		address = map_trimmed(size, align, protection);
+	if (address)
+		atomic_store_explicit(&likely_end, (uintptr_t)address, memory_order_relaxed);
+	return address;
+}
+
+void *os_map_aligned(size_t size, size_t align) { return map_aligned(size, align, PROT_READ | PROT_WRITE); }
+void *os_reserve_aligned(size_t size, size_t align) { return map_aligned(size, align, PROT_NONE); }
+
+bool os_unmap(void *address, size_t size) {
+	int saved = errno;
+	bool unmapped = munmap(address, size) == 0;
+	ASSERT(unmapped || errno == ENOMEM);
+	if (unmapped && (uintptr_t)address % CHUNK_SIZE == 0)
+		atomic_store_explicit(&likely_end, align_up((uintptr_t)address + size, CHUNK_SIZE),
+		                      memory_order_relaxed);
+	errno = saved;
+	return unmapped;
+}
+
+bool os_purge(void *address, size_t size) {
+	int saved = errno;
+	size_t page = os_page_size();
+	uintptr_t from = align_up((uintptr_t)address, page), to = ((uintptr_t)address + size) & ~(page - 1);
+	bool purged = from >= to ||
+	              madvise((char *)address + (from - (uintptr_t)address), to - from, MADV_DONTNEED) == 0;
+	errno = saved;
+	return purged && from == (uintptr_t)address && to == (uintptr_t)address + size;
+}
+
+void os_huge_pages(void *address, size_t size, bool wanted) {
+	int saved = errno;
+	madvise(address, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	errno = saved;
+}
+
+bool os_grow(void *address, size_t size, size_t new_size) {
+	int saved = errno;
+	bool grown = mremap(address, size, new_size, 0) != MAP_FAILED;
+	errno = saved;
+	return grown;
+}
+
+bool os_move(void *address, size_t size, void *target, size_t new_size) {
+	int saved = errno;
+	bool moved = mremap(address, size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
+	errno = saved;
+	return moved;
+}
+
+/* Where the kernel has no random numbers yet, those it gave the process at its start. */
+uint64_t os_random(void) {
+	uint64_t value;
+	int saved = errno;
+	if (getrandom(&value, sizeof value, GRND_NONBLOCK) != sizeof value)
+		memcpy(&value, (const void *)getauxval(AT_RANDOM),
+		       sizeof value); /* NOLINT(performance-no-int-to-ptr) */
+	errno = saved;
+	return value;
+}
+
+static uint64_t nanoseconds(clockid_t clock) {
+	struct timespec now;
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t os_milliseconds(void) { return nanoseconds(CLOCK_MONOTONIC_COARSE) / 1000000; }
+uint64_t os_microseconds(void) { return nanoseconds(CLOCK_MONOTONIC) / 1000; }

@@ -1,0 +1,61 @@
+/* pagemap.c (rank 2): see pagemap.h. */
+#include "ground/pagemap.h"
+
+#include "ground/config.h"
+#include "ground/os.h"
+
+#include <string.h>
+
+_Atomic(struct leaf *) pagemap_root[ROOT_LEAVES];
+_Atomic uintptr_t pagemap_window_index = UINTPTR_MAX;
+struct leaf *pagemap_window;
+
+static _Atomic bool window_made;
+
+static void set_window(uintptr_t index, struct leaf *leaf) {
+	pagemap_window = leaf;
+	atomic_store_explicit(&pagemap_window_index, index, memory_order_release);
+}
+
+/* Two threads may both make a leaf; the second gives its own back. */
+static bool make_leaf(uintptr_t index) {
+	struct leaf *leaf = atomic_load(&pagemap_root[index]);
+	if (leaf)
+		return true;
+	struct leaf *made = config.hardened ? os_map_fenced(sizeof *made) : os_map(sizeof *made);
+	if (!made)
+		return false;
+	if (!atomic_compare_exchange_strong(&pagemap_root[index], &leaf, made))
+		os_unmap(made, sizeof *made);
+	else if (!atomic_exchange(&window_made, true))
+		set_window(index, made);
+	return true;
+}
+
+static void store_owner(uintptr_t address, uintptr_t end, struct owner *owner) {
+	for (; address < end; address += CHUNK_SIZE) {
+		struct leaf *leaf = atomic_load(&pagemap_root[address >> LEAF_SHIFT]);
+		atomic_store_explicit(&leaf->owner[(uint32_t)address >> CHUNK_SHIFT], owner,
+		                      memory_order_release);
+	}
+}
+
+bool pagemap_set_owner(const void *address, size_t size, struct owner *owner) {
+	uintptr_t from = (uintptr_t)address, end = from + size;
+	if ((end - 1) >> ADDRESS_BITS)
+		return false;
+	for (uintptr_t index = from >> LEAF_SHIFT; index <= (end - 1) >> LEAF_SHIFT; index++)
+		if (!make_leaf(index))
+			return false;
+	store_owner(from, end, owner);
+	return true;
+}
+
+void pagemap_clear_owner(const void *address, size_t size) {
+	store_owner((uintptr_t)address, (uintptr_t)address + size, NULL);
+}
+
+void pagemap_set_class(const void *address, unsigned npages, unsigned class) {
+	struct leaf *leaf = pagemap_leaf(address);
+	memset(&leaf->class_of_page[(uint32_t)(uintptr_t)address >> PAGE_SHIFT], (int)class, npages);
+}

@@ -1,0 +1,90 @@
+/* pagemap.h (rank 2): address -> what lies there. Two levels on address bits 47 … 21: a root over leaves of
+ * 4 GiB, made on demand. Read without locks.
+ *
+ * A leaf has, per 2 MiB, an owner (a chunk, or the large block that covers it) and, per page, the class
+ * of the slab on it (0: no slab), which is all that the common free needs to know.
+ * The first leaf is the window: a heap mostly lies within its 4 GiB, and there the class is read without the
+ * root.
+ *
+ * R1. An entry is written by the holder of the lock of what it describes; a reader that holds a live pointer
+ *     sees what was written before that pointer was handed out.
+ */
+#ifndef PAGEMAP_H
+#define PAGEMAP_H
+
+#include "ground/base.h"
+
+#include <stdatomic.h>
+
+enum {
+	LEAF_SHIFT = 32,
+	ADDRESS_BITS = 48,
+	LEAF_CHUNKS = 1 << (LEAF_SHIFT - CHUNK_SHIFT),
+	ROOT_LEAVES = 1 << (ADDRESS_BITS - LEAF_SHIFT),
+};
+
+/* The kind of record an owner is. */
+enum owner_kind { OWNER_NONE, OWNER_CHUNK, OWNER_LARGE };
+
+/* Every owner begins with this. */
+struct owner {
+	enum owner_kind kind;
+};
+
+struct leaf {
+	unsigned char class_of_page[LEAF_CHUNKS * CHUNK_PAGES];
+	_Atomic(struct owner *) owner[LEAF_CHUNKS];
+};
+
+extern _Atomic(struct leaf *) pagemap_root[ROOT_LEAVES];
+
+/* The window's index in the root (before it is made: none of any address), and itself. Written once, the leaf
+ * first. */
+extern _Atomic uintptr_t pagemap_window_index HIDDEN;
+extern struct leaf *pagemap_window HIDDEN;
+
+static inline struct leaf *pagemap_leaf(const void *address) {
+	uintptr_t index = (uintptr_t)address >> LEAF_SHIFT;
+	if (unlikely(index >= ROOT_LEAVES))
+		return NULL;
+	return atomic_load_explicit(&pagemap_root[index], memory_order_acquire);
+}
+
+static inline unsigned leaf_class(const struct leaf *leaf, const void *address) {
+	return leaf->class_of_page[(uint32_t)(uintptr_t)address >> PAGE_SHIFT];
+}
+
+static inline struct owner *leaf_owner(const struct leaf *leaf, const void *address) {
+	return atomic_load_explicit(&leaf->owner[(uint32_t)(uintptr_t)address >> CHUNK_SHIFT],
+	                            memory_order_acquire);
+}
+
+/* Whether an address lies in the window; then, the class of the slab there, or 0. */
+static inline bool pagemap_in_window(const void *address) {
+	uintptr_t index = atomic_load_explicit(&pagemap_window_index, memory_order_acquire);
+	return (uintptr_t)address >> LEAF_SHIFT == index;
+}
+static inline unsigned pagemap_window_class(const void *address) {
+	return leaf_class(pagemap_window, address);
+}
+
+/* The class of the slab at an address, or 0: no slab there, or not our memory at all. */
+static inline unsigned pagemap_class(const void *address) {
+	const struct leaf *leaf = pagemap_leaf(address);
+	return likely(leaf) ? leaf_class(leaf, address) : 0;
+}
+
+/* What owns the 2 MiB around an address, or NULL. */
+static inline struct owner *pagemap_owner(const void *address) {
+	const struct leaf *leaf = pagemap_leaf(address);
+	return leaf ? leaf_owner(leaf, address) : NULL;
+}
+
+/* Sets the owner of every 2 MiB of [address, address + size). False: no memory for a leaf, nothing set. */
+bool pagemap_set_owner(const void *address, size_t size, struct owner *owner);
+void pagemap_clear_owner(const void *address, size_t size);
+
+/* Sets the class of npages pages, whose owner is set. */
+void pagemap_set_class(const void *address, unsigned npages, unsigned class);
+
+#endif

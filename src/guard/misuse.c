@@ -1,0 +1,76 @@
+/* misuse.c (rank 5): see misuse.h. It reads without locks: the process ends here in any case. */
+#include "guard/misuse.h"
+
+#include "back/chunk.h"
+#include "back/large.h"
+#include "middle/central.h"
+#include "middle/slab.h"
+
+static _Noreturn void die_inside(const char *call, const void *pointer, const char *what, const char *base,
+                                 size_t size) {
+	die("%s(%p): inside a %s of %z bytes, %z bytes after its start", call, pointer, what, size,
+	    (size_t)((const char *)pointer - base));
+}
+
+static _Noreturn void die_at_slot(const char *call, const void *pointer, const struct slab *slab) {
+	switch (slab_judge(slab, pointer)) {
+	case SLAB_TAIL:
+		die("%s(%p): past the last slot of a slab of %z-byte slots", call, pointer,
+		    (size_t)slab->size);
+	case SLAB_INSIDE:
+		die_inside(call, pointer, "slot", slab_slot_of(slab, pointer), slab->size);
+	default:
+		die("%s(%p): already free: a slot of %z bytes", call, pointer, (size_t)slab->size);
+	}
+}
+
+static _Noreturn void die_in_chunk(const char *call, const void *pointer, struct chunk *chunk) {
+	const struct slab *slab = central_slab_of(pointer);
+	if (slab)
+		die_at_slot(call, pointer, slab);
+	unsigned npages;
+	const char *base = chunk_span_around(chunk, pointer, &npages);
+	if (base)
+		die_inside(call, pointer, "block", base, npages * PAGE_SIZE);
+	die("%s(%p): already free: a page of the heap", call, pointer);
+}
+
+static _Noreturn void die_in_large(const char *call, const void *pointer, const struct large *large) {
+	if (large->retained)
+		die("%s(%p): already free: a large block", call, pointer);
+	die_inside(call, pointer, "large block", large->base, large->size);
+}
+
+void misuse(const char *call, const void *pointer) {
+	struct owner *owner = pagemap_owner(pointer);
+	if (owner && owner->kind == OWNER_CHUNK)
+		die_in_chunk(call, pointer, (struct chunk *)owner);
+	if (owner && owner->kind == OWNER_LARGE)
+		die_in_large(call, pointer, (const struct large *)owner);
+	die("%s(%p): not a block of this heap: foreign, or freed and returned to the system", call, pointer);
+}
+
+size_t live_size(const void *pointer) {
+	const struct owner *owner = pagemap_owner(pointer);
+	const struct slab *slab = central_slab_of(pointer);
+	if (slab)
+		return slab_judge(slab, pointer) == SLAB_OK ? slab->size : 0;
+	if (owner && owner->kind == OWNER_CHUNK)
+		return chunk_span_at((const struct chunk *)owner, pointer) * PAGE_SIZE;
+	const struct large *large = (const struct large *)owner;
+	return large && !large->retained && large->base == pointer ? large->size : 0;
+}
+
+void misuse_of_slot(const void *pointer, unsigned class) {
+	unsigned npages;
+	size_t size = pagemap_class(pointer) == class ? 0 : live_size(pointer);
+	if (size)
+		die("free(%p): freed as %z bytes, but it has %z: a wrong size given to operator delete, or "
+		    "freed twice",
+		    pointer, class_size(class), size);
+	struct owner *owner = pagemap_owner(pointer);
+	bool in_chunk = owner && owner->kind == OWNER_CHUNK && !central_slab_of(pointer);
+	if (in_chunk && !chunk_span_around((struct chunk *)owner, pointer, &npages)) /* its slab is gone */
+		die("free(%p): already free: a slot of %z bytes", pointer, class_size(class));
+	misuse("free", pointer);
+}

@@ -1,0 +1,541 @@
+/* central.c (rank 4): see central.h. */
+#include "middle/central.h"
+
+#include "back/chunk.h"
+#include "ground/metadata.h"
+#include "ground/os.h"
+#include "middle/central_state.h"
+#include "middle/slab.h"
+#include "policy/reclaim.h"
+
+#include <string.h>
+
+enum {
+	DEPOT_BYTES = 256 * 1024, /* of slots in one depot: two batches of the largest */
+	DEPOT_SLOTS = 512,        /* in one depot */
+	SCAVENGE_BASE = 16,       /* pages of free slots that are never scavenged: 64 KB per class … */
+	SCAVENGE_SHARE = 2,       /* … and half of the live: among fewer, empty pages are few and alone */
+	SCAVENGE_SLABS = 4096,    /* looked at in one scavenge */
+	EMPTY_BASE = 8,           /* pages of free slots beside which a slab without taken slots stays, … */
+	EMPTY_SHARE = 4,          /* … and a fourth of the pages of its class */
+	SLABS_PER_PAGE = 4, /* of slabs that a scavenge looks at, there must be a page that it may find */
+};
+
+static struct central centrals[CLASSES] = {[0 ... CLASSES - 1] = {.lock = LOCK_INITIAL(RANK_CENTRAL)}};
+static _Atomic bool depot_wanted;
+
+struct central *central_state(unsigned class) {
+	return &centrals[class];
+}
+
+void central_set_depot(bool wanted) { atomic_store_explicit(&depot_wanted, wanted, memory_order_relaxed); }
+
+/* ---- lists by fullness ---- */
+
+static unsigned quarter_of(const struct slab *slab) {
+	if (!slab->nfree)
+		return BUCKET_NONE;
+	return ((unsigned)slab->nfree * QUARTERS - 1) / slab->nslots;
+}
+
+static void unlink_slab(struct slab *slab) {
+	if (slab->bucket != BUCKET_NONE)
+		list_delete(&slab->link);
+	slab->bucket = BUCKET_NONE;
+	slab->enough = 0;
+}
+
+/* The free slots with which a slab stays on the list of a quarter. */
+static uint16_t enough_of(const struct slab *slab, unsigned quarter) {
+	return (uint16_t)min_size((quarter + 1) * slab->nslots / QUARTERS, slab->nslots - 1u);
+}
+
+static void update_quarter(struct central *central, struct slab *slab) {
+	unsigned quarter = quarter_of(slab);
+	if (quarter == slab->bucket || slab->bucket == BUCKET_SCAVENGED)
+		return;
+	unlink_slab(slab);
+	if (quarter == BUCKET_NONE)
+		return;
+	slab->bucket = (unsigned char)quarter;
+	slab->enough = enough_of(slab, quarter);
+	list_push(&central->quarters[quarter], &slab->link);
+}
+
+static struct slab *fullest(struct central *central) {
+	for (unsigned q = 0; q < QUARTERS; q++)
+		if (!list_empty(&central->quarters[q]))
+			return CONTAINER(central->quarters[q].next, struct slab, link);
+	return NULL;
+}
+
+/* ---- making and dropping slabs ---- */
+
+static size_t clean_pages(const struct slab *slab) {
+	return slab->npages - (size_t)__builtin_popcount(slab->dirty);
+}
+
+static struct slab *make_slab_of(unsigned class, unsigned npages) {
+	size_t record_size = slab_record_size((unsigned)(npages * PAGE_SIZE / class_size(class)));
+	struct slab *slab = metadata_take(record_size);
+	if (!slab)
+		return NULL;
+	struct span span = chunk_take(npages, 0);
+	if (!span.base) {
+		metadata_put(slab, record_size);
+		return NULL;
+	}
+	slab_init(slab, span.base, class_size(class), npages, (uint16_t)(span.dirty & ((1u << npages) - 1)));
+	slab->class = (unsigned char)class;
+	slab->bucket = BUCKET_NONE;
+	slab->enough = slab->scavenged = 0;
+	unsigned page = chunk_page(span.base);
+	for (unsigned i = 0; i < npages; i++)
+		span.chunk->slab_of_page[page + i] = slab;
+	pagemap_set_class(span.base, npages, class);
+	return slab;
+}
+
+/* Small programs stay small: a slab grows with what its class has already. */
+static struct slab *make_slab(unsigned class, size_t class_pages) {
+	unsigned want = 1;
+	while (want < SLAB_MAX_PAGES && want * 2 <= class_pages)
+		want *= 2;
+	struct slab *slab = make_slab_of(class, class_slab_pages(class, want));
+	if (!slab && class_slab_pages(class, 1) < class_slab_pages(class, want))
+		slab = make_slab_of(class, class_slab_pages(class, 1));
+	return slab;
+}
+
+static void attach_slab(struct central *central, struct slab *slab) {
+	central->nslabs++;
+	central->npages += slab->npages;
+	central->clean += clean_pages(slab);
+	central->nslots += slab->nslots;
+	central->nfree += slab->nfree;
+	update_quarter(central, slab);
+}
+
+static void detach_slab(struct central *central, struct slab *slab) {
+	unlink_slab(slab);
+	central->nslabs--;
+	central->npages -= slab->npages;
+	central->clean -= clean_pages(slab);
+	central->nslots -= slab->nslots;
+	central->nfree -= slab->nfree;
+}
+
+/* Gives back detached slabs, chained by link.next. Without the lock. */
+static void drop_slabs(struct list *chain) {
+	while (chain) {
+		struct slab *slab = CONTAINER(chain, struct slab, link);
+		chain = chain->next;
+		struct chunk *chunk = (struct chunk *)pagemap_owner(slab->base);
+		pagemap_set_class(slab->base, slab->npages, 0);
+		for (unsigned i = 0; i < slab->npages; i++)
+			chunk->slab_of_page[chunk_page(slab->base) + i] = NULL;
+		chunk_put(chunk, slab->base, slab->npages, slab->dirty);
+		metadata_put(slab, slab_record_size(slab->nslots));
+	}
+}
+
+struct slab *central_slab_of(const void *address) {
+	struct owner *owner = pagemap_owner(address);
+	if (unlikely(!owner || owner->kind != OWNER_CHUNK))
+		return NULL;
+	return ((struct chunk *)owner)->slab_of_page[chunk_page(address)];
+}
+
+/* ---- the depot ---- */
+
+static unsigned depot_capacity(unsigned class) {
+	return (unsigned)min_size(DEPOT_SLOTS, DEPOT_BYTES / class_size(class));
+}
+
+static unsigned depot_take(struct central *central, void **slots, unsigned n) {
+	n = (unsigned)min_size(n, central->ndepot);
+	central->ndepot -= n;
+	if (n)
+		memcpy(slots, central->depot + central->ndepot, n * sizeof *slots);
+	return n;
+}
+
+static bool depot_put(struct central *central, unsigned class, void *const *slots, unsigned n) {
+	if (central->ndepot + n > depot_capacity(class))
+		return false;
+	if (!central->depot)
+		central->depot = metadata_take(DEPOT_SLOTS * sizeof *central->depot);
+	if (!central->depot)
+		return false;
+	memcpy(central->depot + central->ndepot, slots, n * sizeof *slots);
+	central->ndepot += n;
+	return true;
+}
+
+/* ---- refill and flush ---- */
+
+/* The pages that its taken slots would fill. */
+static size_t live_pages(const struct central *central) {
+	return (central->nslots - central->nfree) * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
+}
+
+/* Counts slots that were taken from a slab whose dirty pages were these before. Lock held. */
+static void count_taken_slots(struct central *central, struct slab *slab, unsigned taken, uint16_t before) {
+	unsigned now = slab->dirty & (unsigned)~before;
+	central->clean -= (size_t)__builtin_popcount(now);
+	central->nfree -= taken;
+	reclaim_note_wanted(RECLAIM_INSIDE_SLABS, (size_t)__builtin_popcount(now & slab->scavenged));
+	slab->scavenged &= (uint16_t)~now;
+	update_quarter(central, slab);
+}
+
+/* Lock held. */
+static unsigned take_slots_from(struct central *central, struct slab *slab, void **slots, unsigned n) {
+	uint16_t before = slab->dirty;
+	unsigned taken = slab_take(slab, slots, n);
+	count_taken_slots(central, slab, taken, before);
+	return taken;
+}
+
+static unsigned take_line_from(struct central *central, struct slab *slab, void **slots) {
+	uint16_t before = slab->dirty;
+	unsigned taken = slab_take_line(slab, slots);
+	count_taken_slots(central, slab, taken, before);
+	return taken;
+}
+
+/* Lock held. */
+static unsigned take_from_slabs(struct central *central, void **slots, unsigned n) {
+	unsigned taken = 0;
+	struct slab *slab;
+	while (taken < n && (slab = fullest(central)))
+		taken += take_slots_from(central, slab, slots + taken, n - taken);
+	return taken;
+}
+
+static void init_central(struct central *central) {
+	for (unsigned q = 0; q < QUARTERS; q++)
+		list_init(&central->quarters[q]);
+	list_init(&central->scavenged);
+	central->ready = true;
+}
+
+/* Makes a slab of the class; NULL: no memory. Lock held, but for the making. */
+static struct slab *add_slab(struct central *central, unsigned class) {
+	size_t class_pages = central->npages;
+	lock_release(&central->lock);
+	struct slab *slab = make_slab(class, class_pages);
+	lock_take(&central->lock);
+	if (slab)
+		attach_slab(central, slab);
+	return slab;
+}
+
+unsigned central_refill(unsigned class, void **slots, unsigned n) {
+	struct central *central = &centrals[class];
+	lock_take(&central->lock);
+	if (unlikely(!central->ready))
+		init_central(central);
+	unsigned taken = depot_take(central, slots, n);
+	if (!taken)
+		taken = take_from_slabs(central, slots, n);
+	struct slab *slab = taken ? NULL : add_slab(central, class);
+	if (slab)
+		taken = take_slots_from(central, slab, slots,
+		                        n); /* from this one, lest it stay on a list unused */
+	lock_release(&central->lock);
+	return taken;
+}
+
+unsigned central_refill_line(unsigned class, void **slots) {
+	struct central *central = &centrals[class];
+	unsigned taken = 0;
+	lock_take(&central->lock);
+	for (unsigned q = 0; central->ready && q < QUARTERS && !taken; q++) {
+		struct list *head = &central->quarters[q];
+		if (!list_empty(head))
+			taken = take_line_from(central, CONTAINER(head->next, struct slab, link), slots);
+	}
+	lock_release(&central->lock);
+	return taken;
+}
+
+void *central_take_random(unsigned class, uint64_t random) {
+	struct central *central = &centrals[class];
+	lock_take(&central->lock);
+	if (unlikely(!central->ready))
+		init_central(central);
+	struct slab *slab = fullest(central);
+	if (!slab)
+		slab = add_slab(central, class);
+	void *slot = NULL;
+	if (slab) {
+		uint16_t before = slab->dirty;
+		slot = slab_take_nth(slab, (unsigned)(random % slab->nfree));
+		count_taken_slots(central, slab, 1, before);
+	}
+	lock_release(&central->lock);
+	return slot;
+}
+
+/* The pages that its free slots would fill. */
+static size_t free_slot_pages(const struct central *central) {
+	return central->nfree * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
+}
+
+static void detach_to(struct list **chain, struct central *central, struct slab *slab) {
+	detach_slab(central, slab);
+	slab->link.next = *chain;
+	*chain = &slab->link;
+}
+
+/* Moves a slab with more free slots than its list has, or chains it, detached, when all of them are and the
+ * class has enough others. Lock held. */
+static COLD void outgrow(struct central *central, struct slab *slab, struct list **chain) {
+	if (slab->nfree < slab->nslots ||
+	    free_slot_pages(central) <= EMPTY_BASE + central->npages / EMPTY_SHARE) {
+		update_quarter(central, slab);
+		return;
+	}
+	detach_to(chain, central, slab);
+}
+
+/* The slab of a class that holds a pointer, or NULL. Lock held. */
+static struct slab *slab_of_class(const void *pointer, unsigned class) {
+	const struct leaf *leaf = pagemap_leaf(pointer);
+	if (unlikely(!leaf || leaf_class(leaf, pointer) != class))
+		return NULL;
+	return ((struct chunk *)leaf_owner(leaf, pointer))->slab_of_page[chunk_page(pointer)];
+}
+
+static size_t dirty_pages(const struct central *central) {
+	size_t pages = free_slot_pages(central);
+	return pages > central->clean ? pages - central->clean : 0;
+}
+
+/* The dirty pages without a taken slot that there would be if the taken ones lay at random. Lock held. */
+static size_t expected_empty(const struct central *central) {
+	size_t dirty = central->npages - central->clean;
+	size_t per_page = 1 + PAGE_SIZE / class_size((unsigned)(central - centrals));
+	double empty = (double)dirty, factor = (double)dirty_pages(central) / (double)dirty;
+	for (; per_page; per_page /= 2, factor *= factor)
+		empty *= per_page % 2 ? factor : 1;
+	return (size_t)empty;
+}
+
+/* Whether so many slots lie free in dirty pages, more than after the last scavenge, that looking for empty
+ * pages among them pays. Where few slots are left, each that goes empties a page. Lock held. */
+static bool wants_scavenge(struct central *central) {
+	size_t dirty = dirty_pages(central);
+	if (dirty <= SCAVENGE_BASE)
+		return false;
+	central->unpurgeable = min_size(central->unpurgeable, dirty);
+	size_t bound =
+	        SCAVENGE_BASE + live_pages(central) / SCAVENGE_SHARE + central->nslabs / SLABS_PER_PAGE;
+	size_t limit = reclaim_limit(bound, 0, reclaim_resident()), more = dirty - central->unpurgeable;
+	return more > limit || (more > limit / 8 && expected_empty(central) > limit);
+}
+
+static bool scavenge(struct central *central);
+
+/* Frees up to BATCH_MAX slots into their slabs; the answer is central_flush's. All slabs are looked up first, so
+ * that the processor fetches many records at once. Lock held. */
+static struct wrong put_slots(struct central *central, unsigned class, void *const *slots, unsigned n,
+                              struct list **chain) {
+	struct wrong wrong = {.slot = NULL};
+	struct slab *slabs[BATCH_MAX];
+	for (unsigned i = 0; i < n; i++) {
+		if (i && ((uintptr_t)slots[i] ^ (uintptr_t)slots[i - 1]) < PAGE_SIZE) {
+			slabs[i] = slabs[i - 1];
+			continue;
+		}
+		slabs[i] = slab_of_class(slots[i], class);
+		__builtin_prefetch(slabs[i], 1);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct slab *slab = slabs[i];
+		if (likely(slab && slab_put(slab, slots[i]) == SLAB_OK)) {
+			central->nfree++;
+			if (unlikely(slab->nfree > slab->enough))
+				outgrow(central, slab, chain);
+		} else if (!wrong.slot) {
+			wrong = (struct wrong){slots[i], class};
+		}
+	}
+	return wrong;
+}
+
+/* Frees what is in the depot into its slabs. Lock held. */
+static struct wrong empty_depot(struct central *central, unsigned class, struct list **chain) {
+	struct wrong wrong = {.slot = NULL};
+	while (central->ndepot) {
+		unsigned n = (unsigned)min_size(central->ndepot, BATCH_MAX);
+		central->ndepot -= n;
+		struct wrong here = put_slots(central, class, central->depot + central->ndepot, n, chain);
+		wrong = wrong.slot ? wrong : here;
+	}
+	return wrong;
+}
+
+struct wrong central_flush(unsigned class, void *const *slots, unsigned n) {
+	struct central *central = &centrals[class];
+	struct list *chain = NULL;
+	struct wrong wrong = {.slot = NULL};
+	lock_take(&central->lock);
+	if (!atomic_load_explicit(&depot_wanted, memory_order_relaxed)) {
+		wrong = empty_depot(central, class, &chain);
+	} else if (depot_put(central, class, slots, n)) {
+		lock_release(&central->lock);
+		return wrong;
+	}
+	struct wrong later = put_slots(central, class, slots, n, &chain);
+	bool dirty = wants_scavenge(central);
+	lock_release(&central->lock);
+	drop_slabs(chain);
+	if (unlikely(dirty))
+		scavenge(central);
+	return wrong.slot ? wrong : later;
+}
+
+/* ---- scavenging: purging empty pages inside slabs that are partly used ---- */
+
+/* Isolates the empty pages of the sparser slabs and appends those to the list of the scavenged; slabs without
+ * taken slots are detached to a chain. Returns how many were appended. Lock held. */
+static unsigned isolate_slabs(struct central *central, struct list **empty_slabs) {
+	unsigned looked = 0, isolated = 0;
+	for (unsigned q = QUARTERS; q-- > 0;) {
+		struct list *head = &central->quarters[q], *next;
+		for (struct list *at = head->next; at != head && looked < SCAVENGE_SLABS;
+		     at = next, looked++) {
+			struct slab *slab = CONTAINER(at, struct slab, link);
+			next = at->next;
+			if (slab->nfree == slab->nslots) {
+				detach_to(empty_slabs, central, slab);
+				continue;
+			}
+			uint16_t empty = slab_empty_pages(slab);
+			if (!empty)
+				continue;
+			unsigned before = slab->nfree;
+			slab_isolate(slab, empty);
+			central->nfree -= before - slab->nfree;
+			unlink_slab(slab);
+			slab->bucket = BUCKET_SCAVENGED;
+			slab->enough = UINT16_MAX;
+			list_append(&central->scavenged, &slab->link);
+			isolated++;
+		}
+	}
+	return isolated;
+}
+
+/* Purges the isolated pages of a slab, run by run; which of them are zero now. */
+static uint16_t purge_isolated(const struct slab *slab) {
+	unsigned pages = slab->isolated, purged = 0;
+	chunk_refuse_huge((struct chunk *)pagemap_owner(slab->base));
+	while (pages) {
+		unsigned first = (unsigned)__builtin_ctz(pages);
+		unsigned n = (unsigned)__builtin_ctz(~(pages >> first));
+		unsigned run = ((1u << n) - 1) << first;
+		if (os_purge(slab->base + first * PAGE_SIZE, n * PAGE_SIZE))
+			purged |= run;
+		pages &= ~run;
+	}
+	return (uint16_t)purged;
+}
+
+/* Puts a purged slab back. Lock held. */
+static void put_back_slab(struct central *central, struct slab *slab, uint16_t purged, struct list **empty) {
+	unsigned before = slab->nfree;
+	slab_put_back(slab, purged);
+	central->nfree += slab->nfree - before;
+	central->clean += (size_t)__builtin_popcount(purged);
+	slab->scavenged |= purged;
+	unlink_slab(slab);
+	if (slab->nfree < slab->nslots)
+		update_quarter(central, slab);
+	else
+		detach_to(empty, central, slab);
+}
+
+static COLD bool scavenge(struct central *central) {
+	lock_take(&central->lock);
+	reclaim_decay();
+	struct list *empty = NULL, *last = central->scavenged.prev;
+	unsigned n = isolate_slabs(central, &empty);
+	struct list *at = last->next;
+	lock_release(&central->lock);
+	size_t purged = 0;
+	for (; n > 0; n--) {
+		struct slab *slab = CONTAINER(at, struct slab, link);
+		uint16_t pages = purge_isolated(slab);
+		purged += (size_t)__builtin_popcount(pages);
+		lock_take(&central->lock);
+		at = at->next;
+		put_back_slab(central, slab, pages, &empty);
+		lock_release(&central->lock);
+	}
+	lock_take(&central->lock);
+	reclaim_note_returned(RECLAIM_INSIDE_SLABS, purged);
+	central->unpurgeable = dirty_pages(central);
+	lock_release(&central->lock);
+	drop_slabs(empty);
+	return purged || empty;
+}
+
+bool central_trim(struct wrong *wrong) {
+	bool any = false;
+	wrong->slot = NULL;
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		struct central *central = &centrals[class];
+		struct list *chain = NULL;
+		lock_take(&central->lock);
+		bool ready = central->ready;
+		struct wrong here = empty_depot(central, class, &chain);
+		lock_release(&central->lock);
+		drop_slabs(chain);
+		any |= ready && scavenge(central);
+		if (here.slot)
+			*wrong = here;
+	}
+	return any;
+}
+
+/* Whether the kernel still has the pages is not known: they count as dirty. */
+void central_after_fork(void) {
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		struct central *central = &centrals[class];
+		struct list *empty = NULL;
+		lock_take(&central->lock);
+		while (central->ready && !list_empty(&central->scavenged))
+			put_back_slab(central, CONTAINER(central->scavenged.next, struct slab, link), 0,
+			              &empty);
+		lock_release(&central->lock);
+		drop_slabs(empty);
+	}
+}
+
+/* ---- the rest ---- */
+
+struct central_totals central_count(unsigned class) {
+	struct central *central = &centrals[class];
+	lock_take(&central->lock);
+	struct central_totals totals = {.slabs = central->nslabs,
+	                                .slab_pages = central->npages,
+	                                .clean_pages = central->clean,
+	                                .slots = central->nslots,
+	                                .free_slots = central->nfree,
+	                                .depot_slots = central->ndepot};
+	lock_release(&central->lock);
+	return totals;
+}
+
+void central_lock_all(void) {
+	for (unsigned class = 0; class < CLASSES; class ++)
+		lock_take_for_fork(&centrals[class].lock);
+}
+
+void central_unlock_all(void) {
+	for (unsigned class = CLASSES; class -- > 0;)
+		lock_release_after_fork(&centrals[class].lock);
+}

@@ -1,0 +1,34 @@
+/* central_check.c (rank 4): verifies H2 and H3 (central.h) and every slab of a class that has free slots. Debug
+ * builds and tests only. */
+#include "middle/central_state.h"
+
+#include "back/chunk.h"
+#include "middle/slab.h"
+
+/* Whether a slab on the list of quarter q belongs there and is known by its pages. */
+static bool belongs(const struct slab *slab, unsigned q, unsigned class) {
+	size_t more = (size_t)slab->nfree * QUARTERS, most = min_size((q + 1) * slab->nslots / QUARTERS, slab->nslots - 1u);
+	return slab->bucket == q && more > q * slab->nslots && more <= (q + 1) * slab->nslots && slab->enough == most &&
+	       slab->class == class && central_slab_of(slab->base) == slab && pagemap_class(slab->base) == class;
+}
+
+bool central_check(unsigned class) {
+	struct central *central = central_state(class);
+	bool good = true;
+	size_t free_slots = 0, clean = 0;
+	lock_take(&central->lock);
+	for (unsigned q = 0; central->ready && good && q < QUARTERS; q++) {
+		const struct list *head = &central->quarters[q];
+		good = list_count(head, central->nslabs) <= central->nslabs;
+		for (const struct list *at = head->next; good && at != head; at = at->next) {
+			const struct slab *slab = CONTAINER(at, struct slab, link);
+			good = slab_check(slab) && belongs(slab, q, class);
+			free_slots += slab->nfree;
+			clean += slab->npages - (size_t)__builtin_popcount(slab->dirty);
+		}
+	}
+	/* A full slab is on no list; it has no clean page. Those being scavenged are not there between calls. */
+	good = good && free_slots == central->nfree && central->clean == clean;
+	lock_release(&central->lock);
+	return good;
+}

@@ -1,0 +1,40 @@
+/* sizeclass.h (rank 1): size -> class -> slot size. Pure tables; sizes in bytes.
+ *
+ * Classes 1 … 8 are 16, 32, … 128; then STEPS classes per doubling up to SMALL_MAX, so that a slot wastes at
+ * most 1/STEPS of the request (docs/design.md has the table). Class 0 is no class: its magazine is always empty
+ * and always full, which sends every size or pointer without a class to the cold path without a test of its
+ * own.
+ */
+#ifndef SIZECLASS_H
+#define SIZECLASS_H
+
+#include "ground/base.h"
+
+enum {
+	QUANTUM = 16,
+	LINEAR_CLASSES = 8,
+	STEPS_LOG2 = 3,
+	STEPS = 1 << STEPS_LOG2,
+	SMALL_MAX = 32768,
+	CLASSES = 1 + LINEAR_CLASSES + 8 * STEPS, /* 8 doublings lie between 128 and SMALL_MAX */
+};
+_Static_assert(LINEAR_CLASSES *QUANTUM << 8 == SMALL_MAX, "the last class is SMALL_MAX");
+_Static_assert(CLASSES <= 256, "a class fits a byte of the pagemap");
+
+extern const unsigned char class_of_quanta[SMALL_MAX / QUANTUM + 1];
+extern const uint16_t class_sizes[CLASSES];
+
+/* The class of a size of at most SMALL_MAX; malloc(0) gets the smallest. */
+static inline unsigned class_of(size_t size) { return class_of_quanta[(size + QUANTUM - 1) / QUANTUM]; }
+
+static inline size_t class_size(unsigned class) { return class_sizes[class]; }
+
+/* The smallest class whose slots hold `size` bytes aligned to `align` (a power of two up to a page), or 0. */
+unsigned class_of_aligned(size_t size, size_t align);
+
+/* The pages of a slab of `class` that should have about `want` (1 … SLAB_MAX_PAGES): a number near it that
+ * wastes less than 1/8 of a page-sized slab at its end, and nothing of slots over 512 bytes. */
+unsigned class_slab_pages(unsigned class, unsigned want);
+enum { SLAB_MAX_PAGES = 16, SLAB_MAX_SLOTS = 1600 }; /* its record fits 256 bytes */
+
+#endif

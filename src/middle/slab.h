@@ -1,0 +1,124 @@
+/* slab.h (rank 2): a run of equal slots and the bitmap of those that are free. Pure: it never touches the
+ * slots. The central list of the slab's class locks.
+ *
+ * S1. nfree is the number of set bits; bits beyond nslots are clear.
+ * S2. No bit is set below word `first`.
+ * S3. Bit p of `dirty`: page p may have been written since the kernel last gave it; a slot that was ever
+ *     taken has all its pages marked.
+ */
+#ifndef SLAB_H
+#define SLAB_H
+
+#include "ground/list.h"
+
+struct slab {
+	struct list link; /* the central list's */
+	char *base;
+	uint32_t size;    /* of a slot, bytes */
+	uint32_t inverse; /* ceil(2^32 / size): a division by multiplying */
+	uint16_t nslots, nfree;
+	uint16_t first; /* the lowest word that may have a set bit */
+	uint16_t dirty; /* a bit per page */
+	unsigned char class, npages;
+	uint16_t isolated; /* a bit per page: see slab_isolate */
+	uint16_t enough;   /* the central list's: with more free slots it wants another list */
+	uint16_t
+	        scavenged; /* the central list's: pages that a scavenge gave back and nobody has touched since */
+	unsigned char bucket; /* the central list's: its list */
+	uint64_t bits[];
+};
+
+enum slab_answer { SLAB_OK, SLAB_INSIDE, SLAB_TAIL, SLAB_ALREADY_FREE };
+
+/* The bytes of record that a slab of nslots needs. */
+static inline size_t slab_record_size(unsigned nslots) {
+	return offsetof(struct slab, bits) + (nslots + 63) / 64 * sizeof(uint64_t);
+}
+
+/* All slots free. `dirty` says which of its pages are not clean. */
+void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint16_t dirty);
+
+/* Takes up to n of the lowest free slots, in address order; returns how many. */
+unsigned slab_take(struct slab *slab, void **slots, unsigned n);
+
+/* Takes the nth of the free slots (0 … nfree - 1). */
+void *slab_take_nth(struct slab *slab, unsigned n);
+
+/* Takes the free slots of a line of the processor's cache that holds no taken ones (of three lines where the
+ * slots straddle them); returns how many, 0 when there is no such line or the slots are as long as one. */
+unsigned slab_take_line(struct slab *slab, void **slots);
+
+/* floor(offset / size): exact while offset * size < 2^32, which 64 KiB slabs of 32 KiB slots stay below. */
+static inline unsigned slab_index(const struct slab *slab, size_t offset) {
+	return (unsigned)((uint64_t)offset * slab->inverse >> 32);
+}
+
+/* Whether an address lies on the slab's pages. */
+static inline bool slab_spans(const struct slab *slab, const void *address) {
+	return (size_t)((const char *)address - slab->base) < slab->npages * PAGE_SIZE;
+}
+
+/* The words of the bitmap change under the central list's lock, but slab_judge may read one without it, for the bit
+ * of a slot that is the caller's. */
+static inline uint64_t slab_word(const struct slab *slab, unsigned w) {
+	return __atomic_load_n(&slab->bits[w], __ATOMIC_RELAXED);
+}
+static inline void slab_set_word(struct slab *slab, unsigned w, uint64_t bits) {
+	__atomic_store_n(&slab->bits[w], bits, __ATOMIC_RELAXED);
+}
+
+/* Whether a slot lies on a page that is isolated: it is free then, though its bit is clear. */
+bool slab_is_isolated(const struct slab *slab, unsigned slot);
+
+/* Which slot starts at a pointer into the slab; SLAB_OK when one does. */
+static inline enum slab_answer slab_find(const struct slab *slab, const void *pointer, unsigned *index) {
+	size_t offset = (size_t)((const char *)pointer - slab->base);
+	*index = slab_index(slab, offset);
+	if (unlikely(*index >= slab->nslots))
+		return SLAB_TAIL;
+	return unlikely((size_t)*index * slab->size != offset) ? SLAB_INSIDE : SLAB_OK;
+}
+
+/* Whether a pointer into the slab is a taken slot, and if not, what it is. */
+static inline enum slab_answer slab_judge(const struct slab *slab, const void *slot) {
+	unsigned index;
+	enum slab_answer answer = slab_find(slab, slot, &index);
+	if (unlikely(answer != SLAB_OK))
+		return answer;
+	return unlikely(slab_word(slab, index / 64) >> (index % 64) & 1) ? SLAB_ALREADY_FREE : SLAB_OK;
+}
+
+/* Frees a slot; anything but SLAB_OK leaves the slab as it was. */
+static inline enum slab_answer slab_put(struct slab *slab, const void *slot) {
+	unsigned index;
+	enum slab_answer answer = slab_find(slab, slot, &index);
+	if (unlikely(answer != SLAB_OK))
+		return answer;
+	uint64_t word = slab_word(slab, index / 64), bit = (uint64_t)1 << (index % 64);
+	if (unlikely(word & bit) || (unlikely(slab->isolated) && slab_is_isolated(slab, index)))
+		return SLAB_ALREADY_FREE;
+	slab_set_word(slab, index / 64, word | bit);
+	slab->nfree++;
+	if (index / 64 < slab->first)
+		slab->first = (uint16_t)(index / 64);
+	return SLAB_OK;
+}
+
+/* The slot that holds the address: its start. */
+static inline char *slab_slot_of(const struct slab *slab, const void *address) {
+	return slab->base +
+	       (size_t)slab_index(slab, (size_t)((const char *)address - slab->base)) * slab->size;
+}
+
+/* The pages, a bit each, that are dirty and lie in no slot that is taken. */
+uint16_t slab_empty_pages(const struct slab *slab);
+
+/* Takes every slot that overlaps the empty pages `pages` out of the slab, so that the pages can be purged
+ * without a lock; and puts them back, those of `purged` being clean now. */
+void slab_isolate(struct slab *slab, uint16_t pages);
+void slab_put_back(struct slab *slab, uint16_t purged);
+
+/* Whether S1 … S3 hold (slab_check.c: debug builds and tests only). */
+bool slab_check(const struct slab *slab);
+
+#endif

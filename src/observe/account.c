@@ -1,0 +1,56 @@
+/* account.c (rank 8): see account.h. */
+#include "observe/account.h"
+
+#include "back/chunk.h"
+#include "back/large.h"
+#include "front/malloc.h"
+#include "ground/metadata.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct account account_read(void) {
+	struct chunk_totals chunk = chunk_count();
+	struct large_totals large = large_count();
+	struct account account = {
+	        .chunks = chunk.chunks,
+	        .chunk_bytes = chunk.chunks * CHUNK_SIZE,
+	        .chunk_live = chunk.used_pages * PAGE_SIZE,
+	        .chunk_dirty = chunk.dirty_pages * PAGE_SIZE,
+	        .large = large.live,
+	        .large_live = large.live_bytes,
+	        .large_retained = large.retained_bytes,
+	        .records = metadata_mapped(),
+	        .peak = chunk.peak_pages * PAGE_SIZE + large.peak_bytes,
+	};
+	account.cached = cache_count_pages() * PAGE_SIZE;
+	account.chunk_live -= account.cached;
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		struct central_totals central = central_count(class);
+		size_t cached = central.depot_slots + cache_count(class);
+		account.cached_slots += cached;
+		account.cached += cached * class_size(class);
+		account.chunk_live -= central.slab_pages * PAGE_SIZE;
+		account.chunk_live += (central.slots - central.free_slots - cached) * class_size(class);
+	}
+	return account;
+}
+
+void account_print(void) {
+	struct account account = account_read();
+	struct calls calls = calls_counted();
+	struct rusage usage;
+	size_t given = max_size(calls.given, 1), slack = given - calls.asked;
+	getrusage(RUSAGE_SELF, &usage);
+	say("account of %s, process %z", program_invocation_short_name, (size_t)getpid());
+	say("  peak    %z KB resident", (size_t)usage.ru_maxrss);
+	say("  live    %z KB in chunks, %z KB in %z large blocks", account.chunk_live / 1024,
+	    account.large_live / 1024, account.large);
+	say("  kept    %z KB in caches, %z KB in free pages, %z KB in freed large blocks",
+	    account.cached / 1024, account.chunk_dirty / 1024, account.large_retained / 1024);
+	say("  slack   %z.%z %% of the %z KB handed out in %z calls", slack * 100 / given,
+	    slack * 1000 / given % 10, calls.given / 1024, calls.number);
+	say("  chunks  %z of 2 MB, and %z KB of records", account.chunks, account.records / 1024);
+	say("  faults  %z minor, %z major", (size_t)usage.ru_minflt, (size_t)usage.ru_majflt);
+}
