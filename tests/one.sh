@@ -71,15 +71,16 @@ engine_test() { # TEST VARIANT
 	prove -v -e "$prefix" "$program"
 }
 
-# The library as VARIANT has it: its folder is put into FILE folder, and the variables of make that build it into settings.
+# The library as VARIANT has it; the variables of make that build it so are left in settings.
 build_library() { # VARIANT
-	folder=build/release settings=()
+	local built=build/release
+	settings=()
 	case $1 in
-	debug) folder=build/debug settings=(DEBUG=1) ;;
-	clang) folder=build/clang settings=(CC=clang build=build/clang) ;;
+	debug) built=build/debug settings=(DEBUG=1) ;;
+	clang) built=build/clang settings=(CC=clang build=build/clang) ;;
 	esac
-	make "${settings[@]}" "$folder"/libbuddymalloc{.so,-hardened.so,.a}
-	export BM_PRELOAD=$PWD/$folder/libbuddymalloc.so
+	make "${settings[@]}" "$built"/libbuddymalloc{.so,-hardened.so,.a}
+	export BM_PRELOAD=$PWD/$built/libbuddymalloc.so
 }
 
 programs_beside() { # FOLDER: what its scripts run, as targets

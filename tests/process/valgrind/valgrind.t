@@ -101,12 +101,25 @@ summary() { # own|plain|libc [ARGUMENT]: the leak summary, a line
 	sed -n '/LEAK SUMMARY/,/suppressed/s/^==[0-9]*== *//p' "$scratch/report" | paste -sd' '
 }
 
-libc=$(summary libc) own=$(summary own)
-[[ $libc == *'3,341,025 bytes in 7 blocks'*'500,787 bytes in 4 blocks'* ]] && [ "$own" = "$libc" ]
-ok $? "own: the leak summary is that of the same program on libc's heap"
-[ "$own" = "$libc" ] || printf '#   %s\n' "own: $own" "libc: $libc"
-[ "$(summary plain list)" = "$(summary libc list)" ]
-ok $? "plain: so it is, with blocks that are lost indirectly"
+# Under Valgrind mappings have low addresses. So a number that lies in memory, of nanoseconds for instance, is one inside
+# the block of 3 MB once in 300 runs, which then is "possibly lost"; and not in the next run too.
+same_summary() { # NAME own|plain [ARGUMENT]: as on libc's heap; if not, both are told on stderr, where prove lets them through
+	local name=$1 got wanted tries
+	shift
+	wanted=$(summary libc "${@:2}")
+	for tries in 1 2; do
+		got=$(summary "$@")
+		[ -n "$got" ] && [ "$got" = "$wanted" ] && break
+		printf '#   %s\n' "$1, try $tries: $got" "libc: $wanted" >&2
+	done
+	[ -n "$got" ] && [ "$got" = "$wanted" ]
+	ok $? "$name"
+}
+
+same_summary "own: the leak summary is that of the same program on libc's heap" own
+[[ $(summary libc) == *'3,341,025 bytes in 7 blocks'*'500,787 bytes in 4 blocks'* ]]
+ok $? "libc: which is of the blocks and bytes that the program leaves"
+same_summary "plain: so it is, with blocks that are lost indirectly" plain list
 
 # ---- the other tools ----
 
