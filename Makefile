@@ -99,13 +99,13 @@ same-code: ## whether the library's code is that of the revision OLD, but for na
 format: ## format every C file by .clang-format
 	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/inputs')
 
-compile_commands.json: export LIBRARY := $(CC) $(library_flags)
-compile_commands.json: export ENGINE := $(cc_debug) $(engine_flags) $(flags_debug)
-compile_commands.json: export STEPS := $(cc_steps) $(engine_flags) $(flags_steps)
-compile_commands.json: export PROCESS := $(CC) $(process_flags)
-compile_commands.json: export PROCESS_CXX := $(CXX) $(process_cxx_flags)
-compile_commands.json: export WORKLOAD := $(CC) $(bench_flags)
-compile_commands.json: export WORKLOAD_CXX := $(CXX) $(bench_cxx_flags)
+compile_commands.json: export LIBRARY = $(CC) $(library_flags)
+compile_commands.json: export ENGINE = $(cc_debug) $(engine_flags) $(flags_debug)
+compile_commands.json: export STEPS = $(cc_steps) $(engine_flags) $(flags_steps)
+compile_commands.json: export PROCESS = $(CC) $(process_flags)
+compile_commands.json: export PROCESS_CXX = $(CXX) $(process_cxx_flags)
+compile_commands.json: export WORKLOAD = $(CC) $(bench_flags)
+compile_commands.json: export WORKLOAD_CXX = $(CXX) $(bench_cxx_flags)
 compile_commands.json: FORCE ## how each file is compiled, for clangd and its like
 	@tools/compile_commands.sh >$@
 

@@ -6,7 +6,7 @@
 
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
-logs=build/check
+logs=${BM_LOGS:-build/check}
 engine=(unit model mutate states interleavings clang asan tsan fuzz golden embedded)
 quick=(unit model mutate states asan golden preload)
 all=("${engine[@]}" bench preload gdb soak security valgrind real)
@@ -17,7 +17,7 @@ MAKEFLAGS=$(sed -E 's/(^| )(-j[0-9]*|--jobserver-[a-z]+=[^ ]*)//g' <<<"${MAKEFLA
 run() { # TARGET...: its output, also into LOGS/TARGET.log; its numbers into LOGS/TARGET.tally
 	rm -f "$logs/$1".*
 	echo "== make $*"
-	BM_TALLY=$PWD/$logs/$1.tally "${MAKE:-make}" --no-print-directory -j"$(nproc)" "$@" 2>&1 | tee "$logs/$1.log"
+	BM_TALLY=$(realpath "$logs")/$1.tally "${MAKE:-make}" --no-print-directory -j"$(nproc)" "$@" 2>&1 | tee "$logs/$1.log"
 }
 
 # A group without numbers of its own, and one that fails outside its tests, count as one check.
