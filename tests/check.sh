@@ -42,7 +42,7 @@ skips() { # TARGET: each reason once, with what was skipped for it
 
 why() { # TARGET: its output without what went well
 	echo "== make $1 failed; all it said is in $logs/$1.log"
-	grep -vE '^  (CC|CXX|LD|AR)  ?|\.+ ok$|^(== |Skipped: |All tests successful|Result: PASS|Files=)' "$logs/$1.log" | tail -n 60
+	grep -vE '^  (CC|CXX|LD|AR)  ?|\.+ ok$|^(== |Skipped: |All tests successful|Result: PASS|Files=)' "$logs/$1.log" | tail -n 60 | cut -c -300
 }
 
 summary=() failures=() sum=(0 0 0)
@@ -61,7 +61,7 @@ check() { # TARGET...: run it, and take down how it went
 report() {
 	local target
 	printf '\n%-20s %7s %7s %7s %7s\n' '' passed failed skipped seconds
-	printf '%s\n' "${summary[@]}" "$(printf '%-20s %7d %7d %7d %7d' 'all' "${sum[@]}" "$SECONDS")"
+	printf '%s\n' "${summary[@]}" "$(printf '%-20s %7d %7d %7d %7d' 'in all' "${sum[@]}" "$SECONDS")"
 	for target in "${targets[@]}"; do
 		[ ! -e "$logs/$target.log" ] || skips "$target" | sed "s/^ /$target, skipped:/"
 	done

@@ -71,6 +71,9 @@ sub tally { # LINE...
 package main;
 use App::Prove;
 
+# make -j has a job server, which the makes that a test calls are not part of.
+$ENV{MAKEFLAGS} =~ s/(^| )(-j\d*|--jobserver-[a-z]+=\S*)//g if $ENV{MAKEFLAGS};
+
 my $prove = App::Prove->new;
 $prove->process_args('--harness=Telling', @ARGV);
 exit($prove->run ? 0 : 1);

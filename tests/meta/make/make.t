@@ -38,6 +38,18 @@ refused 'make test of no name: the same' 'process/preload/fork' ''
 refused 'make test with an unknown variant: status 2, and the variants there are' 'gcc.*asan' unit/slab msan
 refused 'make test with a variant that this test has not' 'gcc' process/preload/fork asan
 
+tests/one.sh '' 2>&1 | tr -s '[:space:]' '\n' >"$scratch/names"
+grep -oh 'T=[a-z][a-z_/]*' CONTRIBUTING.md docs/testing.md | sed 's/^T=//' | sort -u | grep -vxF -f "$scratch/names" >"$scratch/unknown"
+[ ! -s "$scratch/unknown" ]
+ok $? "every test that CONTRIBUTING.md and docs/testing.md name is there"
+told "$scratch/unknown"
+# shellcheck disable=SC2016
+grep -oh '`[^` ]*/[^` ]*`' CONTRIBUTING.md docs/testing.md | tr -d '`' | grep -E '^(src|preload|include|bench|tests|tools)/' | grep -v STEP | sort -u |
+	while read -r path; do compgen -G "$path" >/dev/null || echo "$path"; done >"$scratch/unknown"
+[ ! -s "$scratch/unknown" ]
+ok $? "and every file and folder"
+told "$scratch/unknown"
+
 # ---- compile_commands.json ----
 
 cat >"$scratch/commands.py" <<'END'
