@@ -99,7 +99,7 @@ same-code: ## whether the library's code is that of the revision OLD, but for na
 	@tools/same_code.sh '$(OLD)'
 
 format: ## format every C file by .clang-format
-	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/inputs')
+	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/programs/inputs')
 
 clean: ## remove what was built
 	rm -rf build $(libraries) libbuddymalloc.a

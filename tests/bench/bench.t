@@ -98,7 +98,7 @@ make -s --no-print-directory -C "$root" bench-report RESULT="$scratch/old.json" 
 	[ -s "$scratch/new/folder/report.html" ]
 ok $? 'make bench-report: a folder that is not there is made'
 
-check "$root/bench" "$scratch/names" <<'END_OF_CHECK'
+check "$root/bench/run" "$scratch/names" <<'END_OF_CHECK'
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
@@ -125,8 +125,8 @@ bad 'an unknown workload' bench SMOKE=1 ONLY=nothing OUT="$scratch/bad"
 bad 'an unknown allocator' bench SMOKE=1 ALLOC=nothing OUT="$scratch/bad"
 bad 'a library that is not there' bench SMOKE=1 ALLOC=name=/nowhere OUT="$scratch/bad"
 bad 'RUNS=none' bench SMOKE=1 RUNS=none OUT="$scratch/bad"
-bad 'a report of what is no result' "$python" -B "$root/bench/report.py" /dev/null
-bad 'a comparison of one result' "$python" -B "$root/bench/compare.py" "$scratch/old.json"
+bad 'a report of what is no result' "$python" -B "$root/bench/report/report.py" /dev/null
+bad 'a comparison of one result' "$python" -B "$root/bench/run/compare.py" "$scratch/old.json"
 [ ! -e "$scratch/bad" ]
 ok $? 'and nothing is written'
 
@@ -136,7 +136,7 @@ bench SMOKE=1 ONLY=true ALLOC="glibc other=$scratch/other.so" OUT="$scratch/othe
 ok $? 'ALLOC=name=path: one more library'
 
 mkdir "$scratch/tmp"
-TMPDIR=$scratch/tmp "$python" -B "$root/bench/bench.py" --quick --only='true pairs' --alloc=glibc --runs=200 --out="$scratch/cut" >"$scratch/log" 2>&1 &
+TMPDIR=$scratch/tmp "$python" -B "$root/bench/run/bench.py" --quick --only='true pairs' --alloc=glibc --runs=200 --out="$scratch/cut" >"$scratch/log" 2>&1 &
 driver=$!
 for _ in {1..300}; do # until it runs something
 	compgen -G "$scratch/tmp/*/run" >/dev/null && break

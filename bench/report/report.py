@@ -9,12 +9,15 @@ import sys
 from html import escape
 from pathlib import Path
 
-import results
-import sections
-from pieces import figures, joined, megabytes, seconds, shown
-from texts import LINKS, SMALL
-
 HERE = Path(__file__).resolve().parent
+BENCH = HERE.parent
+sys.path.append(str(BENCH / "run"))
+
+import results  # noqa: E402
+import sections  # noqa: E402
+from pieces import figures, joined, megabytes, seconds, shown  # noqa: E402
+from texts import LINKS, SMALL  # noqa: E402
+
 GROUPS = (("program", "Real programs"), ("workload", "Known workloads"))
 
 
@@ -148,8 +151,8 @@ def write_all(summary, out):
 def main(argv):
     parser = argparse.ArgumentParser(prog="report.py", description="Draw the report of one result of the bench.")
     parser.add_argument("result", nargs="?", help="a result; default: the newest")
-    parser.add_argument("--results", type=Path, default=HERE / "results", help="where to look for the newest")
-    parser.add_argument("--out", type=Path, default=HERE, help="where report.html, scatter.svg and table.md go")
+    parser.add_argument("--results", type=Path, default=BENCH / "results", help="where to look for the newest")
+    parser.add_argument("--out", type=Path, default=BENCH, help="where report.html, scatter.svg and table.md go")
     options = parser.parse_args(argv)
     try:
         path = options.result or results.newest(options.results)

@@ -16,7 +16,7 @@ from programs import PROGRAMS
 from servers import free_port
 from results import key_of
 
-BENCH = Path(__file__).resolve().parent
+BENCH = Path(__file__).resolve().parents[1]
 BUILT = BENCH.parent / "build"
 LAUNCHER = BUILT / "bench-tools/launch"
 PAIR = BUILT / "bench-tools/pair"

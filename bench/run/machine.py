@@ -13,7 +13,7 @@ from pathlib import Path
 
 from measure import Failed, run_command
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # name → (Debian's package, the library to preload)
 PACKAGED = {
     "jemalloc": ("libjemalloc2", "libjemalloc.so.2"),

@@ -13,10 +13,13 @@ import sys
 import time
 from pathlib import Path
 
-import machine
-import results
-from items import FULL, LAUNCHER, QUICK, SMOKE, all_items, choose
-from measure import Failed, Hopeless, scratch_folder, scrub
+BENCH = Path(__file__).resolve().parents[1]
+sys.path.append(str(BENCH / "programs"))
+
+import machine  # noqa: E402
+import results  # noqa: E402
+from items import FULL, LAUNCHER, QUICK, SMOKE, all_items, choose  # noqa: E402
+from measure import Failed, Hopeless, scratch_folder, scrub  # noqa: E402
 
 LONG_S = 5  # a run this long, or longer, is repeated LONG_RUNS times
 LONG_RUNS = 3
@@ -42,7 +45,7 @@ def parse(argv):
         "--alloc", default="", help="allocators: names, engines, or name=path of a library to preload"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path(__file__).resolve().parent / "results", help="where the results go"
+        "--out", type=Path, default=BENCH / "results", help="where the results go"
     )
     parser.add_argument(
         "--syscalls", action="store_true", help="one more run of each program to count its calls to the kernel"
