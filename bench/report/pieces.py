@@ -1,30 +1,19 @@
-"""pieces.py: what the sections of the report are made of: numbers with units, bars, cards, tables, the legend."""
+"""pieces.py: what the sections of the report are made of: numbers with units, marks, bars, cards,
+tables, the legend."""
 
 from html import escape
 
+from names import MARKS
 from texts import SECTIONS
 
-try:
-    import figures
-except ImportError:
-    figures = None
-
 CLIP = 2.5  # bars longer than this many times the best are cut off
-ROOM = 64  # percent of a bar's place that a cut-off bar takes; the number stands in the rest
-PLAIN = ("var(--muted)", "o", "●")
+ROOM = 55  # percent of a bar's place that a cut-off bar takes; the number stands in the rest
+SHADES = (1.02, 1.1, 1.25, 1.5, 2, 4)  # a cell of a heat map: how many of these are exceeded
 
 
-def shown(name):
-    return "libbuddymalloc" if name == "ours" else name
-
-
-def style(name, allocators):
-    return figures.style(name, allocators) if figures else PLAIN
-
-
-def classes(name, *more):
+def classes(look, *more):
     """The class attribute: ours is set off everywhere."""
-    words = " ".join(word for word in ("ours" if name == "ours" else "", *more) if word)
+    words = " ".join(word for word in ("ours" if look.ours else "", *more) if word)
     return f' class="{words}"' if words else ""
 
 
@@ -36,6 +25,11 @@ def seconds(value):
 
 def megabytes(kb):
     return f"{kb / 1024:.0f} MB" if kb >= 10240 else f"{kb / 1024:.1f} MB"
+
+
+def multiple(ratio):
+    """Three digits are enough, and a cell has no room for more."""
+    return f"{ratio:.2f}" if ratio < 9.995 else f"{ratio:.1f}" if ratio < 99.95 else f"{ratio:.0f}"
 
 
 def joined(words):
@@ -50,47 +44,105 @@ def section(anchor, *parts, **words):
     return f'<section id="{anchor}">{head}\n{body}</section>' if body else ""
 
 
-def legend(allocators):
-    items = []
-    for name in allocators:
-        colour, _, mark = style(name, allocators)
-        items.append(f'<li{classes(name)}><span style="color:{colour}">{mark}</span> {escape(shown(name))}</li>')
-    return f'<ul class="legend">{"".join(items)}</ul>'
+# Allocators
 
 
-def table(head, rows):
-    cells = "".join(f"<th>{escape(one)}</th>" for one in head)
+def mark_id(letter):
+    return f"mark-{list(MARKS).index(letter)}"
+
+
+def mark_shapes():
+    """Once a page: what the marks refer to."""
+    shapes = "".join(
+        f'<symbol id="{mark_id(letter)}" viewBox="0 0 12 12"><path d="{path}"/></symbol>' for letter, path in MARKS.items()
+    )
+    return f'<svg width="0" height="0" style="position:absolute" aria-hidden="true">{shapes}</svg>'
+
+
+def mark(look):
+    return f'<svg class="mark" style="fill:var(--{look.colour})"><use href="#{mark_id(look.mark)}"/></svg>'
+
+
+def label(look):
+    return f"<span{classes(look, 'name')}>{mark(look)}{escape(look.label)}</span>"
+
+
+def legend(summary):
+    items = "".join(f"<li>{label(summary.looks[name])}</li>" for name in summary.allocators)
+    return f'<ul class="legend">{items}</ul>'
+
+
+def heads(summary, first=""):
+    """A column for each allocator: its mark, its title, its version below each other."""
+    cells = [f"<th>{escape(first)}</th>"]
+    for look in (summary.looks[name] for name in summary.allocators):
+        title = escape(look.title).replace("libbuddy", "libbuddy&shy;").replace(" (", "<br>(")
+        title = title.replace("gperf", "gperf&shy;")
+        version = f"<br>{look.version}" if look.version and not look.ours else ""
+        cells.append(f"<th{classes(look, 'column')}>{mark(look)}<br>{title}{version}</th>")
+    return cells
+
+
+# Tables
+
+
+def table(head, rows, kind=""):
     body = "\n".join("<tr>" + "".join(row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
+    return (
+        f'<div class="scroll"><table class="{kind}"><thead><tr>{"".join(head)}</tr></thead>'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
 
 
-def best_cells(values, allocators, form):
+def best_cells(values, summary, form):
     cells = []
-    for name in allocators:
+    for name in summary.allocators:
         if name in values:
             best = "best" if values[name] == min(values.values()) else ""
-            cells.append(f"<td{classes(name, best)}>{form.format(values[name])}</td>")
+            cells.append(f"<td{classes(summary.looks[name], best)}>{form.format(values[name])}</td>")
         else:
             cells.append("<td>–</td>")
     return cells
 
 
-def card(title, what, rows):
-    pairs = "".join(rows)
-    return f'<div class="card"><h3>{escape(title)}</h3><p>{escape(what)}</p><div class="pair">{pairs}</div></div>'
+def shaded(ratio, text, look, hint=""):
+    """A cell of a heat map."""
+    shade = sum(ratio > limit for limit in SHADES)
+    best = "least" if ratio < 1.0005 else ""
+    title = f' title="{escape(hint)}"' if hint else ""
+    return f"<td{classes(look, f'shade{shade}', best)}{title}>{text}</td>"
 
 
-def label(name):
-    return f"<span{classes(name, 'name')}>{escape(name)}</span>"
+def scale():
+    """What the shades of a heat map mean."""
+    words = [f"up to {SHADES[0]}", *(f"to {limit}" for limit in SHADES[1:]), "above"]
+    steps = "".join(f'<span class="shade{number}">{word}</span>' for number, word in enumerate(words))
+    return f'<p class="shades">times the best of the row: {steps}</p>'
 
 
-def bar(stat, best, name, colour, text):
-    """One bar: the ratio to the best, and as a thin line the range of its runs."""
-    ratio, low, high = (min(value / best, CLIP) / CLIP * ROOM for value in (stat.median, stat.low, stat.high))
-    cut = stat.median > best * CLIP
-    span = "" if cut else f'<u style="left:{low:.1f}%;width:{high - low:.1f}%"></u>'
-    end = ratio if cut else max(ratio, high)
+# Bars
+
+
+def card(title, what, *lists):
+    body = "".join(lists)
+    return f'<div class="card"><h3>{escape(title)}</h3><p>{escape(what)}</p><div class="lists">{body}</div></div>'
+
+
+def bar_list(head, rows):
+    return f'<div class="list"><span class="head">{escape(head)}</span>{"".join(rows)}</div>'
+
+
+def bar(look, ratio, span=None, hint="", end=CLIP):
+    """The allocator's label and a bar as long as its ratio to the best; the place ends at `end`.
+    span: a thin line from one ratio to another."""
+    cut = ratio > end
+    length, text_at = (min(one, end) / end * ROOM for one in (ratio, max(ratio, span[1] if span and not cut else 0)))
+    line = ""
+    if span and not cut:
+        low, high = (min(one, end) / end * ROOM for one in span)
+        line = f'<u style="left:{low:.1f}%;width:{high - low:.1f}%"></u>'
+    title = f' title="{escape(hint)}"' if hint else ""
     return (
-        f'<span class="bar" title="{text}"><i{classes(name)} style="width:{ratio:.1f}%;background:{colour}"></i>{span}'
-        f'<span class="value" style="left:{end:.1f}%">{stat.median / best:.2f}{" ›" if cut else ""}</span></span>'
+        f'{label(look)}<span{classes(look, "bar")}{title}><i style="width:{length:.1f}%;background:var(--{look.colour})">'
+        f'</i>{line}<span class="value" style="left:{text_at:.1f}%">{multiple(ratio)}{" ›" if cut else ""}</span></span>'
     )

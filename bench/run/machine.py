@@ -81,7 +81,6 @@ def describe():
         "huge_pages": thp[1] if thp else "none",
         "page_kb": os.sysconf("SC_PAGESIZE") // 1024,
         "overcommit": read("/proc/sys/vm/overcommit_memory"),
-        "load_at_start": round(os.getloadavg()[0], 2),
     }
 
 
