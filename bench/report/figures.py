@@ -120,7 +120,7 @@ def scatter(panels, looks):
             look = looks[name]
             axes.scatter(
                 [memory], [time], color=COLOURS[look.colour][0], marker=look.mark, s=150 if look.ours else 70,
-                zorder=5, linewidths=0.8, edgecolors=GROUND,
+                zorder=5, linewidths=0, alpha=0.9,
             )
         frame(axes, points)
     figure.canvas.draw()  # where a label may lie is known only when everything else has its place

@@ -77,7 +77,7 @@ def cost(place, mark, taken, kept_off, frame):
     """Distance, and far more for each overlap: of boxes, of the frame's edge, of the line with a
     box."""
     end = nearest(place, mark)
-    led = line(mark, place)[1:]
+    led = [point for point in line(mark, place) if not inside(point, around(mark))]
     bad = sum(overlap(place, one) + 20 * any(inside(point, one) for point in led) for one in taken)
     bad += sum(overlap(place, one) for one in kept_off)
     outside = max(0, frame[0] - place[0]) + max(0, place[2] - frame[2])
