@@ -12,6 +12,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 SCORES = (("final_kb", "what stays"), ("peak_kb", "peak memory"), ("time", "time"))
 # Of the workloads where ours takes more than BEHIND times the best, so many are named.
 BEHIND, WORST = 1.1, 3
+ROOMY = 48  # rows of the heat map that fit a screen without being set closer
 SEEN = 14  # rows of what stays that are seen at once
 
 
@@ -130,8 +131,9 @@ def kept_row(summary, key):
 
 
 def heat_map(summary):
-    single = [key for key in summary.keys(ALL, None) if summary.workloads[key]["threads"] <= 1]
-    several = [key for key in summary.keys(ALL, None) if key not in single]
+    keys = [key for key in summary.keys(ALL, None) if {"time", "peak_kb"} & set(summary.workloads[key]["counts"])]
+    single = [key for key in keys if summary.workloads[key]["threads"] <= 1]
+    several = [key for key in keys if key not in single]
     parts = [scale(), heat_table(summary, single, with_means=True)] if single else []
     if several:
         more = heat_table(summary, several)
@@ -149,7 +151,7 @@ def heat_table(summary, keys, with_means=False):
         rows += [heat_row(summary, key) for key in members]
         if members and with_means:
             rows.append(mean_row(summary, group, f"mean of {title}"))
-    body = table(head, rows, "heat map")
+    body = table(head, rows, "heat map dense" if len(rows) > ROOMY else "heat map")
     return body.replace("<thead>", f"<thead>{groups}", 1)
 
 

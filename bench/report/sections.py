@@ -18,6 +18,13 @@ def scatter(summary, means):
 
 # Bars
 
+COUNTED = {
+    "time": ("time", seconds),
+    "peak_kb": ("peak memory", megabytes),
+    "mappings": ("mappings", "{:.0f}".format),
+    "mapped_kb": ("address space", megabytes),
+}
+
 
 def bars(summary, group, anchor):
     keys = [key for key, about in summary.workloads.items() if about["group"] == group and about["threads"] <= 1]
@@ -28,10 +35,9 @@ def bars(summary, group, anchor):
 def bars_card(summary, key):
     about = summary.workloads[key]
     lists = []
-    for measure, head in (("time", "time"), ("peak_kb", "peak memory")):
-        if measure in about["counts"]:
-            rows = [bars_row(summary, key, name, measure) for name in summary.ranked(key, measure)]
-            lists.append(bar_list(head, rows))
+    for measure in about["counts"]:
+        rows = [bars_row(summary, key, name, measure) for name in summary.ranked(key, measure)]
+        lists.append(bar_list(COUNTED[measure][0], rows))
     return card(key, about["what"], *lists)
 
 
@@ -42,7 +48,8 @@ def bars_row(summary, key, name, measure):
         hint = f' class="failed" title="{escape(failures[0])}"' if failures else ""
         return f"{label(look)}<span{hint}>{'failed' if failures else '–'}</span>"
     best = min(one.median for one in summary.row(key, measure).values() if one)
-    value = megabytes(stat.median) if measure == "peak_kb" else seconds(summary.stat(key, name, "seconds").median)
+    told = summary.stat(key, name, "seconds") if measure == "time" else stat  # not the time of one operation
+    value = COUNTED[measure][1](told.median)
     low, high = (f"{end / stat.median - 1:+.1%}" for end in (stat.low, stat.high))
     hint = f"{look.label}: {value}, {len(stat.values)} runs, {low} … {high}"
     return bar(look, stat.median / best, span=(stat.low / best, stat.high / best), hint=hint)
@@ -179,9 +186,9 @@ MEASURES = (
     ("cpu", "Processor time, all processes and threads", seconds),
     ("peak_kb", "Peak resident memory", megabytes),
     ("final_kb", "Resident memory when the work is over", megabytes),
+    ("mappings", "Mappings of the address space", "{:.0f}".format),
+    ("mapped_kb", "Address space", megabytes),
     ("minor_faults", "Page faults", "{:.0f}".format),
-    ("mappings", "Mappings of the process, at its largest", "{:.0f}".format),
-    ("mapped_kb", "Memory mapped, at its largest", megabytes),
     ("syscalls", "Calls to the kernel for memory and waiting", "{:.0f}".format),
 )
 

@@ -28,10 +28,10 @@ COLUMNS = (
     "cpu",
     "peak_kb",
     "final_kb",
-    "minor_faults",
-    "major_faults",
     "mappings",
     "mapped_kb",
+    "minor_faults",
+    "major_faults",
     "syscalls",
     "failed",
 )
