@@ -13,6 +13,7 @@ SCORES = (("final_kb", "what stays"), ("peak_kb", "peak memory"), ("time", "time
 # Of the workloads where ours takes more than BEHIND times the best, so many are named.
 BEHIND, WORST = 1.1, 3
 ROOMY = 48  # rows of the heat map that fit a screen without being set closer
+COLUMNS = 8
 SEEN = 14  # rows of what stays that are seen at once
 
 
@@ -96,11 +97,16 @@ def kept(summary):
     rows = [kept_row(summary, key) for key in sorted(keys, key=lambda key: weight(summary, key))]
     peak = '<th class="column after">at the peak, libbuddy&shy;malloc</th>' if ours_in(summary) else ""
     head = [*heads(summary, "workload"), peak]
-    parts = [table(head, rows[:SEEN], "heat kept") + scale()] if rows else []
+    parts = [table(head, rows[:SEEN], kind(summary, "kept")) + scale()] if rows else []
     if rows[SEEN:]:
-        more = table(head, rows[SEEN:], "heat kept")
+        more = table(head, rows[SEEN:], kind(summary, "kept"))
         parts.append(f"<details><summary>{len(rows[SEEN:])} more</summary>{more}</details>")
     return section("kept", *parts)
+
+
+def kind(summary, words):
+    """The classes of a heat map: many columns share the width of the page, a few keep their own."""
+    return f"heat {words}{' shared' if len(summary.allocators) >= COLUMNS else ''}"
 
 
 def ours_in(summary):
@@ -151,7 +157,7 @@ def heat_table(summary, keys, with_means=False):
         rows += [heat_row(summary, key) for key in members]
         if members and with_means:
             rows.append(mean_row(summary, group, f"mean of {title}"))
-    body = table(head, rows, "heat map dense" if len(rows) > ROOMY else "heat map")
+    body = table(head, rows, kind(summary, "map dense" if len(rows) > ROOMY else "map"))
     return body.replace("<thead>", f"<thead>{groups}", 1)
 
 
