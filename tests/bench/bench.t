@@ -51,7 +51,7 @@ because $status
 check "$out" <<'END_OF_CHECK'
 import sys, xml.dom.minidom
 from html.parser import HTMLParser
-void = {"metadata", "br", "link", "img", "hr", "input", "path", "use"}
+void = {"meta", "br", "link", "img", "hr", "input", "path", "use"}
 class Page(HTMLParser):
     def __init__(self):
         super().__init__()
