@@ -74,7 +74,7 @@ def page(summary, means):
 {mark_shapes()}
 <main>
 <h1>libbuddymalloc beside other allocators</h1>
-<p class="metadata">{result["date"]} · {escape(about["cpu"])}, {about["cores"]} cores · {escape(about["system"])} ·
+<p class="meta">{result["date"]} · {escape(about["cpu"])}, {about["cores"]} cores · {escape(about["system"])} ·
 {len(summary.workloads)} measurements on {len(summary.allocators)} allocators in one run of the bench</p>
 {overview.warnings(result)}
 {overview.lead(summary)}
