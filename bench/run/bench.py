@@ -236,11 +236,11 @@ def plan(parser, options):
     if unknown:
         parser.error(f"ONLY: nothing is called {' '.join(unknown)}; see --list")
     skipped = [
-        {"name": item.key, "why": "not installed: " + " ".join(Path(path).name for path in item.missing())}
+        {"name": item.key, "why": item.why_not()}
         for item in items
-        if item.missing()
+        if item.why_not()
     ]
-    return [item for item in items if not item.missing()], skipped
+    return [item for item in items if not item.why_not()], skipped
 
 
 def run(parser, options):
