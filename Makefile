@@ -112,9 +112,11 @@ preload_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/preload/
 security_program := build/tests/security/misuse
 valgrind_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/valgrind/*.c))
 
+case_programs := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/cases/*.c))
+
 include tests/tests.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk
 
-.PHONY: check check-quick check-preload check-real check-bench check-gdb check-soak soak check-security check-valgrind security-table check-system
+.PHONY: check check-quick check-cases check-preload check-real check-bench check-gdb check-soak soak check-security check-valgrind security-table check-system
 
 check: ## install what the tests need, build and run every test
 	tests/install.sh all
@@ -122,6 +124,7 @@ check: ## install what the tests need, build and run every test
 	$(MAKE) check-engine
 	$(MAKE) check-bench
 	$(MAKE) check-preload
+	$(MAKE) check-cases
 	$(MAKE) check-gdb
 	$(MAKE) check-soak
 	$(MAKE) check-security
@@ -137,6 +140,9 @@ check-quick: ## the tests that take under two minutes together
 
 check-preload: $(preload_programs) libbuddymalloc.so libbuddymalloc.a ## libc's names under the preload, limits, misuse
 	prove tests/preload tests/abuse
+
+check-cases: $(case_programs) bench-workloads $(bench_tools) libbuddymalloc.so ## what was found to be poor: each finding with its figure and its bound
+	prove tests/cases
 
 MINUTES ?= 30
 THREADS ?= 16

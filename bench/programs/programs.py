@@ -25,7 +25,7 @@ PROGRAMS = [
     ),
     Script(
         "/usr/bin/perl", "words.pl", name="perl_words", what="Perl 5: the words of a text counted in hashes",
-        needs=("/usr/bin/perl",), sizes=(400000, 50000, 3000), environment={"PERL_HASH_SEED": "0"},
+        needs=("/usr/bin/perl",), sizes=(250000, 40000, 3000), environment={"PERL_HASH_SEED": "0"},
     ),
     Script(
         "/usr/bin/lua5.4", "work.lua", name="lua",

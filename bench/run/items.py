@@ -38,7 +38,7 @@ SCALES = {
     "realloc_large": (25, 6, 1),
     "calloc_large": (25, 6, 1),
     "parked_threads": (20, 5, 1),
-    "mallocstress": (5, 2, 1),
+    "mallocstress": (3, 1, 1),
     "locked": (50, 25, 1),
     "refused": (50, 25, 1),
 }
