@@ -17,7 +17,7 @@ enum {
 	SCAVENGE_SHARE = 2,       /* … and of half of its live pages, are not worth a scavenge */
 	SCAVENGE_SLABS = 4096,    /* slabs that one scavenge examines */
 	EMPTY_BASE = 8,     /* pages: a slab without taken slots stays while free slots fill no more, … */
-	EMPTY_SHARE = 4,    /* … and a fourth of its class's pages */
+	EMPTY_SHARE = 4,    /* … plus a fourth of its class's pages */
 	SLABS_PER_PAGE = 4, /* a scavenge pays when it may find a page in so many slabs */
 };
 

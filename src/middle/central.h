@@ -9,7 +9,7 @@
  *     scavenge purges pages of a slab, the slab is on the list of the scavenged instead.
  * H3. `clean` is the number of clean pages of all attached slabs; nfree the sum of their nfree.
  * H4. A slab without a taken slot is dropped by a free when the free slots of its class would fill
- *     more than 8 pages and a fourth of the pages of its slabs; by a scavenge always.
+ *     more than 8 pages plus a fourth of its slabs' pages; by a scavenge always.
  */
 #ifndef CENTRAL_H
 #define CENTRAL_H
