@@ -97,7 +97,7 @@ same-code: ## whether the library's code is that of the revision OLD, but for na
 	@tools/same_code.sh '$(OLD)'
 
 format: ## format every C file by .clang-format
-	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/inputs')
+	clang-format -i $(shell git ls-files '*.[ch]' '*.cc' ':!bench/programs/inputs')
 
 compile_commands.json: export LIBRARY = $(CC) $(library_flags)
 compile_commands.json: export ENGINE = $(cc_debug) $(engine_flags) $(flags_debug)
@@ -127,4 +127,4 @@ check-engine: ## those of tests/unit and tests/proof, and golden
 test: ## one test, or those of a folder: T=unit/slab, T=process/preload/fork … (V=debug, asan, tsan, clang; without T: their names)
 	@tests/one.sh '$(T)' $(V)
 
-include tests/tests.mk tests/process.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk
+include tests/tests.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk tests/process.mk

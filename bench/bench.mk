@@ -10,28 +10,35 @@ export BENCH_ALLOC = $(ALLOC)
 bench_options := $(if $(QUICK),--quick) $(if $(SMOKE),--smoke) $(if $(RUNS),--runs=$(RUNS)) $(if $(OUT),--out='$(OUT)') \
 	         $(if $(SYSCALLS),--syscalls)
 
-.PHONY: bench bench-list bench-report bench-compare bench-install
+.PHONY: bench bench-ready bench-list bench-report bench-publish bench-compare bench-install
 
-bench: all bench-workloads $(bench_tools) $(bench_engines) ## time and memory of programs under us and each rival (QUICK=1 SMOKE=1 ONLY='python redis' RUNS=n ALLOC='name=path …')
-	@$(bench_python) bench/bench.py $(bench_options) --only="$$BENCH_ONLY" --alloc="$$BENCH_ALLOC"
-	@$(bench_python) bench/report.py $(if $(OUT),--results='$(OUT)' --out='$(OUT)')
+bench: bench-ready all bench-workloads $(bench_tools) $(bench_engines) ## time and memory of programs under us and each rival (QUICK=1 SMOKE=1 ONLY='python redis' RUNS=n ALLOC='name=path …')
+	@$(bench_python) bench/run/bench.py $(bench_options) --only="$$BENCH_ONLY" --alloc="$$BENCH_ALLOC"
+	@$(bench_python) bench/report/report.py $(if $(OUT),--results='$(OUT)' --out='$(OUT)')
+
+# Asked before anything is built: a run of 40 minutes must not end without its page.
+bench-ready:
+	@$(bench_python) bench/report/report.py --ready
 
 bench-list: bench-workloads $(bench_tools) ## the names ONLY= takes
-	@$(bench_python) bench/bench.py --list
+	@$(bench_python) bench/run/bench.py --list
 
-bench-report: ## draw bench/report.html, bench/scatter.svg and bench/table.md from RESULT=file (default: the newest)
-	@$(bench_python) bench/report.py $(if $(RESULT),'$(RESULT)') $(if $(OUT),--out='$(OUT)')
+bench-report: ## draw the page, the picture and the table of RESULT=file (default: the newest), beside it or into OUT=folder
+	@$(bench_python) bench/report/report.py $(if $(RESULT),'$(RESULT)') $(if $(OUT),--out='$(OUT)')
+
+bench-publish: ## put RESULT=file (default: the newest run) into bench/results, its page, picture and table into bench
+	@$(bench_python) bench/report/publish.py $(if $(RESULT),'$(RESULT)')
 
 bench-compare: ## what changed from OLD=a.json to NEW=b.json, with the noise considered
-	@$(bench_python) bench/compare.py $(if $(OLD),'$(OLD)') $(if $(NEW),'$(NEW)')
+	@$(bench_python) bench/run/compare.py $(if $(OLD),'$(OLD)') $(if $(NEW),'$(NEW)')
 
 bench-install: ## what the bench compares, measures and draws with, from Debian
 	@bench/install.sh
 
-build/bench-tools/launch: bench/launch.c bench/bench.mk
+build/bench-tools/launch: bench/run/launch.c bench/bench.mk flags.mk
 	@mkdir -p $(@D)
-	@echo "  CC  $@"; $(CC) -std=c11 -O2 $(warnings) -static -o $@ $<
+	@echo "  CC  $@"; $(CC) $(flags) -O2 -static -o $@ $<
 
-build/bench-tools/pair: bench/pair.c bench/bench.mk
+build/bench-tools/pair: bench/run/pair.c bench/bench.mk flags.mk
 	@mkdir -p $(@D)
-	@echo "  CC  $@"; $(CC) -std=c11 -O2 -fno-builtin-malloc -fno-builtin-free $(warnings) -o $@ $<
+	@echo "  CC  $@"; $(CC) $(flags) -O2 $(no_builtins) -o $@ $<

@@ -1,6 +1,6 @@
-/* cxx.c: operator new and delete by their mangled names (Itanium C++ ABI, LP64). A C library cannot throw:
- * when memory is out, the C++ library's own operator takes over, calls the new_handler, and throws or returns
- * NULL. */
+/* cxx.c: operator new and delete by their mangled names (Itanium C++ ABI, LP64). A C library cannot
+ * throw: when there is no memory, the C++ library's own operator is called, which calls the
+ * new_handler, and throws or returns NULL. */
 #include "export.h"
 #include "process.h"
 
@@ -9,12 +9,13 @@
 #include <dlfcn.h>
 #include <errno.h>
 
-typedef struct nothrow_tag nothrow; /* std::nothrow_t, only ever passed on */
+typedef struct nothrow_tag nothrow; /* std::nothrow_t, which is only passed on */
 
-/* In a static program there is nothing to look up. */
+/* For a static program, in which dlsym finds nothing. */
 extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
 
-/* The C++ library's own function of a name, also where a plugin brought that library along; or NULL. */
+/* The C++ library's own function of a name, also when a plugin brought that library along; or
+ * NULL. */
 static void *find_original(const char *name) {
 	static const char *const libraries[] = {"libstdc++.so.6", "libc++.so.1", "libc++abi.so.1"};
 	void *found = dlsym(RTLD_NEXT, name);
@@ -32,7 +33,8 @@ static COLD void *fail(size_t size) {
 	die("operator new(%z): no memory, and no C++ library to throw std::bad_alloc", size);
 }
 
-/* The originals make their blocks by malloc, or aligned_alloc: they are ours by name. */
+/* The C++ library's operators take blocks from our malloc or aligned_alloc, so the block's family
+ * is set here. */
 static void *made_by(enum family family, void *block) {
 	if (guard_on && block)
 		guard_set_family(block, family);
@@ -44,8 +46,8 @@ static COLD void *new_failed(const char *name, size_t size) {
 	return original ? original(size) : fail(size);
 }
 
-/* The aligned originals round the size up, and some overflow; a size that no object can have goes to the
- * plain one. */
+/* The C++ library's aligned operators round the size up, and some overflow. So a size over
+ * PTRDIFF_MAX goes to the one without alignment. */
 static COLD void *new_aligned_failed(const char *name, size_t size, size_t align) {
 	if (size > PTRDIFF_MAX)
 		return new_failed("_Znwm", size);
@@ -104,8 +106,8 @@ NEW_NOTHROW(_ZnamRKSt9nothrow_t, BY_NEW_ARRAY)
 NEW_ALIGNED_NOTHROW(_ZnwmSt11align_val_tRKSt9nothrow_t, BY_NEW)
 NEW_ALIGNED_NOTHROW(_ZnamSt11align_val_tRKSt9nothrow_t, BY_NEW_ARRAY)
 
-/* delete: alignments and tags say nothing that the block does not; a size without an alignment gives the
- * class. */
+/* delete: alignments and tags are not needed to find the block; a size without an alignment gives
+ * its class. */
 #define DELETE_SIZED(name, family)                                                                           \
 	EXPORT void name(void *block, size_t size);                                                          \
 	EXPORT void name(void *block, size_t size) { release_sized_by(block, size, family); }

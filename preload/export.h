@@ -1,4 +1,5 @@
-/* export.h: what makes a function visible outside the library; exports.map says it again, name by name. */
+/* export.h: makes a function visible outside the library. exports.map lists the same functions by
+ * name. */
 #ifndef EXPORT_H
 #define EXPORT_H
 

@@ -1,4 +1,5 @@
-/* figures.c: mallinfo and its kin, from the account of src/observe/account.h; malloc_trim and mallopt. */
+/* figures.c: mallinfo and its kin, from the account of src/observe/account.h; malloc_trim and
+ * mallopt. */
 #include "export.h"
 #include "process.h"
 
@@ -12,7 +13,7 @@
 
 EXPORT int malloc_trim(size_t pad) { return (void)pad, trim(); }
 
-/* Known parameters are taken and change nothing: what they tune in glibc this heap measures for itself. */
+/* Returns 1 for the parameters that glibc knows; none of them changes anything. */
 EXPORT int mallopt(int parameter, int value) {
 	(void)value;
 	return (parameter >= M_PERTURB && parameter <= M_TRIM_THRESHOLD) || parameter == M_ARENA_TEST ||

@@ -1,5 +1,5 @@
-/* libc.c: the names of the C library, one line of meaning each. Contract: the glibc manual, "Replacing
- * malloc", and C23 7.24.3. All are thread-safe; sizes and alignments are bytes. */
+/* libc.c: the names of the C library. Contract: the glibc manual, "Replacing malloc", and C23
+ * 7.24.3. All are thread-safe; sizes and alignments are bytes. */
 #include "export.h"
 #include "process.h"
 
@@ -31,8 +31,9 @@ EXPORT void *calloc(size_t n, size_t size) { return allocate_zeroed(n, size); }
 EXPORT void *realloc(void *block, size_t size) { return reallocate(block, size); }
 EXPORT size_t malloc_usable_size(void *block) { return usable_size(block); }
 
-/* ENOMEM when n * size overflows; the block is then as it was. It calls whatever realloc the program has, as
- * libc's own does: a program that brings malloc, calloc, realloc and free seldom brings this one. */
+/* ENOMEM when n * size overflows; the block is then as it was. It calls the realloc that the
+ * program uses, as libc's own does: a program with a malloc, calloc, realloc and free of its own
+ * seldom has this one. */
 EXPORT void *reallocarray(void *block, size_t n, size_t size) {
 	size_t total;
 	if (__builtin_mul_overflow(n, size, &total)) {
@@ -54,7 +55,7 @@ EXPORT void *memalign(size_t align, size_t size) {
 	return allocate_aligned((size_t)1 << ceil_log2(align), size);
 }
 
-/* Returns EINVAL or ENOMEM, *block and errno then being as they were. */
+/* Returns 0, EINVAL or ENOMEM. errno is kept, and *block too unless it returns 0. */
 EXPORT int posix_memalign(void **block, size_t align, size_t size) {
 	if (!is_power_of_two(align) || align % sizeof(void *) != 0)
 		return EINVAL;
@@ -69,7 +70,7 @@ EXPORT int posix_memalign(void **block, size_t align, size_t size) {
 
 EXPORT void *valloc(size_t size) { return allocate_aligned(os_page_size(), size); }
 
-/* valloc of whole pages. */
+/* valloc of a size that is rounded up to whole pages. */
 EXPORT void *pvalloc(size_t size) {
 	size_t page = os_page_size();
 	return allocate_aligned(page, size > SIZE_MAX - page ? size : align_up(max_size(size, 1), page));

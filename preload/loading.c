@@ -1,7 +1,8 @@
-/* loading.c: for blocks that are asked for while the loader still relocates: another library's ifunc resolver
- * may do so before any constructor, and before thread-local variables have their first values. So this is an
- * ifunc's resolver too, the last step of our own relocation. What the thread's cache holds is lost when the
- * loader sets the variables afterwards: some slots at most. Only for the shared library: in a static program
+/* loading.c: for blocks that are asked for while the loader still relocates. Another library's
+ * ifunc resolver may call malloc before any constructor runs, and before thread-local variables
+ * have their first values. So this is an ifunc's resolver too: the loader runs it as the last step
+ * of our own relocation. When the loader sets the thread-local variables afterwards, the slots that
+ * the thread's cache holds by then are lost. Only for the shared library: in a static program
  * resolvers run before there are thread-local variables at all. */
 #include "front/cache.h"
 
@@ -14,5 +15,5 @@ static void (*resolve_loaded(void))(void) {
 
 void library_loaded(void) __attribute__((ifunc("resolve_loaded"), visibility("hidden")));
 
-/* The resolver runs for the sake of this. */
+/* This reference makes the loader run the resolver. */
 static void (*const address)(void) __attribute__((used)) = library_loaded;

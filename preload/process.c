@@ -18,19 +18,21 @@
 
 const char process_linked = 1;
 
-/* Older libcs do not say whether there is one thread only. */
+/* Set by glibc while the process has one thread; missing in glibc before 2.32. */
 extern char __libc_single_threaded __attribute__((weak));
 
-/* glibc's lock of the list of streams, which its fork takes after our handlers. A thread that flushes
- * all streams holds it and may allocate, so it comes before ours. The owner may take it twice. */
+/* glibc's lock of the list of streams, which its fork takes after our handlers. A thread that
+ * flushes all streams holds it and may allocate, so it is taken before ours. Its owner may take it
+ * twice. */
 extern void _IO_list_lock(void) __attribute__((weak));
 extern void _IO_list_unlock(void) __attribute__((weak));
 extern void _IO_list_resetlock(void) __attribute__((weak));
 
-static bool alone; /* the fork is that of a process of one thread */
+static bool alone; /* the process that forks has one thread */
 
-/* Locks in rising rank: no thread is then in the middle of anything that the child would miss. A single
- * thread takes none: it may be a signal handler that forks, in the middle of a call that holds one. */
+/* Takes all locks in rising rank, so that no other thread is in the middle of a change that the
+ * child would see half done. A single thread takes none: a signal handler may fork in the middle of
+ * a call that holds one. */
 static void before_fork(void) {
 	alone = &__libc_single_threaded && __libc_single_threaded;
 	if (!alone) {
@@ -84,10 +86,11 @@ static const char *find_variable(char **environment, const char *name) {
 	return NULL;
 }
 
-/* Linked with -z initfirst: this runs before any other library's constructor. So our fork handlers are the
- * first registered and take the locks last, after those of libraries whose own locks are held by threads that
- * allocate. libc's environ is not set up by then, hence the arguments. In a set-user-ID program the
- * environment is somebody else's, and ignored. */
+/* The library is linked with -z initfirst, so that this runs before any other library's
+ * constructor. Our fork handler is then registered first and runs last: it takes our locks after
+ * other libraries have taken theirs, which threads may hold while they allocate. libc's environ is
+ * not set up by then, hence the arguments. In a set-user-ID program the environment is the caller's
+ * and is ignored. */
 __attribute__((constructor)) static void start(int argc, char **argv, char **environment) {
 	(void)argc, (void)argv;
 	if (!getauxval(AT_SECURE))

@@ -1,5 +1,5 @@
-/* process.h: nobody calls process.c; this has the linker take it from the static library, together with
- * any file that includes it. */
+/* process.h: nobody calls process.c. A file that includes this header refers to it, so that the
+ * linker takes process.c from the static library together with that file. */
 #ifndef PROCESS_H
 #define PROCESS_H
 

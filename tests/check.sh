@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 logs=${BM_LOGS:-build/check}
 engine=(unit model mutate states interleavings clang asan tsan fuzz golden embedded)
 quick=(unit model mutate states asan golden preload)
-all=("${engine[@]}" bench preload gdb soak security valgrind real)
+all=("${engine[@]}" bench preload cases gdb soak security valgrind real)
 # make check -j2 has a job server, which what is started here is not part of.
 export MAKEFLAGS
 MAKEFLAGS=$(sed -E 's/(^| )(-j[0-9]*|--jobserver-[a-z]+=[^ ]*)//g' <<<"${MAKEFLAGS-}")

@@ -20,7 +20,7 @@ programs=( # of tests/programs/real and of bench
 )
 tools=( # of the other tests
 	gdb:gdb hyperfine:hyperfine strace:strace qemu-system-arm:qemu-system-arm gcc-arm-none-eabi:arm-none-eabi-gcc
-	patch:patch libclang-rt-14-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4
+	patch:patch python3-matplotlib libclang-rt-14-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4
 )
 system=( # of tests/programs/system, which puts all else into its own folders
 	debootstrap:debootstrap debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg util-linux:unshare

@@ -1,12 +1,13 @@
-# process.mk: the tests that preload the library into programs of their own (tests/process, tests/soak), into other people's
-# (tests/programs), and those of the bench, the coverage and the tests themselves (tests/meta, tests/proof/mutants). What is built here lies in build/tests, as the sources do in
-# tests. Included by the Makefile. QUICK=1 leaves out what takes minutes.
+# process.mk: the tests that preload the library into programs of their own (tests/process, tests/cases, tests/soak) and
+# into other people's (tests/programs), and those of what is around it (tests/meta); coverage and mutants. What is built
+# here lies in build/tests as its source does in tests. Included by the Makefile. QUICK=1 leaves out what takes minutes.
 
 programs_of      = $(patsubst tests/%,build/tests/%,$(basename $(wildcard $(1:%=tests/process/%/*.c) $(1:%=tests/process/%/*.cc))))
 preload_programs := $(call programs_of,preload abuse)
 security_program := $(call programs_of,security)
 valgrind_programs := $(call programs_of,valgrind)
 gdb_programs     := build/tests/process/gdb/layout build/tests/process/gdb/layout-linked
+case_programs    := $(patsubst tests/%.c,build/tests/%,$(wildcard tests/cases/*.c))
 soak_plain       := build/tests/soak/soak
 soak_checked     := $(engine)/debug/soak/soak
 
@@ -22,9 +23,9 @@ build/tests/process/gdb/layout-linked: tests/process/gdb/layout.c $(build)/libbu
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(process_flags) -DLINKED=1 -o $@ $(filter %.c %.a,$^) -ldl
 
--include $(wildcard build/tests/soak/*.d build/tests/process/*/*.d)
+-include $(wildcard build/tests/cases/*.d build/tests/soak/*.d build/tests/process/*/*.d)
 
-.PHONY: check-preload check-gdb check-soak check-security check-valgrind check-real check-bench
+.PHONY: check-preload check-cases check-gdb check-soak check-security check-valgrind check-real check-bench
 .PHONY: soak security-table check-system
 
 quick_tests := tests/process/abuse $(filter-out %/slow_preload.t,$(wildcard tests/process/preload/*.t))
@@ -48,6 +49,9 @@ under_us = $(prove) $(1) -e 'env LD_PRELOAD=$(CURDIR)/libbuddymalloc.so' $(soak_
 check-soak: $(soak_plain) $(soak_checked) libbuddymalloc.so ## the soak for 20 seconds
 	$(under_us) 10
 	$(prove) -e '' $(soak_checked) :: 10
+
+check-cases: $(case_programs) bench-workloads $(bench_tools) libbuddymalloc.so ## what was found to be poor: each finding with its figure and its bound
+	$(prove) tests/cases
 
 check-real: libbuddymalloc.so ## real programs: the same output with and without the preload
 	$(prove) tests/programs/real

@@ -93,6 +93,12 @@ static inline bool stamp_holds(const void *memory, size_t size, uint64_t tag) {
 	return !memcmp(memory, &word, head) && !memcmp((const char *)memory + size - tail, &word, tail);
 }
 
+/* Of a block of 16 bytes and more: of one that shrank, the tail is gone. */
+static inline bool stamp_holds_head(const void *memory, uint64_t tag) {
+	uint64_t word = stamp_word(tag);
+	return !memcmp(memory, &word, sizeof word);
+}
+
 /* What malloc(3) promises of every pointer: it is there, and aligned for every type that fits. */
 static inline void *must_have(void *memory, size_t size) {
 	if (__builtin_expect(!memory, 0))
@@ -132,6 +138,17 @@ static inline void block_put(struct block *block) {
 	block_check(block);
 	free(block->memory);
 	block->memory = NULL;
+}
+
+/* By realloc; what was in both sizes must be there still, and is stamped anew. */
+static inline void block_resize(struct block *block, uint32_t size) {
+	void *memory = must_have(realloc(block->memory, size), size);
+	bool grown = size >= block->size;
+	if (__builtin_expect(!stamp_holds_head(memory, block->tag) ||
+	                             (grown && !stamp_holds(memory, block->size, block->tag)),
+	                     0))
+		bench_fail("a block of %u bytes lost its content in a realloc to %u", block->size, size);
+	*block = block_make(memory, size, block->tag);
 }
 
 struct parcel {

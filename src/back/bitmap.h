@@ -63,7 +63,8 @@ static inline unsigned bitmap_longest_run(const struct bitmap *map) {
 	return longest;
 }
 
-/* The bits [page, page + 16), as far as there are so many, the first the lowest. */
+/* The bits [page, page + 16) as a number, the first as its lowest bit; 0 for those beyond the last
+ * page. */
 static inline uint16_t bitmap_16(const struct bitmap *map, unsigned page) {
 	unsigned shift = page % 64;
 	uint64_t bits = map->words[page / 64] >> shift;

@@ -1,32 +1,32 @@
 /* buddy.c (rank 0): a binary buddy allocator over an abstract arena. Freestanding.
  *
- * 1. The arena is a binary tree of blocks in array form: root 1, children 2n and 2n+1, parent n/2, buddy n^1.
- *    A leaf is order 0, the root order `height`; leaf i is node nleaves + i.
- * 2. One bit per node: "something inside this block is allocated". So of a node whose parent's bit is set:
- *    bit clear = the block is free; bit set with both children clear = it is allocated as a whole (so is a
- *    leaf with its bit set); bit set with a child set = it is split. "Split" is the XOR of two children.
- * 3. Take: the smallest order with a free block that is large enough gives one (mask, count trailing zeros).
- *    Carve walks down from it to the end of the run: a half beyond the run becomes a free block, a half
- *    within it an allocated one. That is splitting and trimming in one loop.
- * 4. Put: clear the block's bit; while its buddy's bit is clear too, take the buddy off its list and go on
- *    with the parent, whose bit is cleared. The transition "the single used one → freed" coalesces.
+ * 1. The arena is a binary tree of blocks in array form: root 1, children 2n and 2n+1, parent n/2,
+ *    buddy n^1. A leaf is order 0, the root order `height`; leaf i is node nleaves + i.
+ * 2. One bit per node: "something inside this block is allocated". Of a node whose parent's bit is
+ *    set: a clear bit says that the block is free; a set bit with both children clear (or of a
+ *    leaf) that it is allocated as a whole; a set bit with a child set that it is split.
+ * 3. Take: the smallest order with a free block that is large enough gives one (mask, count
+ *    trailing zeros). Carve walks down from it to the end of the run: a half beyond the run becomes
+ *    a free block, a half within it an allocated one. So one loop both splits and trims.
+ * 4. Put: clear the block's bit; while its buddy's bit is clear too, take the buddy off its list,
+ *    clear the parent's bit and go on with the parent. Then put the block on the list of its order.
  *
  * Invariants, checked by buddy_check (buddy_check.c):
  * B1. A set bit has a set parent.
  * B2. Bit 0, which is no node, is clear.
- * B3. A clear node under a split parent, and a clear root, is on the list of its order, and nothing else is.
- * B4. Lists are circular: x.next.prev = x = x.prev.next, over leaves in range and aligned to their order.
+ * B3. A clear node under a split parent, and a clear root, is on its order's list; nothing else is.
+ * B4. Lists are circular: x.next.prev = x = x.prev.next; leaves are in range, aligned to the order.
  * B5. Bit k of mask is set exactly when list k is not empty.
  *
- * Bound: with blocks of powers of two, n the largest and 1 the smallest, first fit can always serve M live
- * leaves from N >= M(1 + log2(n)/2) - n + 1 (J. M. Robson, "Bounds for some functions concerning dynamic
- * storage allocation", JACM 21(3), 1974). The buddy system: K. C. Knowlton, CACM 8(10), 1965.
+ * Bound: with blocks of powers of two, n the largest and 1 the smallest, first fit can always serve
+ * M live leaves from N >= M(1 + log2(n)/2) - n + 1 (J. M. Robson, JACM 21(3), 1974). The buddy
+ * system: K. C. Knowlton, CACM 8(10), 1965.
  */
 #include "buddy.h"
 
 #define NO_FREE_NODE 0u
 
-/* Where: pure arithmetic. */
+/* Where a block lies: arithmetic alone. */
 static uint32_t node_order(const struct buddy *b, uint32_t node) {
 	return b->height -
 	       (31 - (uint32_t)__builtin_clz(node)); /* height 9, node 5 (third level): 9 - 2 = 7 */
@@ -38,7 +38,7 @@ static uint32_t leaf_node(const struct buddy *b, uint32_t leaf, uint32_t order) 
 	return (b->nleaves + leaf) >> order;
 }
 
-/* May: the bits. */
+/* Whether a block is free, whole, or may coalesce: the bits alone. */
 static int used(const struct buddy *b, uint32_t node) { return b->bits[node / 32] >> (node % 32) & 1; }
 static void set_used(struct buddy *b, uint32_t node) { b->bits[node / 32] |= 1u << (node % 32); }
 static void clear_used(struct buddy *b, uint32_t node) { b->bits[node / 32] &= ~(1u << (node % 32)); }
@@ -48,7 +48,7 @@ static int is_whole(const struct buddy *b, uint32_t node) {
 	return used(b, node) && (is_leaf(b, node) || (!used(b, 2 * node) && !used(b, 2 * node + 1)));
 }
 
-/* Change: the lists. Index nleaves + k is the sentinel of order k. */
+/* The lists of free blocks. Index nleaves + k is the sentinel of order k. */
 static struct buddy_link *link_of(const struct buddy *b, uint32_t index) {
 	if (index >= b->nleaves)
 		return (struct buddy_link *)&b->heads[index - b->nleaves];

@@ -1,5 +1,6 @@
-/* buddy_check.c (rank 0): verifies the invariants at the head of buddy.c. Debug builds and tests only. It has
- * no function in common with the allocator, so that one mistake cannot hide in both. */
+/* buddy_check.c (rank 0): verifies the invariants at the head of buddy.c. Debug builds and tests
+ * only. It has no function in common with the allocator, so that one mistake cannot hide in
+ * both. */
 #include "buddy.h"
 
 static uint32_t bit(const struct buddy *b, uint32_t node) { return b->bits[node / 32] >> (node % 32) & 1; }
@@ -9,7 +10,8 @@ static int allocated(const struct buddy *b, uint32_t node) {
 	return bit(b, node) && (node >= b->nleaves || !(bit(b, 2 * node) | bit(b, 2 * node + 1)));
 }
 
-/* Whether the bits show a free block: the node is clear and its parent is split, or it is a clear root. */
+/* Whether the bits show a free block: the node is clear and its parent is split, or it is a clear
+ * root. */
 static int free_by_bits(const struct buddy *b, uint32_t node) {
 	return !bit(b, node) && (node == 1 || (bit(b, node / 2) && !allocated(b, node / 2)));
 }
@@ -26,8 +28,9 @@ static uint32_t count_by_bits(const struct buddy *b, uint32_t order) {
 }
 
 static const struct buddy_link *link_at(const struct buddy *b, uint32_t index) {
-	return index >= b->nleaves ? &b->heads[index - b->nleaves]
-	                           : (const struct buddy_link *)(const void *)(b->links + (uint64_t)index * b->stride);
+	return index >= b->nleaves
+	               ? &b->heads[index - b->nleaves]
+	               : (const struct buddy_link *)(const void *)(b->links + (uint64_t)index * b->stride);
 }
 
 /* Follows the list of one order; its length goes to *count. 0, or the invariant that fails. */

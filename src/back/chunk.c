@@ -10,10 +10,10 @@
 #include <string.h>
 
 enum {
-	HUGE_AFTER = 20,    /* chunks; one huge page more is then at most 5 % of the heap */
+	HUGE_AFTER = 20,    /* chunks; a huge page more is then at most 5 % of the heap */
 	HUGE_SLOW_US = 500, /* what 512 small ones take at about 1 us each */
 	WITHOUT_HUGE = 256, /* chunks, at first: 512 MB */
-	CHUNK_LOOKS = 8,    /* at chunks whose longest run may be too short */
+	CHUNK_LOOKS = 8,    /* chunks of a place that are examined for a run long enough */
 };
 
 static struct chunks chunks;
@@ -32,9 +32,9 @@ static void init_lists(void) {
 	chunks.ready = true;
 }
 
-/* Chunks come in the order of how many of their pages the kernel has given: so the sparse ones drain, and
- * free memory that is there already is used before clean. Within a sixth, the smaller largest block comes
- * first. */
+/* A search goes through the places from the lowest up: chunks with the fewest clean pages first,
+ * and among these the ones whose largest free block is smallest. So dirty pages are used before
+ * clean ones are fetched, and the chunks with the most clean pages drain. */
 static unsigned place_of(const struct chunk *chunk) {
 	int order = buddy_largest(&chunk->buddy);
 	if (order < 0)
@@ -68,7 +68,8 @@ static void update_place(struct chunk *chunk) {
 	chunks.mask |= (uint64_t)1 << place;
 }
 
-/* Takes exactly these free pages, which start a block or follow pages that are taken. */
+/* Takes exactly these pages, the first of which starts a block or follows a taken page. False: one
+ * of them is not free, and nothing is taken. */
 static bool take_free_pages(struct chunk *chunk, unsigned page, unsigned npages) {
 	if (!buddy_take_at(&chunk->buddy, page, npages))
 		return false;
@@ -81,7 +82,7 @@ static void put_pages(struct chunk *chunk, unsigned page, unsigned npages) {
 	bitmap_set(&chunk->free, page, npages);
 }
 
-/* Adds to the pages in use, which is negative when they are freed. */
+/* npages is negative when pages are freed. */
 static void add_used(struct chunk *chunk, int npages) {
 	chunks.empty -= chunk->nused == 0;
 	chunk->nused += (unsigned)npages;
@@ -104,7 +105,8 @@ static void add_dirty(struct chunk *chunk, int npages) {
 
 /* ---- making and dropping chunks ---- */
 
-/* Whether a chunk that is to be made asks for huge pages: a dense heap does, from some size on. */
+/* Whether the next chunk asks for huge pages: from HUGE_AFTER chunks on, when 7/8 of their pages
+ * are used, and unless huge pages came slowly. */
 static bool wants_huge(void) {
 	bool dense = chunks.used_pages * 8 >= chunks.count * CHUNK_PAGES * 7;
 	if (!config.huge_pages || !dense || chunks.count < HUGE_AFTER)
@@ -115,9 +117,10 @@ static bool wants_huge(void) {
 	return false;
 }
 
-/* A huge page should come in a tenth of the time of its small ones. Where it takes longer than they, as under
- * a hypervisor that takes free memory back in units of this size, or when the kernel has to move pages to
- * make one, the next chunks do without. Touches the chunk's first page. */
+/* Touches the chunk's first page and takes the time. A huge page should come in a tenth of the time
+ * that its 512 small ones take. It may take longer than they do: under a hypervisor that takes free
+ * memory back in units of 2 MB, or when the kernel has to move pages to make one. Then the next
+ * chunks do without. */
 static void judge_huge(struct chunk *chunk) {
 	uint64_t before = os_microseconds();
 	*(volatile char *)chunk->base = 0;
@@ -161,8 +164,8 @@ static void detach_chunk(struct chunk *chunk) {
 	add_dirty(chunk, -(int)chunk->ndirty);
 }
 
-/* Unmaps a detached, empty chunk. False: the kernel would not; it is purged and attached again. Takes the
- * lock. */
+/* Unmaps a detached, empty chunk. False: the kernel refused; the chunk is purged and attached
+ * again. Without the lock. */
 static bool drop_chunk(struct chunk *chunk) {
 	pagemap_clear_owner(chunk->base, CHUNK_SIZE);
 	if (os_unmap(chunk->base, CHUNK_SIZE)) {
@@ -194,8 +197,8 @@ static bool retains_too_much(void) {
 	return chunks.dirty_pages > dirty_limit() || chunks.empty > allowed_empty();
 }
 
-/* An empty chunk, the one with the fewest dirty pages, or NULL: only an empty one has a block of the highest
- * order. */
+/* An empty chunk, from the place with the most clean pages, or NULL. Only an empty chunk has a free
+ * block of the highest order, so only the last place of each sixth is examined. */
 static struct chunk *find_empty(void) {
 	for (unsigned place = PLACES; place > 0; place -= ORDERS)
 		if (!list_empty(&chunks.places[place - 1]))
@@ -203,8 +206,7 @@ static struct chunk *find_empty(void) {
 	return NULL;
 }
 
-/* Takes the dirty runs of free pages of one chunk, as far as the batch has room, so that nobody else uses
- * them. */
+/* Isolates the free runs of a chunk that have dirty pages, as far as the batch has room. */
 static void isolate_from(struct chunk *chunk, struct batch *batch) {
 	EACH_RUN (&chunk->free, page, end) {
 		unsigned npages = end - page, dirty = bitmap_count(&chunk->dirty, page, npages);
@@ -220,7 +222,9 @@ static void isolate_from(struct chunk *chunk, struct batch *batch) {
 	update_place(chunk);
 }
 
-/* The dirty chunk with the most room: what is taken comes from the others first. */
+/* A chunk with dirty pages from the highest place that begins with one: spans are taken from the
+ * lower places first, so its pages are wanted last. When no place begins with one, the chunk that
+ * has been dirty longest. */
 static struct chunk *find_dirty(void) {
 	for (uint64_t mask = chunks.mask; mask;) {
 		unsigned place = 63 - (unsigned)__builtin_clzl(mask);
@@ -244,7 +248,7 @@ void chunk_refuse_huge(struct chunk *chunk) {
 		os_huge_pages(chunk->base, CHUNK_SIZE, false);
 }
 
-/* Puts the runs of a batch back, as far as they were purged clean. Lock held. */
+/* Puts the runs of a batch back; purged[i] says that run i is clean now. Lock held. */
 static void put_back_runs(struct batch *batch, const bool *purged) {
 	for (unsigned i = 0; i < batch->n; i++) {
 		struct run *run = &batch->runs[i];
@@ -261,7 +265,8 @@ static void put_back_runs(struct batch *batch, const bool *purged) {
 	list_delete(&batch->link);
 }
 
-/* Purges the batch, without the lock; then puts its runs back, with it. False: nothing could be purged. */
+/* Purges the runs of a batch without the lock, and puts them back under it. False: none could be
+ * purged. */
 static bool purge(struct batch *batch) {
 	bool purged[BATCH], any = false;
 	for (unsigned i = 0; i < batch->n; i++) {
@@ -276,8 +281,8 @@ static bool purge(struct batch *batch) {
 	return any;
 }
 
-/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`; true when any memory went back.
- * When the kernel refuses to unmap a chunk, pages are purged all the same. */
+/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`; true when memory went
+ * back. After the kernel has refused to unmap a chunk, pages are purged only. */
 static bool give_back(size_t keep, size_t keep_empty) {
 	struct batch batch;
 	bool any = false, unmaps = true, going = true;
@@ -325,7 +330,8 @@ bool chunk_trim(void) { return give_back(0, 0); }
 
 /* ---- spans ---- */
 
-/* A chunk at a place that has a run of npages, though no block of as many; looks at a few. */
+/* A chunk with a free run of npages, of the first CHUNK_LOOKS at a place whose blocks are all
+ * shorter. */
 static struct chunk *find_run(unsigned place, unsigned npages) {
 	unsigned looks = CHUNK_LOOKS;
 	const struct list *head = &chunks.places[place];
@@ -339,8 +345,9 @@ static struct chunk *find_run(unsigned place, unsigned npages) {
 	return NULL;
 }
 
-/* A chunk with a run of npages, which `order` is enough for, or, aligned, with a block of that order. A run
- * whose largest block has order k has at most 2^(k+2) - 2 pages: for 5 … 8 pages, order 1 can be enough. */
+/* A chunk with a free run of npages; with `aligned`, one with a free block of `order`, which holds
+ * npages. A chunk whose largest order is k has runs of at most 2^(k+2) - 2 pages, so for 5 … 8
+ * pages (order 3) chunks are examined from order 1 on, which may have a run of 6. */
 static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned) {
 	unsigned least = aligned || order < 2 ? order : order - 2;
 	for (unsigned first = 0; first < PLACES; first += ORDERS) {
@@ -357,8 +364,8 @@ static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned) {
 	return NULL;
 }
 
-/* Where in a chunk npages are best taken: at either end of the run that has the fewest pages there that the
- * kernel would have to give, and of these runs the shortest. */
+/* The page from which npages are best taken: at one end of a free run, where the fewest of them are
+ * clean (the kernel would have to give these); among equals, in the shortest run. */
 static unsigned find_pages(const struct chunk *chunk, unsigned npages) {
 	unsigned best = 0, least = UINT32_MAX;
 	bool mixed = chunk->ndirty && chunk->ndirty != CHUNK_PAGES - chunk->nused;
@@ -378,7 +385,8 @@ static unsigned find_pages(const struct chunk *chunk, unsigned npages) {
 	return best;
 }
 
-/* Takes free pages that may begin within a free block. */
+/* Takes free pages that may begin within a free block: the free pages before them are taken first,
+ * and put back. */
 static void take_within(struct chunk *chunk, unsigned page, unsigned npages) {
 	if (take_free_pages(chunk, page, npages))
 		return;
@@ -390,7 +398,7 @@ static void take_within(struct chunk *chunk, unsigned page, unsigned npages) {
 	put_pages(chunk, before, page - before);
 }
 
-/* Marks [page, page + npages) as live pages of a span; they are taken already. */
+/* Counts pages as used that were just taken for a span. */
 static void count_taken_span(struct chunk *chunk, unsigned page, unsigned npages) {
 	unsigned dirty = bitmap_count(&chunk->dirty, page, npages);
 	add_used(chunk, (int)npages);
@@ -399,7 +407,8 @@ static void count_taken_span(struct chunk *chunk, unsigned page, unsigned npages
 	update_place(chunk);
 }
 
-/* Frees pages that may hold data where `dirty` has a bit (of the first 16; further pages all do). */
+/* Frees pages. Those of the first 16 whose bit of `dirty` is set may hold data, and all beyond
+ * these. */
 static void free_span_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t dirty) {
 	bitmap_set(&chunk->dirty, page, npages);
 	for (unsigned i = 0; i < 16 && i < npages; i++)
@@ -529,7 +538,8 @@ char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npag
 	return !(*npages & SPAN_RETAINED) && *npages > at - page ? chunk->base + page * PAGE_SIZE : NULL;
 }
 
-/* The stacks of the threads that are not here are still there to be read. */
+/* The batches lie on the stacks of threads that the child does not have; the memory of these stacks
+ * is there. */
 void chunk_after_fork(void) {
 	static const bool not_purged[BATCH];
 	lock_take(&chunk_lock);

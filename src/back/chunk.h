@@ -1,15 +1,22 @@
 /* chunk.h (rank 3): 2 MB chunks of 512 pages, and the search across them. Hands out spans of pages.
  *
- * C1. Everything here is guarded by chunk_lock, but for slab_of_page, which the central list
- *     of the slab guards, and the steps of C3.
- * C2. A chunk is on the list of its place: how many of its pages the kernel has given, then the largest
- *     free order. A chunk without a free page is on none.
- * C3. npages_at[p] is the length of the span that starts at page p, else 0; with SPAN_RETAINED added,
- *     the span is free, but still in one piece in some thread's cache. The step between live and
- *     retained is atomic and takes no lock.
- * C4. Bit p of `dirty` is meaningful for free pages: set means that it may hold data (it is "dirty"),
- *     clear that it reads as zero. ndirty counts the free pages that are set.
- * C5. The records lie outside the chunk; a purge or a stray write cannot reach them.
+ * C1. chunk_lock guards all of this, with two exceptions: the steps of C3, and slab_of_page. That
+ *     is written without a lock by the thread that makes or drops a slab, while it has the slab's
+ *     pages to itself; it is read without a lock for a live slot, and under the lock of the class's
+ *     central list for a freed one.
+ * C2. A chunk with a free page is on the list of its place, which is given by how many sixths of
+ *     its pages are clean, and then by its largest free order. A chunk without a free page is on
+ *     none.
+ * C3. npages_at[p] is the length of the span that starts at page p, else 0. With SPAN_RETAINED
+ *     added the span is free but not put back yet: it lies whole in some thread's cache. The step
+ *     between live and retained is atomic and takes no lock.
+ * C4. Bit p of `dirty` is meaningful for a free page: set when the page is dirty (it may hold
+ *     data), clear when it is clean (it reads as zero). ndirty counts the free pages that are
+ *     dirty.
+ * C5. Pages that are being purged without the lock are isolated: they count as used and belong to
+ *     no span.
+ * C6. The records lie outside the chunk, so that neither a purge nor a stray write to a block
+ *     reaches them.
  */
 #ifndef CHUNK_H
 #define CHUNK_H
@@ -26,17 +33,17 @@ enum { SPAN_RETAINED = 0x8000 };
 
 struct chunk {
 	struct owner owner;
-	unsigned nused;    /* pages in live spans */
-	unsigned ndirty;   /* free pages that may hold data */
-	unsigned longest;  /* run of free pages; 0: not known since the last change */
-	unsigned place;    /* which list, or PLACE_NONE */
+	unsigned nused;    /* pages that are not free: in spans (live or retained), or isolated */
+	unsigned ndirty;   /* free pages that are dirty */
+	unsigned longest;  /* pages of the longest free run; 0: not computed since the last change */
+	unsigned place;    /* the list that it is on, or PLACE_NONE */
 	_Atomic bool huge; /* huge pages are asked for */
 	char *base;
 	struct list link;       /* the list of its place */
 	struct list all_link;   /* every chunk */
-	struct list dirty_link; /* chunks with ndirty > 0, the longest so first; else unlinked */
+	struct list dirty_link; /* chunks with dirty pages, the first to get some first; else unlinked */
 	struct buddy buddy;
-	struct bitmap free; /* as the buddy has it */
+	struct bitmap free; /* the free pages: the same as the buddy's bits say, a bit each */
 	struct bitmap dirty;
 	uint32_t bits[BUDDY_WORDS(CHUNK_PAGES)];
 	_Atomic uint16_t npages_at[CHUNK_PAGES];
@@ -56,42 +63,48 @@ struct chunk_totals {
 	size_t chunks, used_pages, dirty_pages, peak_pages;
 };
 
-/* A span of npages (1 … 512), its address a multiple of 2^align_order pages (0 … 9). Any thread. */
+/* Takes a span of npages (1 … 512), its address a multiple of 2^align_order pages (0 … 9). Any
+ * thread. */
 struct span chunk_take(unsigned npages, unsigned align_order);
 
-/* Gives a live span back. `dirty`: which of its first 16 pages may hold data; of further pages all may. */
+/* Frees a live span. `dirty`: which of its first 16 pages may hold data; all pages beyond these
+ * may. */
 void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t dirty);
 
 /* The pages of the live span that starts at the address, or 0. */
 unsigned chunk_span_at(const struct chunk *chunk, const void *address);
 
-/* Retains the live span that starts at the address: its pages, or 0 when there is none. */
+/* Makes the live span that starts at the address retained; returns its pages, or 0 when there is
+ * none. */
 unsigned chunk_retain(struct chunk *chunk, const void *address);
 
 /* Makes a retained span live again. */
 void chunk_revive(const void *base, unsigned npages);
 
-/* Frees a retained span; a pointer to none is left alone. */
+/* Frees the retained span that starts at the address; does nothing when there is none. */
 void chunk_put_retained(void *base);
 
-/* Makes the live span at the address npages long where it lies; false when the neighbour is not free. */
+/* Makes the live span at the address npages long where it lies; false when the pages behind it are
+ * not free. */
 bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages);
 
-/* The live span around an address: its base (NULL: the page is free) and pages. Only for messages. */
+/* The live span that covers an address: its base and pages; NULL when none does. Walks back page by
+ * page. */
 char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npages);
 
-/* Asks for no huge pages any more, before pages of the chunk are purged: the kernel's collector of huge pages
- * would fill them again, behind an idle program's back. */
+/* Refuses huge pages from now on. To be called before pages of the chunk are purged: khugepaged
+ * would fill them again while the program sleeps. */
 void chunk_refuse_huge(struct chunk *chunk);
 
-/* Gives back what is beyond the bound by now, as time has passed or the other part has grown; to be called
- * now and then. */
+/* Gives back what exceeds the bound, which may have fallen since the last free: with time, or
+ * because large blocks have grown. To be called now and then. */
 void chunk_reclaim(void);
 
-/* Gives every free page back to the kernel; true when there was one. */
+/* Gives every free page back to the kernel; true when memory went back. */
 bool chunk_trim(void);
 
-/* In the child of a fork, with every lock free: puts back what other threads were purging. */
+/* In the child of a fork, with every lock free: puts back the pages that other threads had
+ * isolated. */
 void chunk_after_fork(void);
 
 struct chunk_totals chunk_count(void);
@@ -103,8 +116,8 @@ static inline unsigned chunk_page(const void *address) {
 
 extern struct lock chunk_lock;
 
-/* Verifies C2 … C4 and the buddy trees: 0, or the number of what fails (1 … 9 from the buddy). Lock held.
- * In chunk_check.c: debug builds and tests only. */
+/* Verifies C2 … C5 and the buddies: 0, or the number of what does not hold (1 … 9: buddy_check's).
+ * Lock held. In chunk_check.c: debug builds and tests only. */
 int chunk_check(void);
 
 #endif

@@ -1,9 +1,9 @@
-/* chunk_check.c (rank 3): verifies C2 … C4 (chunk.h) and each chunk's buddy tree. Debug builds and tests
+/* chunk_check.c (rank 3): verifies C2 … C5 (chunk.h) and each chunk's buddy. Debug builds and tests
  * only. */
 #include "back/chunk_state.h"
 
-/* The free pages of a chunk, counted block by block, how many of them have their bit, and how many are dirty.
- */
+/* The free pages of a chunk by its buddy's blocks; *marked: those of them whose bit of `free` is
+ * set; *dirty: those whose bit of `dirty` is. */
 static unsigned count_free_pages(const struct chunk *chunk, unsigned *marked, unsigned *dirty) {
 	unsigned free_pages = 0;
 	*marked = *dirty = 0;
@@ -20,7 +20,8 @@ static unsigned count_free_pages(const struct chunk *chunk, unsigned *marked, un
 	return free_pages;
 }
 
-/* C3: the pages in spans, or UINT32_MAX when one overlaps another or free pages, or ends within a block. */
+/* C3: the pages in spans, or UINT32_MAX when one overlaps another or free pages, or ends within a
+ * block. */
 static unsigned count_in_spans(const struct chunk *chunk) {
 	unsigned in_spans = 0, end = 0;
 	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
@@ -85,7 +86,7 @@ static bool lists_hold(size_t placed, size_t dirty) {
 	return true;
 }
 
-/* The pages in use that are in no span, but in a purge. */
+/* C5: the isolated pages, by the batches. */
 static size_t count_isolated(void) {
 	const struct chunks *chunks = chunk_state();
 	size_t npages = 0;

@@ -1,4 +1,5 @@
-/* chunk_state.h (rank 3): what chunk.c and its checker know of all chunks. Nobody else includes it. */
+/* chunk_state.h (rank 3): what chunk.c and its checker know of all chunks. Nobody else includes
+ * it. */
 #ifndef CHUNK_STATE_H
 #define CHUNK_STATE_H
 
@@ -6,21 +7,21 @@
 
 enum {
 	ORDERS = CHUNK_ORDER + 1,
-	FULLNESS = 6, /* sixths */
+	FULLNESS = 6, /* steps of a chunk's clean pages: sixths */
 	PLACES = ORDERS * FULLNESS,
 	PLACE_NONE = PLACES,
-	BATCH = 32, /* runs purged in one go */
+	BATCH = 32, /* runs that are isolated and purged at a time */
 };
 
 struct chunks {
 	struct list places[PLACES];
 	uint64_t mask; /* bit p: the list of place p is not empty */
 	struct list all, dirty;
-	struct list purging; /* batches */
-	size_t count, empty; /* chunks, and those without a live span */
+	struct list purging; /* the batches whose runs are isolated */
+	size_t count, empty; /* chunks, and those without a used page */
 	size_t used_pages, dirty_pages, peak_pages;
-	size_t without_huge; /* chunks to come that ask for no huge pages, since they came slowly, … */
-	size_t next_without; /* … and how many it will be the next time */
+	size_t without_huge; /* so many chunks to come ask for no huge pages, which came slowly */
+	size_t next_without; /* what without_huge was set to last; doubled each time */
 	bool ready;
 };
 
@@ -33,7 +34,7 @@ struct run {
 };
 
 struct batch {
-	struct list link; /* while its runs are out */
+	struct list link; /* of chunks.purging */
 	struct run runs[BATCH];
 	unsigned n;
 };

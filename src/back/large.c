@@ -6,9 +6,9 @@
 #include "policy/reclaim.h"
 
 enum {
-	RETAINED_RUNS_MAX = 64, /* so that a search stays short */
-	KEEP_MIN = 1 << 20,     /* bytes of a run that are worth keeping when its end goes */
-	ASSEMBLE_BELOW = 1024,  /* live blocks: the kernel bounds the number of mappings (vm.max_map_count) */
+	RETAINED_RUNS_MAX = 64, /* a search walks all of them */
+	KEEP_MIN = 1 << 20,     /* bytes: a run of which less may stay is unmapped, not shortened */
+	ASSEMBLE_BELOW = 1024,  /* live blocks; pieces use up the number of mappings (vm.max_map_count) */
 };
 
 static struct {
@@ -22,7 +22,7 @@ static void publish(void) {
 	reclaim_publish(RECLAIM_LARGE, larges.live_bytes >> PAGE_SHIFT, larges.retained_bytes >> PAGE_SHIFT);
 }
 
-/* What is registered: whole chunks. */
+/* The bytes of a block that the pagemap knows: a whole number of 2 MB. */
 static size_t covered(size_t size) { return align_up(size, CHUNK_SIZE); }
 
 static void add_live(struct large *large) {
@@ -57,7 +57,7 @@ static void remove_retained(struct large *large) {
 	publish();
 }
 
-/* Holds a record that is on no list. */
+/* Retains a record that is on no list. */
 static void retain(struct large *large) {
 	lock_take(&large_lock);
 	add_retained(large);
@@ -71,7 +71,7 @@ static void add_piece(struct large *large, size_t size) {
 	large->piece[large->npieces++] = size;
 }
 
-/* Forgets the last `size` bytes of a block. */
+/* Takes the last `size` bytes out of a record; their mapping is the caller's matter. */
 static void cut_end(struct large *large, size_t size) {
 	large->size -= size;
 	while (size) {
@@ -84,7 +84,8 @@ static void cut_end(struct large *large, size_t size) {
 
 /* ---- mapping ---- */
 
-/* A record without pieces, and its addresses: with access (`open`), or without yet. */
+/* Makes a record without pieces, and maps its addresses: `open`, with access; else without, until
+ * os_open. */
 static struct large *map_large(size_t size, size_t align, bool open) {
 	struct large *large = metadata_take(sizeof *large);
 	align = max_size(align, CHUNK_SIZE);
@@ -102,8 +103,8 @@ static struct large *map_large(size_t size, size_t align, bool open) {
 	return large;
 }
 
-/* Unmaps a record that is on no list. False: the kernel has no room to split a mapping; the pages go back all
- * the same, and the run is retained, for another use or another try. */
+/* Unmaps a record that is on no list. False: the kernel has no room to split a mapping; the run is
+ * then purged and retained, and its addresses serve again or are unmapped later. */
 static bool unmap_large(struct large *large) {
 	pagemap_clear_owner(large->base, covered(large->size));
 	if (os_unmap(large->base, large->size)) {
@@ -116,8 +117,8 @@ static bool unmap_large(struct large *large) {
 	return false;
 }
 
-/* The pagemap is cleared before the kernel gets the addresses back: from then on they may be another
- * thread's. */
+/* Unmaps the end of a record that is on no list. The pagemap is cleared before the kernel has the
+ * addresses back: afterwards they may be another thread's. */
 static bool shorten(struct large *large, size_t size) {
 	char *end = large->base + covered(size);
 	size_t unused = covered(large->size) - covered(size);
@@ -130,7 +131,7 @@ static bool shorten(struct large *large, size_t size) {
 	return true;
 }
 
-/* Makes a record that is on no list longer, in place. */
+/* Makes a record that is on no list longer where it lies. */
 static bool lengthen(struct large *large, size_t size) {
 	size_t *last = &large->piece[large->npieces - 1], more = size - large->size;
 	if (!os_grow(large->base + large->size - *last, *last, *last + more))
@@ -152,7 +153,8 @@ static bool fit(struct large *large, size_t size) {
 
 /* ---- reuse ---- */
 
-/* The smallest retained run of at least `size` bytes, or else the largest, or NULL; taken off the list. */
+/* Takes the smallest retained run of at least `size` bytes off the list, or else the largest one;
+ * NULL when none is aligned. Lock held. */
 static struct large *take_retained(size_t size, size_t align) {
 	struct large *best = NULL;
 	for (struct list *at = larges.retained.next; at != &larges.retained; at = at->next) {
@@ -169,7 +171,8 @@ static struct large *take_retained(size_t size, size_t align) {
 	return best;
 }
 
-/* Moves the last piece of a run, or the end of it, to where `large` has its next; the bytes moved, or 0. */
+/* Moves the last piece of a run, or the end of that piece, into `large` at offset `at`; returns the
+ * bytes moved, or 0. */
 static size_t move_piece(struct large *run, struct large *large, size_t at) {
 	size_t size = min_size(run->piece[run->npieces - 1], large->size - at), rest = run->size - size;
 	char *vacated = run->base + covered(rest);
@@ -184,8 +187,9 @@ static size_t move_piece(struct large *run, struct large *large, size_t at) {
 	return size;
 }
 
-/* Moves the pages of a run off the list into `large` from `at` on; returns how far it is filled then. What is
- * left of the run is retained again. */
+/* Moves pieces of a run that is on no list into `large`, from offset `at` on, until one of them
+ * ends; returns the offset up to which `large` is filled. What is left of the run is retained
+ * again. */
 static size_t fill_from(struct large *run, struct large *large, size_t at) {
 	size_t moved = 1;
 	while (moved && run->size && at < large->size && large->npieces < LARGE_PIECES - 1)
@@ -200,7 +204,8 @@ static size_t fill_from(struct large *run, struct large *large, size_t at) {
 	return at;
 }
 
-/* Forgets what could not be opened of a block beyond `filled`; what was moved there is retained again. */
+/* Unmaps what lies beyond `filled` and could not be opened; what was moved into the block is
+ * retained. */
 static void disassemble(struct large *large, size_t filled) {
 	pagemap_clear_owner(large->base + covered(filled), covered(large->size) - covered(filled));
 	os_unmap(large->base + filled, large->size - filled); /* or else stays as addresses without memory */
@@ -211,7 +216,8 @@ static void disassemble(struct large *large, size_t filled) {
 		metadata_put(large, sizeof *large);
 }
 
-/* A block made of retained runs, beginning with `run`, as far as they go, and of clean memory. */
+/* Makes a block of the pages of `run` and of further retained runs, as far as they go, then of
+ * clean memory. NULL: no memory. */
 static struct large *assemble(struct large *run, size_t size, size_t align, size_t *dirty) {
 	struct large *large = map_large(size, align, false);
 	size_t filled = 0;
@@ -239,12 +245,12 @@ static struct large *assemble(struct large *run, size_t size, size_t align, size
 	return NULL;
 }
 
-/* Whether a retained run serves as it is, without its end. */
+/* Whether a retained run is long enough, by at most 1/16 too long, and aligned. */
 static bool is_near(const struct large *run, size_t size, size_t align) {
 	return run->size >= size && run->size - size <= size / 16 && (uintptr_t)run->base % align == 0;
 }
 
-/* A record on no list, made of a retained run or of several, or NULL: none may serve, or no memory. */
+/* A record on no list, made of one retained run or of several. NULL: none serves, or no memory. */
 static struct large *reuse(size_t size, size_t align, size_t *dirty) {
 	lock_take(&large_lock);
 	struct large *run = take_retained(size, align);
@@ -268,12 +274,14 @@ static size_t retained_limit(void) {
 	return reclaim_limit(reclaim_base(live), live, live);
 }
 
-/* Whether chunks have grown by more than a run has since it was retained: the program wants other sizes now. */
+/* Whether the used pages of chunks have grown by more than the run's own number since it was
+ * retained: the program then wants smaller blocks, which the run cannot serve. */
 static bool is_passed_over(const struct large *run) {
 	return reclaim_live_in(RECLAIM_CHUNKS) > run->retained_beside + (run->size >> PAGE_SHIFT);
 }
 
-/* The oldest retained run while too much is retained, off the list, and how much of it may stay. Lock held. */
+/* While too much is retained, or the oldest run is passed over: takes the oldest off the list;
+ * *keep: so many of its bytes may stay. Else NULL. Lock held. */
 static struct large *pop_excess(size_t *keep) {
 	if (list_empty(&larges.retained))
 		return NULL;
@@ -298,8 +306,8 @@ static struct large *next_excess(size_t *keep) {
 	return excess;
 }
 
-/* Unmaps retained runs, the oldest first and the last of them in part, until they are within the bound, or the
- * kernel refuses. */
+/* Unmaps retained runs from the oldest on, and shortens the last of these, until the rest is within
+ * the bound or the kernel refuses. */
 static void drop_excess(void) {
 	struct large *excess;
 	size_t keep;
@@ -352,7 +360,8 @@ void large_reclaim(void) {
 	drop_excess();
 }
 
-/* Moves the mapping of a record that is on no list to a longer place; false: no memory, or several pieces. */
+/* Moves the mapping of a record that is on no list to addresses of `size` bytes. False: no memory,
+ * or the record has several pieces. */
 static bool relocate(struct large *large, size_t size) {
 	char *target = large->npieces == 1 ? os_reserve_aligned(size, CHUNK_SIZE) : NULL;
 	if (!target)
@@ -382,8 +391,7 @@ void *large_resize(struct large *large, size_t size) {
 	remove_live(large);
 	lock_release(&large_lock);
 	bool resized = fit(large, size) || (size > large->size && relocate(large, size));
-	char *base =
-	        resized || size < large->size ? large->base : NULL; /* not shortened is longer than asked */
+	char *base = resized || size < large->size ? large->base : NULL; /* not shortened: still serves */
 	lock_take(&large_lock);
 	add_live(large);
 	lock_release(&large_lock);
@@ -394,7 +402,7 @@ bool large_trim(void) {
 	bool any = false;
 	lock_take(&large_lock);
 	for (size_t n = larges.nretained; n > 0 && larges.nretained;
-	     n--) { /* one that cannot go comes back */
+	     n--) { /* a run that the kernel refuses is retained again, in front */
 		struct large *large = CONTAINER(larges.retained.prev, struct large, link);
 		remove_retained(large);
 		lock_release(&large_lock);

@@ -1,14 +1,19 @@
-/* large.h (rank 3): large blocks: page-exact, 2 MB-aligned, registered for all the chunks they cover.
+/* large.h (rank 3): large blocks: a whole number of kernel pages each, 2 MB-aligned, the owner
+ * (pagemap.h) of every 2 MB that they cover.
  *
- * Freed runs are retained for reuse, within a bound. A request takes the retained run that fits, or else a place of
- * its own, into which the pages of retained runs are moved (mremap: nothing is copied and nothing faults) before
- * the kernel is asked for clean ones. So what was freed in one size serves any other.
+ * A freed block becomes a retained run, within a bound. A request takes a retained run that is at
+ * most 1/16 longer. Otherwise it gets addresses of its own, and pages of retained runs are moved
+ * there (by mremap: nothing is copied, nothing faults) before the kernel is asked for clean ones,
+ * so that what was freed in one size serves any other. With 1024 live blocks or more no pages are
+ * moved.
  *
- * G1. large_lock guards the lists and every record; mapping, unmapping and moving happen outside it.
- * G2. A record is live (on the list `live`) or retained (on the list `retained`, the newest first), or being
- *     changed by the one call that took it off both.
- * G3. The pieces are the parts of a block, in the order of their addresses, that the kernel may keep as
- *     mappings of their own, for one call cannot move two of them; their sum is the size.
+ * G1. large_lock guards the lists and every record; mapping, unmapping and moving happen outside
+ *     it.
+ * G2. A record is live (on the list `live`), or retained (on the list `retained`, the newest
+ *     first), or on neither list while one call changes it.
+ * G3. A piece is a part of a block that the kernel may keep as a mapping of its own; one mremap
+ *     cannot move two pieces. They stand in the order of their addresses, and their sum is the
+ *     size.
  */
 #ifndef LARGE_H
 #define LARGE_H
@@ -34,22 +39,22 @@ struct large_totals {
 	size_t live, live_bytes, retained_bytes, peak_bytes;
 };
 
-/* A block of at least `size` bytes, its address a multiple of `align` (a power of two). *dirty: how many of
- * its first bytes may not be zero. NULL: no memory. Any thread. */
+/* Takes a block of at least `size` bytes, its address a multiple of `align` (a power of two).
+ * *dirty: so many of its first bytes may not be zero. NULL: no memory. Any thread. */
 void *large_take(size_t size, size_t align, size_t *dirty);
 
 /* Frees the live block that starts at the address; false when it is not its start or not live. */
 bool large_put(struct large *large, const void *address);
 
-/* Makes a live block `size` bytes long without copying, perhaps elsewhere; NULL: no memory, it is as it was.
- */
+/* Makes a live block `size` bytes long without copying, perhaps at another address. NULL: no
+ * memory, and the block is as it was. A block that the kernel does not let shrink stays longer. */
 void *large_resize(struct large *large, size_t size);
 
-/* Gives back what is beyond the bound by now, as time has passed or the other part has grown; to be called
- * now and then. */
+/* Gives back what exceeds the bound, which may have fallen since the last free: with time, or
+ * because chunks have grown. To be called now and then. */
 void large_reclaim(void);
 
-/* Unmaps every retained run that the kernel lets go; true when one went. */
+/* Unmaps every retained run for which the kernel does not refuse; true when one was unmapped. */
 bool large_trim(void);
 
 struct large_totals large_count(void);

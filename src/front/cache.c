@@ -9,18 +9,18 @@
 #include <string.h>
 
 enum {
-	MAGAZINE_BYTES = 256 * 1024,      /* of slots in one magazine at most … */
-	MAGAZINE_SLOTS = 255,             /* … and in number; with the NULL a power of two */
-	MAGAZINE_FIRST = 7,               /* slots in a magazine's first array, … */
-	MAGAZINE_FIRST_BYTES = 32 * 1024, /* … or fewer: of these bytes together */
-	FIRST_BATCH_BYTES = 256,          /* of slots in a magazine's first refill */
-	ALL_CACHES_BYTES = 4096 * 1024,   /* at most, and … */
-	ALL_CACHES_SHARE = 3, /* … a third of the live memory, is shared out; but to each thread … */
-	CACHE_BYTES_MIN = 64 * 1024,   /* … at least this */
-	CACHE_BYTES_MAX = 1024 * 1024, /* … and at most this */
-	RETAINED_SHARE = 4,            /* of the share: what retained spans may take of it */
-	ADOPT_TRIES = 16,
-	TICKS_PER_RECLAIM = 64, /* slow calls between two times that what could go back is examined */
+	MAGAZINE_BYTES = 256 * 1024,      /* a magazine holds at most so many bytes of slots, … */
+	MAGAZINE_SLOTS = 255,             /* … and so many slots; with the NULL a power of two */
+	MAGAZINE_FIRST = 7,               /* the first array holds so many slots, … */
+	MAGAZINE_FIRST_BYTES = 32 * 1024, /* … and at most so many bytes of them */
+	FIRST_BATCH_BYTES = 256,          /* the first refill is of so many bytes of slots */
+	ALL_CACHES_BYTES = 4096 * 1024,   /* the caches of all threads share so many bytes, … */
+	ALL_CACHES_SHARE = 3,             /* … and at most a third of the live memory; … */
+	CACHE_BYTES_MIN = 64 * 1024,      /* … but a thread's share is at least this, … */
+	CACHE_BYTES_MAX = 1024 * 1024,    /* … and at most this */
+	RETAINED_SHARE = 4,               /* retained spans take at most a fourth of a thread's share */
+	ADOPT_TRIES = 16,                 /* caches that a new thread tries to take over */
+	TICKS_PER_RECLAIM = 64, /* in one of so many slow calls cache_tick examines what can go back */
 	MAGAZINES_PER_RECLAIM = 8,
 };
 _Static_assert(MAGAZINE_SLOTS / 2 + 1 <= BATCH_MAX, "half a magazine is a batch");
@@ -32,13 +32,13 @@ static const struct cache empty_cache = {
 };
 
 _Thread_local struct cache *thread_cache = (struct cache *)(uintptr_t)&empty_cache;
-HIDDEN_TLS struct cache *own_cache; /* the same, but NULL until it is made; slow paths use it */
+HIDDEN_TLS struct cache *own_cache; /* the thread's own, also when it is bypassed; NULL until there is one */
 
 static struct {
 	struct list all;
 	struct list *turn;    /* the cache examined last for an ended thread */
 	_Atomic size_t count; /* caches */
-	_Atomic size_t owned; /* those whose thread was not found ended */
+	_Atomic size_t owned; /* those whose thread has not been found to have ended */
 	bool bypassed;
 } caches = {.all = {&caches.all, &caches.all}, .turn = &caches.all};
 struct lock cache_lock = LOCK_INITIAL(RANK_CACHES);
@@ -72,8 +72,8 @@ static bool has_asked(const struct cache *cache, unsigned class) {
 	return cache->asked[class / 64] >> class % 64 & 1;
 }
 
-/* The slots to refill a magazine with: half of it; the first time no more than some lines of the cache, for a
- * thread may never want more of this size. */
+/* How many slots a refill takes: half a magazine; the first time at most 256 bytes of them, for the
+ * thread may never ask for this class again. */
 static unsigned refill_count(const struct cache *cache, unsigned class, bool first) {
 	size_t half = (cache->capacity[class] + 1u) / 2;
 	size_t few = first ? FIRST_BATCH_BYTES / class_size(class) : half;
@@ -87,7 +87,8 @@ static size_t share_of_thread(void) {
 	return max_size(min_size(share, CACHE_BYTES_MAX), CACHE_BYTES_MIN);
 }
 
-/* Doubles a magazine, within the thread's share. False: it stays as it is. */
+/* Makes a magazine's first array, or doubles it within the thread's share. False: it stays as it
+ * is. */
 static bool grow(struct cache *cache, unsigned class) {
 	unsigned old = cache->capacity[class];
 	unsigned capacity =
@@ -126,8 +127,8 @@ static struct wrong flush_half(struct cache *cache, unsigned class) {
 	return central_flush(class, batch, n);
 }
 
-/* Empties a magazine down to its NULL, which is found by reading: in the child of a fork nothing else may be
- * right. */
+/* Empties a magazine. The NULL under its oldest slot says where it ends: in the child of a fork the
+ * capacity of another thread's magazine may not fit its array. */
 static struct wrong flush_magazine(struct cache *cache, unsigned class) {
 	struct wrong wrong = {.slot = NULL};
 	void *batch[BATCH_MAX], **top = cache->top[class];
@@ -143,7 +144,8 @@ static struct wrong flush_magazine(struct cache *cache, unsigned class) {
 	return wrong;
 }
 
-/* Frees the oldest n retained spans. In the child of a fork one may stand there twice: it is freed once. */
+/* Frees the oldest n retained spans. In the child of a fork a span may be listed twice; it is freed
+ * once. */
 static void flush_retained(struct cache *cache, unsigned n) {
 	char *bases[RETAINED_SPANS];
 	unsigned pages = cache->retained_pages;
@@ -176,7 +178,7 @@ static void init_owner(struct cache *cache) {
 	pthread_mutexattr_destroy(&robust);
 }
 
-/* Makes this thread the owner of a cache that has none, or whose thread has ended (*ended). */
+/* Makes this thread the owner of a cache that has no owner, or whose thread has ended (*ended). */
 static bool try_own(struct cache *cache, bool *ended) {
 	int answer = pthread_mutex_trylock(&cache->owner);
 	TELL_TAKEN_OVER(cache);
@@ -186,7 +188,8 @@ static bool try_own(struct cache *cache, bool *ended) {
 	return answer == 0 || *ended;
 }
 
-/* The next cache, in turn, that this thread can own; NULL: none among the next few. Lock held. */
+/* The first of the next `tries` caches, in turn, that this thread could make its own; or NULL. Lock
+ * held. */
 static struct cache *find_ownerless(unsigned tries, bool *ended) {
 	struct list *at = caches.turn;
 	while (tries-- > 0 && caches.count) {
@@ -250,7 +253,8 @@ static struct wrong flush_next_ended(void) {
 	return wrong;
 }
 
-/* Makes an empty magazine as if it had never been made, so that its share is there for others. */
+/* Takes the array of an empty magazine away, so that its share of the bytes is there for other
+ * classes. */
 static void drop_magazine(struct cache *cache, unsigned class) {
 	unsigned capacity = cache->capacity[class];
 	if (!capacity)
@@ -263,8 +267,8 @@ static void drop_magazine(struct cache *cache, unsigned class) {
 	metadata_put(base, array_size(capacity));
 }
 
-/* Flushes those of the next few magazines that have not moved since they were examined last: a few slots can pin many slabs.
- */
+/* Flushes those of the next eight magazines that hold as many slots as when they were examined
+ * last: a few slots can keep many slabs from being dropped. */
 static struct wrong flush_idle_magazines(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
 	for (unsigned i = 0; i < MAGAZINES_PER_RECLAIM; i++) {
@@ -329,7 +333,7 @@ struct wrong cache_put(unsigned class, void *slot) {
 		return (struct wrong){slot, class};
 	struct wrong wrong = cache_tick();
 	if (cache_push(cache, class, slot))
-		return wrong; /* the tick has emptied the magazine */
+		return wrong; /* the tick has flushed the magazine */
 	bool hand_on = !cache->capacity[class] && !has_asked(cache, class);
 	bool grown = grow(cache, class);
 	if (hand_on || !cache->capacity[class])
@@ -366,7 +370,7 @@ bool cache_put_span(struct chunk *chunk, void *base) {
 		chunk_put_retained(base);
 		return true;
 	}
-	size_t most = share_of_thread() / RETAINED_SHARE / PAGE_SIZE; /* one span is always kept */
+	size_t most = share_of_thread() / RETAINED_SHARE / PAGE_SIZE; /* one span is kept beyond it */
 	while (cache->nretained &&
 	       (cache->nretained == RETAINED_SPANS || cache->retained_pages + npages > most))
 		flush_retained(cache, 1);
@@ -416,8 +420,8 @@ size_t cache_count_pages(void) {
 	return total;
 }
 
-/* Makes all magazines of a flushed cache as if they had never been made. Its thread may have been in the middle of
- * changing one, so which array is whose cannot be told: the arrays, some KB, are lost to this child. */
+/* Takes all arrays of a flushed cache away. Its thread may have been about to change one, so nobody
+ * knows which are in use: they are not put back, and are lost to this child. */
 static void forget_magazines(struct cache *cache) {
 	memcpy(cache->top, empty_cache.top, sizeof cache->top);
 	memcpy(cache->full, empty_cache.full, sizeof cache->full);
@@ -443,7 +447,7 @@ void cache_after_fork(void) {
 		if (cache == own_cache)
 			continue;
 		init_owner(cache);
-		flush_cache(cache); /* what it calls wrong was in flight when the fork came */
+		flush_cache(cache); /* a wrong slot was being moved when the fork came */
 		forget_magazines(cache);
 	}
 	caches.owned = own_cache != NULL;

@@ -1,22 +1,23 @@
-/* cache.h (rank 5): a thread's stacks of free slots, one magazine per size class, as arrays of pointers.
+/* cache.h (rank 5): a thread's free slots, one magazine per size class: an array of pointers, used
+ * as a stack.
  *
- * T1. top[c] points at the newest slot of magazine c; under the oldest lies a NULL. So "empty" is read off
- *     the slot that would be popped, and a magazine that was never made is empty and full at once: no branch
- *     asks whether it was.
- * T2. full[c] is top[c]'s last place; magazine c holds at most capacity[c] = full[c] - (place of the NULL)
- *     slots.
+ * T1. top[c] points at the place of the newest slot of magazine c; under the oldest slot lies a
+ *     NULL, which a pop of an empty magazine reads. A magazine without an array is empty and full
+ *     at once, so no branch asks whether it has one.
+ * T2. full[c] is top[c]'s last place; magazine c holds at most capacity[c] = full[c] - (place of
+ *     the NULL) slots.
  * T3. A thread starts with empty_cache, which is shared and never written to.
- * T4. A cache belongs to the thread that holds its robust mutex. A thread that ends leaves it locked;
- *     the kernel then marks the mutex, and whoever meets it next (a new thread, or a busy one in
- *     passing) takes the cache over with what is in it. So thread exit needs no hook, and frees that
- *     come after every hook are ordinary frees.
- * T5. Retained spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs no
- *     split and no merge.
- * T6. A thread that never asked for a class hands on the first slot of it that it frees, and begins with
- *     slots on lines of their own: the slot was another thread's, and would share its line with that
- *     thread's others for good (passive false sharing).
- * T7. A slot is stored before the top that covers it, so that a fork at any instant leaves the child
- *     magazines that name only free slots, some perhaps twice.
+ * T4. A cache belongs to the thread that holds its robust mutex. A thread that ends leaves it
+ *     locked; the kernel then marks the mutex, and the next thread that tries it (a new thread, or
+ *     a busy one in cache_tick) takes the cache over with what is in it. So thread exit needs no
+ *     hook, and frees that come after every hook are ordinary frees.
+ * T5. Retained spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs
+ *     no split and no coalescing.
+ * T6. The first slot that a thread frees of a class that it never asked for goes to the central
+ *     list, and its own first slots of the class come from lines of their own: the freed slot was
+ *     another thread's and shares its line with that thread's slots (passive false sharing).
+ * T7. A slot is stored before the top that covers it, so that after a fork at any instant the
+ *     magazines in the child name only free slots, some perhaps twice.
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -36,9 +37,9 @@ struct cache {
 	uint16_t capacity[CLASSES];
 	uint64_t asked[CLASSES / 64 + 1]; /* bit c: the thread has asked for class c */
 	unsigned ticks;                   /* slow calls */
-	unsigned next_idle;               /* the class whose magazine is examined next */
-	uint16_t seen[CLASSES];           /* how many slots it had then */
-	size_t bytes;                     /* sum of capacity * size: bounded by the share of a thread */
+	unsigned next_idle;               /* the class whose magazine was examined last for being idle */
+	uint16_t seen[CLASSES];           /* how many slots each had when it was examined last */
+	size_t bytes;                     /* sum of capacity * size; beyond a thread's share none doubles */
 	unsigned nretained, retained_pages;
 	struct {
 		char *base;
@@ -49,18 +50,19 @@ struct cache {
 };
 _Static_assert(sizeof(struct cache) <= 2048, "a thread that holds little costs little");
 
-/* The cache that fast paths use: the thread's own, or empty_cache, which sends each call to its slow twin. */
+/* The cache that fast paths use: the thread's own, or empty_cache, which sends each call to its
+ * slow twin. */
 extern _Thread_local struct cache *thread_cache __attribute__((tls_model("initial-exec")));
 
-/* The owner reads its tops plainly and stores them by this, after what they cover (T7); others read them
- * atomically. */
+/* The owner reads its tops without atomics and stores them by this, after the slots that they cover
+ * (T7); other threads read them atomically. */
 static inline void cache_set_top(struct cache *cache, size_t class, void **top) {
 	atomic_signal_fence(memory_order_release);
 	__atomic_store_n(&cache->top[class], top, __ATOMIC_RELAXED);
 	TELL_LEFT(cache);
 }
 
-/* Pops a slot of a class; NULL: go the slow way. */
+/* Pops a slot of a class; NULL: the magazine is empty. */
 static inline void *cache_pop(struct cache *cache, size_t class) {
 	void **top = cache->top[class];
 	void *slot = *top;
@@ -69,7 +71,8 @@ static inline void *cache_pop(struct cache *cache, size_t class) {
 	return slot;
 }
 
-/* Pushes a slot of a class; false: the magazine is full, or the slot is the one freed last. */
+/* Pushes a slot of a class; false: the magazine is full, or the slot is its newest one, and so
+ * freed twice. */
 static inline bool cache_push(struct cache *cache, size_t class, void *slot) {
 	void **top = cache->top[class];
 	if (unlikely(top == cache->full[class] || *top == slot))
@@ -79,46 +82,49 @@ static inline bool cache_push(struct cache *cache, size_t class, void *slot) {
 	return true;
 }
 
-/* A slot of a class from this thread's cache, refilled as needed. NULL: no memory. */
+/* Takes a slot of a class from this thread's cache, and refills that as needed. NULL: no memory. */
 void *cache_take(unsigned class);
 
-/* To be called at slow calls: now and then it gives back what is not wanted any more, and empties the cache
- * of a thread that has ended. */
+/* To be called in slow calls. Every 64th time it has chunks and large blocks give back what exceeds
+ * their bounds, empties the cache of a thread that has ended, and flushes idle magazines. The
+ * answer is central_flush's. */
 struct wrong cache_tick(void);
 
-/* Frees a slot of a class, flushing as needed. The answer names a pointer that was wrong: this one, or one
- * that was freed before and found wrong now. */
+/* Frees a slot of a class, and flushes as needed. The answer names a pointer that was wrong: this
+ * one, or one that was freed earlier and is found wrong now. */
 struct wrong cache_put(unsigned class, void *slot);
 
-/* Whether the slot is the one this thread freed last in its class. */
+/* Whether the slot is the newest one of this thread's magazine of the class. */
 bool cache_freed_last(unsigned class, const void *slot);
 
-/* A span of exactly npages that this thread retained, live again; or NULL. */
+/* Takes a retained span of exactly npages of this thread; NULL when it has none. */
 void *cache_take_span(unsigned npages);
 
-/* Frees the live span that starts at the address, keeping it retained for a while; false when there is none.
- */
+/* Retains the live span that starts at the address, and frees the oldest retained ones that exceed
+ * the thread's share; false when no live span starts there. */
 bool cache_put_span(struct chunk *chunk, void *base);
 
 /* Empties this thread's cache and those of threads that have ended. */
 struct wrong cache_flush_all(void);
 
-/* The slots of a class that lie in caches, and the pages of retained spans; approximate while other threads
- * run. */
+/* The slots of a class in all caches, and the pages of all retained spans; approximate while other
+ * threads run. */
 size_t cache_count(unsigned class);
 size_t cache_count_pages(void);
 
-/* In the child of a fork, with every lock free: takes over what the threads left behind that are not here. */
+/* In the child of a fork, with every lock free: puts back what other threads had isolated, and
+ * empties the caches of all threads that the child does not have. */
 void cache_after_fork(void);
 
-/* The same when the parent had one thread only, perhaps in the middle of a call, its locks held: changes
- * nothing but the owner of its cache. */
+/* In the child of a fork by the only thread, which may be in the middle of a call and hold locks:
+ * makes the thread the owner of its cache, and changes nothing else. */
 void cache_own_after_fork(void);
 
-/* Gives this thread what thread_cache begins with, when the loader has not done so yet. */
+/* Sets thread_cache to what it begins with, for a call that comes before the loader has done so. */
 void cache_begin_thread(void);
 
-/* Makes every call of this process take its slow path, where it can be counted. Before there are threads. */
+/* Makes every call of this process take its slow path, where it can be counted. Before there are
+ * threads. */
 void cache_bypass(void);
 
 extern struct lock cache_lock;

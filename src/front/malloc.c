@@ -15,7 +15,7 @@ enum {
 	SHRINK_IN_PLACE = 2,      /* a slot is kept until the request falls below 1/2 of it */
 };
 
-/* No object may be larger than PTRDIFF_MAX; what rounding adds stays below that too. */
+/* No object may be larger than PTRDIFF_MAX, not even after rounding. */
 #define SIZE_MAX_REQUEST ((size_t)PTRDIFF_MAX - CHUNK_SIZE)
 
 static _Atomic size_t ncalls, asked_bytes, given_bytes;
@@ -42,13 +42,13 @@ static void stop_if_wrong(struct wrong wrong) {
 
 /* ---- taking ---- */
 
-/* A block over SMALL_MAX, or one whose alignment no slot has. *dirty: how many of its first bytes may not be
- * zero. */
+/* Takes a block over SMALL_MAX, or one whose alignment no slot has. *dirty: so many of its first
+ * bytes may not be zero. */
 static void *take_span_or_large(size_t size, size_t align, size_t *dirty) {
 	size_t npages = max_size(bytes_to_pages(size), 1);
 	if (size > MEDIUM_MAX || align > MEDIUM_MAX) {
 		void *block = large_take(size, align, dirty);
-		chunk_reclaim(); /* free pages held in chunks may be too much beside it */
+		chunk_reclaim(); /* its size lowers what chunks may retain */
 		return block;
 	}
 	void *retained = align <= PAGE_SIZE ? cache_take_span((unsigned)npages) : NULL;
@@ -60,7 +60,7 @@ static void *take_span_or_large(size_t size, size_t align, size_t *dirty) {
 	return span.base;
 }
 
-/* `room`: what a block with a frame may grow to in place, if there is the memory. */
+/* `room`: a block with a frame may grow to so many bytes in place, if there is memory for that. */
 static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, enum family family) {
 	*dirty = size;
 	if (unlikely(guard_on)) {
@@ -81,7 +81,7 @@ static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, en
 		return no_memory();
 	int saved = errno;
 	void *block = take_once(size, room, align, dirty, family);
-	if (unlikely(!block) && trim()) /* what threads and stacks hold may make the room */
+	if (unlikely(!block) && trim()) /* what is cached or retained may make room */
 		block = take_once(size, room, align, dirty, family);
 	errno = saved;
 	if (unlikely(!block))
@@ -161,7 +161,7 @@ bool trim(void) {
 
 /* ---- asking and changing ---- */
 
-/* The size of a live block; anything else is misuse by `call`. */
+/* The size of a live block; a pointer to none is misuse by `call`. */
 static size_t block_size(const void *block, const char *call) {
 	if (unlikely(guard_on))
 		return guard_size(call, block);
@@ -176,7 +176,8 @@ static size_t block_size(const void *block, const char *call) {
 
 size_t usable_size(const void *block) { return block ? block_size(block, "malloc_usable_size") : 0; }
 
-/* The block itself when it can be made `size` bytes long without copying; a large one may move. Or NULL. */
+/* Makes a block `size` bytes long without copying, a large one perhaps at another address; NULL
+ * when that cannot be done. */
 static void *resize_in_place(void *block, size_t old, size_t size) {
 	if (unlikely(guard_on))
 		return guard_resize(block, size);

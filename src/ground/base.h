@@ -1,6 +1,8 @@
-/* base.h (rank 0): the words every file speaks: geometry, arithmetic, asserts, and one line on stderr.
+/* base.h (rank 0): the words every file speaks: geometry, arithmetic, asserts, and one line on
+ * stderr.
  *
- * A page here is the heap's unit, 4 KiB on every machine; the kernel's own page size is os_page_size().
+ * A page here is the heap's unit, 4 KiB on every machine; the kernel's own page size is
+ * os_page_size().
  */
 #ifndef BASE_H
 #define BASE_H
@@ -26,14 +28,14 @@ enum {
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define COLD        __attribute__((noinline, cold))
-/* On a declaration that the fast path reads: -fvisibility covers definitions only, and it would be read
- * through the global offset table. */
+/* For the declaration of a variable that the fast path reads: -fvisibility covers definitions only,
+ * so that without this the variable would be read through the global offset table. */
 #define HIDDEN     __attribute__((visibility("hidden")))
 #define HIDDEN_TLS static _Thread_local __attribute__((tls_model("initial-exec")))
 
 #define CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/* Our own bug: said and stopped in debug builds only, compiled in all. */
+/* For bugs of our own: aborts in debug builds only. Release builds compile it and drop it. */
 #define ASSERT(holds)                                                                                        \
 	do {                                                                                                 \
 		if (BM_DEBUG && unlikely(!(holds)))                                                          \

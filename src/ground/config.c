@@ -11,7 +11,8 @@
 
 struct config config = {.stats = 0, .huge_pages = true, .hold = 6, .hardened = BM_HARDENED};
 
-/* A copy of text[0 … length) that ends with a NUL, cut to what fits: only for messages. */
+/* A copy of text[0 … length) for a message: it ends with a NUL, and is cut where the array is
+ * full. */
 struct word {
 	char text[64];
 };
@@ -26,7 +27,7 @@ static bool is_word(const char *text, size_t length, const char *word) {
 	return strlen(word) == length && memcmp(text, word, length) == 0;
 }
 
-/* Digits alone, at most `limit`. */
+/* Reads a number of digits alone, at most `limit`. */
 static bool read_number(const char *text, size_t length, size_t limit, size_t *value) {
 	size_t number = 0;
 	for (size_t i = 0; i < length; i++) {
@@ -53,7 +54,7 @@ static bool read_mode(const char *text, size_t length) {
 	return config.hardened || is_word(text, length, "normal");
 }
 
-/* One "option:value" of `length` bytes. */
+/* Reads one "option:value" of `length` bytes. */
 static void read_option(const char *text, size_t length) {
 	const char *colon = memchr(text, ':', length);
 	size_t name = colon ? (size_t)(colon - text) : length;

@@ -1,4 +1,6 @@
-/* list.h (rank 1): circular doubly linked lists with a sentinel head. Nobody else touches links. */
+/* list.h (rank 1): circular doubly linked lists with a sentinel head. Only these functions add to a
+ * list and delete from it; others read `next` and `prev` to walk one. The link of an item that is
+ * on no list is its owner's to use. */
 #ifndef LIST_H
 #define LIST_H
 
@@ -30,7 +32,8 @@ static inline void list_delete(struct list *item) {
 	item->next->prev = item->prev;
 }
 
-/* The number of items, or SIZE_MAX: a link back is wrong, or there are more than `most`. For checkers. */
+/* The number of items, or SIZE_MAX when a link back is wrong or there are more than `most`. For
+ * checkers. */
 static inline size_t list_count(const struct list *head, size_t most) {
 	size_t count = 0;
 	for (const struct list *at = head; at->next->prev == at && count <= most; at = at->next, count++)

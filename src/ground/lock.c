@@ -11,7 +11,7 @@ enum { FREE, HELD, CONTENDED };
 #define LOCK_SPINS 100
 #endif
 
-HIDDEN_TLS unsigned held_ranks; /* debug builds: a bit per rank; its address names the thread */
+HIDDEN_TLS unsigned held_ranks; /* a bit per rank, in debug builds; its address names the thread */
 static _Atomic(const void *) fork_owner;
 
 static const void *self(void) { return &held_ranks; }

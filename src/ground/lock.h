@@ -1,11 +1,11 @@
-/* lock.h (rank 1): a small mutex: spin a little, then sleep on a futex. Source: Drepper, "Futexes are
- * tricky" (2011), mutex 3.
+/* lock.h (rank 1): a small mutex: spin a little, then sleep on a futex. Source: Drepper, "Futexes
+ * are tricky" (2011), mutex 3.
  *
  * L1. Locks are taken in rising rank (enum lock_rank); debug builds check it at every take.
  * L2. Of one rank a thread holds one lock at most, except in fork, which holds them all.
- * L3. Between lock_own_for_fork and lock_disown_after_fork the forking thread owns every lock, so that the
- *     atfork handlers of other libraries, which run inside that time, may allocate: take and release are
- *     then no-ops for it.
+ * L3. Between lock_own_for_fork and lock_disown_after_fork the forking thread owns every lock, so
+ *     that the atfork handlers of other libraries, which run inside that time, may allocate: take
+ *     and release are then no-ops for it.
  */
 #ifndef LOCK_H
 #define LOCK_H
@@ -24,8 +24,8 @@ struct lock {
 #define LOCK_INITIAL(r)                                                                                      \
 	{ .rank = (r) }
 
-/* The kernel orders all that a thread did before its robust mutexes change hands. ThreadSanitizer is not told
- * by the kernel, so it is told by these; in other builds they are nothing. */
+/* What a thread did happens before its robust mutexes change hands: the kernel sees to that.
+ * ThreadSanitizer cannot see it, so these calls tell it; in other builds they are nothing. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define __SANITIZE_THREAD__ 1 /* as gcc has it */

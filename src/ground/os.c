@@ -48,8 +48,8 @@ void *os_map_fenced(size_t size) {
 	return NULL;
 }
 
-/* Maps `align` bytes too many, without access, so that they count towards no limit but that of addresses,
- * unmaps what sticks out and opens the rest. */
+/* Maps `align` bytes more than needed, without access, so that they count towards RLIMIT_AS alone;
+ * unmaps what lies before and behind the aligned part, and opens that. */
 static char *map_trimmed(size_t size, size_t align, int protection) {
 	size_t total = size + align - os_page_size();
 	char *raw = total >= size ? map_at(NULL, total, PROT_NONE) : NULL;
@@ -67,9 +67,9 @@ static char *map_trimmed(size_t size, size_t align, int protection) {
 	return raw + before;
 }
 
-/* Where the next aligned mapping is tried: just below this. The kernel fills downwards, so that is the
- * likeliest place; after an unmap it is the hole, so that a program that maps and unmaps does not wander
- * through its addresses. */
+/* The next aligned mapping is tried just below this address. The kernel places mappings downwards,
+ * so an aligned place is likeliest there. After an unmap it is the end of the hole, so that a
+ * program that maps and unmaps in turn uses the same addresses again. */
 static _Atomic uintptr_t likely_end;
 
 static void *map_aligned(size_t size, size_t align, int protection) {
@@ -134,7 +134,7 @@ bool os_move(void *address, size_t size, void *target, size_t new_size) {
 	return moved;
 }
 
-/* Where the kernel has no random numbers yet, those it gave the process at its start. */
+/* While the kernel has no random numbers yet, those serve that it gave the process at its start. */
 uint64_t os_random(void) {
 	uint64_t value;
 	int saved = errno;

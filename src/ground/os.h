@@ -1,7 +1,8 @@
-/* os.h (rank 1): all contact with the kernel's memory calls. Sizes in bytes; errno is kept by every function.
+/* os.h (rank 1): all contact with the kernel's memory calls. Sizes in bytes; errno is kept by every
+ * function.
  *
- * "No memory" (ENOMEM and its kin) is an answer: NULL or false. Anything else, such as unmapping what was
- * never mapped, is our own bug and an assert.
+ * "No memory" (ENOMEM and its kin) is an answer: NULL or false. Anything else, such as unmapping
+ * what was never mapped, is our own bug and an assert.
  */
 #ifndef OS_H
 #define OS_H
@@ -11,14 +12,16 @@
 /* The kernel's page size, read once. */
 size_t os_page_size(void);
 
-/* Maps zeroed private memory; `align` is a power of two, any size of a page or more. NULL: no memory. */
+/* Maps zeroed private memory; `align` is a power of two, any size of a page or more. NULL: no
+ * memory. */
 void *os_map(size_t size);
 void *os_map_aligned(size_t size, size_t align);
-/* Addresses alone, without access or commit charge, as a target for os_move and os_open. */
+/* Maps addresses without access, which count towards no limit of memory, as a target for os_move
+ * and os_open. */
 void *os_reserve_aligned(size_t size, size_t align);
 bool os_open(void *address, size_t size);
 
-/* The same as os_map, between two kernel pages without access. */
+/* Maps as os_map does, between two kernel pages without access. */
 void *os_map_fenced(size_t size);
 
 /* Takes the access away until os_open. */
@@ -27,11 +30,12 @@ bool os_close(void *address, size_t size);
 /* 64 bits that nobody can guess. */
 uint64_t os_random(void);
 
-/* False: the kernel has no room to split a mapping (vm.max_map_count); the memory is still mapped. */
+/* False: the kernel has no room to split a mapping (vm.max_map_count); the memory is still
+ * mapped. */
 bool os_unmap(void *address, size_t size);
 
-/* Gives the whole kernel pages inside [address, address + size) back. True: all of the range reads as zero
- * now; false: some of it may not (kernel pages larger than ours, or an error). */
+/* Gives the whole kernel pages inside [address, address + size) back. True: all of the range reads
+ * as zero now; false: some of it may not (kernel pages larger than ours, or an error). */
 bool os_purge(void *address, size_t size);
 
 /* Asks for huge pages, or refuses them, in a range. Advice only. */
@@ -43,7 +47,7 @@ bool os_grow(void *address, size_t size, size_t new_size);
 /* Moves a mapping, without copying, to `target`, which os_reserve_aligned gave. */
 bool os_move(void *address, size_t size, void *target, size_t new_size);
 
-/* Monotonic clocks: a coarse one that costs next to nothing, and an exact one. */
+/* Monotonic clocks: one that moves with the kernel's tick, and an exact one. */
 uint64_t os_milliseconds(void);
 uint64_t os_microseconds(void);
 

@@ -17,7 +17,7 @@ static void set_window(uintptr_t index, struct leaf *leaf) {
 	atomic_store_explicit(&pagemap_window_index, index, memory_order_release);
 }
 
-/* Two threads may both make a leaf; the second gives its own back. */
+/* Two threads may both make a leaf; the one that comes second unmaps its own. */
 static bool make_leaf(uintptr_t index) {
 	struct leaf *leaf = atomic_load(&pagemap_root[index]);
 	if (leaf)

@@ -1,13 +1,16 @@
-/* pagemap.h (rank 2): address -> what lies there. Two levels on address bits 47 … 21: a root over leaves of
- * 4 GiB, made on demand. Read without locks.
+/* pagemap.h (rank 2): address -> what lies there. Two levels: a root, indexed by address bits 47 …
+ * 32, over leaves of 4 GiB, made on demand. Read without locks.
  *
- * A leaf has, per 2 MiB, an owner (a chunk, or the large block that covers it) and, per page, the class
- * of the slab on it (0: no slab), which is all that the common free needs to know.
- * The first leaf is the window: a heap mostly lies within its 4 GiB, and there the class is read without the
+ * A leaf has an owner for each 2 MiB (a chunk, or the large block that covers it) and a class for
+ * each page (of the slab on it; 0: no slab), which is all that the free of a slot reads. The first
+ * leaf is the window: a heap mostly lies within its 4 GiB, and there the class is read without the
  * root.
  *
- * R1. An entry is written by the holder of the lock of what it describes; a reader that holds a live pointer
- *     sees what was written before that pointer was handed out.
+ * R1. No lock guards the entries. An entry is written by the one thread that has what it describes
+ *     to itself: a chunk, a slab or a large block that is not on any list yet, or not any more. So
+ *     the holder of a live pointer reads the entries of its block as they were written before the
+ *     pointer was handed out; for any other pointer a reader may see an old entry or a new one.
+ * R2. A leaf that is in the root stays there. The window is set once, its index last.
  */
 #ifndef PAGEMAP_H
 #define PAGEMAP_H
@@ -38,8 +41,8 @@ struct leaf {
 
 extern _Atomic(struct leaf *) pagemap_root[ROOT_LEAVES];
 
-/* The window's index in the root (before it is made: none of any address), and itself. Written once, the leaf
- * first. */
+/* The window's index in the root, and the window. Before there is one the index is UINTPTR_MAX,
+ * which is no address's. */
 extern _Atomic uintptr_t pagemap_window_index HIDDEN;
 extern struct leaf *pagemap_window HIDDEN;
 
@@ -59,7 +62,8 @@ static inline struct owner *leaf_owner(const struct leaf *leaf, const void *addr
 	                            memory_order_acquire);
 }
 
-/* Whether an address lies in the window; then, the class of the slab there, or 0. */
+/* Whether an address lies in the window; and, of an address that does, the class of the slab there,
+ * or 0. */
 static inline bool pagemap_in_window(const void *address) {
 	uintptr_t index = atomic_load_explicit(&pagemap_window_index, memory_order_acquire);
 	return (uintptr_t)address >> LEAF_SHIFT == index;
@@ -80,7 +84,8 @@ static inline struct owner *pagemap_owner(const void *address) {
 	return leaf ? leaf_owner(leaf, address) : NULL;
 }
 
-/* Sets the owner of every 2 MiB of [address, address + size). False: no memory for a leaf, nothing set. */
+/* Sets the owner of every 2 MiB of [address, address + size). False: no memory for a leaf, nothing
+ * set. */
 bool pagemap_set_owner(const void *address, size_t size, struct owner *owner);
 void pagemap_clear_owner(const void *address, size_t size);
 

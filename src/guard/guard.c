@@ -18,13 +18,13 @@
 
 enum {
 	STACK_DEPTH = 14,
-	OWN_DEPTH = 6,              /* of our calls above them */
+	OWN_DEPTH = 6,              /* calls within the library, which are not kept */
 	CANARY_MIN = 8,             /* bytes of canary behind a slot's block; more when debugging: */
-	REDZONE = 16,               /* of canary, and what memcheck is told */
+	REDZONE = 16,               /* bytes of canary, which memcheck is told of */
 	SPAN_MAX = 256,             /* pages of a block that lies in a span */
-	QUARANTINE_PAGES = 256,     /* blocks of pages in quarantine, … */
-	QUARANTINE_SLOTS = 4096,    /* … of slots, … */
-	QUARANTINE_BYTES = 8 << 20, /* … and the bytes of these, at most */
+	QUARANTINE_PAGES = 256,     /* blocks of pages in quarantine, at most */
+	QUARANTINE_SLOTS = 4096,    /* slots in quarantine, at most, … */
+	QUARANTINE_BYTES = 8 << 20, /* … and the bytes of their blocks */
 	FENCED_MAX = 16384,         /* live blocks between guard pages: the kernel allows 65530 mappings */
 	PURGE_FROM = 64 * 1024,     /* bytes that the kernel zeroes faster than we */
 };
@@ -36,7 +36,7 @@ struct stacks {
 
 /* Ends where the block begins. */
 struct header {
-	struct stacks *stacks; /* there only with debug:1 */
+	struct stacks *stacks; /* only with debug:1 does the header have this word */
 	uint64_t what;         /* the size, the family << 48, the state << 56 */
 	uint64_t seal;
 };
@@ -46,8 +46,8 @@ enum state { LIVE = 1, FREED };
 struct frame {
 	char *base;
 	size_t size;
-	unsigned class; /* of the slot; 0: pages, of … */
-	struct owner *owner;
+	unsigned class;      /* of the slot; 0: pages */
+	struct owner *owner; /* the chunk or large block that holds it */
 };
 
 struct quarantined {
@@ -68,13 +68,13 @@ static struct {
 } guard;
 
 static struct {
-	struct quarantined blocks[QUARANTINE_PAGES + QUARANTINE_SLOTS]; /* in this order */
+	struct quarantined blocks[QUARANTINE_PAGES + QUARANTINE_SLOTS]; /* blocks of pages, then slots */
 	unsigned next;
 	_Atomic size_t slot_bytes;
 } quarantine;
 struct lock guard_lock = LOCK_INITIAL(RANK_GUARD);
 
-/* ---- chance ---- */
+/* ---- random numbers ---- */
 
 /* The finaliser of splitmix64. Source: Steele, Lea and Flood, "Fast splittable pseudorandom number
  * generators", 2014. */
@@ -94,7 +94,7 @@ static uint64_t draw(void) {
 /* Where this library begins and its code ends: by the linker. */
 extern const char __ehdr_start[] HIDDEN, etext[] HIDDEN;
 
-/* While a thread walks its stack, what that allocates has no stacks. */
+/* Set while a thread walks its stack: blocks that backtrace allocates get no stacks. */
 HIDDEN_TLS bool walking;
 
 static bool is_ours(const void *code) {
@@ -165,18 +165,18 @@ static struct stacks *stacks_in(const struct header *header) { return config.deb
 
 /* ---- frames ---- */
 
-/* The bytes without access at each end of pages. */
+/* The bytes without access at each end of a frame of pages. */
 static size_t guard_page(void) { return config.hardened ? os_page_size() : 0; }
 
 static char *frame_end(const struct frame *frame) {
 	return frame->base + frame->size - (frame->class ? 0 : guard_page());
 }
 
-/* The bytes that every canary has, in slots of a class or (0) in pages. */
+/* The least bytes of a canary in a slot of the class, or (class 0) in pages. */
 static size_t canary_least(unsigned class) { return class || !guard_page() ? guard.canary : 0; }
 
-/* Where the canary of a block ends: behind the last of its pages there may be more, left over by its
- * alignment, or for it to grow. */
+/* Where the canary of a block ends: with its slot, or with the last page that the block reaches.
+ * Behind that its frame may have further pages: left over by the alignment, or room to grow. */
 static char *canary_end(const char *block, size_t size, const struct frame *frame) {
 	char *end = frame_end(frame), *least = (char *)(uintptr_t)block + size + canary_least(frame->class);
 	size_t pages = align_up((uintptr_t)least, os_page_size()) - (uintptr_t)frame->base;
@@ -208,7 +208,7 @@ static bool find_frame(const void *address, struct frame *frame) {
 	return true;
 }
 
-/* In whole pages by the kernel, as far as there are many. */
+/* Zeroes [from, end). From 64 KB on the whole pages are purged, which is quicker. */
 static void wipe(char *from, char *end) {
 	char *first = from + (-(uintptr_t)from & (os_page_size() - 1)),
 	     *last = end - (uintptr_t)end % os_page_size();
@@ -231,7 +231,7 @@ static bool take_slot(size_t size, size_t align, struct frame *frame) {
 	return true;
 }
 
-/* The bytes of pages that a block needs with all that is round it. */
+/* The bytes of pages that a block needs, with its header, canary, guard pages and alignment. */
 static size_t pages_for(size_t size, size_t align) {
 	size_t aligning = align > PAGE_SIZE ? align : 0;
 	return 2 * guard_page() + guard.front + align_up(size + canary_least(0), align) + aligning;
@@ -264,7 +264,7 @@ static char *take_guarded_pages(size_t size, size_t room, size_t align, struct f
 	uintptr_t last = (uintptr_t)frame_end(frame) - canary_least(frame->class) - room;
 	char *block = frame->base + ((last & ~(align - 1)) - (uintptr_t)frame->base);
 	if (page && atomic_fetch_add_explicit(&guard.fenced, 1, memory_order_relaxed) < FENCED_MAX) {
-		char *end = canary_end(block, size, frame); /* no room for the mappings: done without */
+		char *end = canary_end(block, size, frame); /* a refusal leaves no guard pages */
 		os_close(frame->base, page);
 		os_close(end, (size_t)(frame->base + frame->size - end));
 	}
@@ -276,7 +276,7 @@ static char *take_guarded_pages(size_t size, size_t room, size_t align, struct f
 /* The first byte that is not `value`, or NULL. */
 static const char *find_other(const char *at, const char *end, unsigned char value) {
 	if (at == end || ((unsigned char)*at == value && memcmp(at, at + 1, (size_t)(end - at) - 1) == 0))
-		return NULL; /* the common case, quickly: each byte is as the one before */
+		return NULL; /* memcmp compares each byte with the one before: quicker than the loop below */
 	while ((unsigned char)*at == value)
 		at++;
 	return at;
@@ -326,7 +326,8 @@ void *guard_take(size_t size, size_t room, size_t align, enum family family) {
 
 /* ---- judging ---- */
 
-/* The quarantine's entry of a block of pages, whose header may be out of reach, or one without a block. */
+/* The quarantine's entry of a block of pages, whose header may have no access; an entry without a
+ * block when it is not there. */
 static struct quarantined find_quarantined(const void *block) {
 	struct quarantined found = {.block = NULL};
 	lock_take(&guard_lock);
@@ -337,7 +338,7 @@ static struct quarantined find_quarantined(const void *block) {
 	return found;
 }
 
-/* The header of the block that the frame holds, or NULL. */
+/* The header in a frame, found by its seal, or NULL. */
 static struct header *find_header(const struct frame *frame) {
 	char *from = frame->base + (frame->class ? 0 : guard_page());
 	for (char *at = from + guard.front; at <= frame_end(frame); at += QUANTUM) {
@@ -348,7 +349,7 @@ static struct header *find_header(const struct frame *frame) {
 	return NULL;
 }
 
-/* What is wrong with a pointer into a frame that is no block's start. */
+/* Says what is wrong with a pointer into a frame that is no live block's start. */
 static _Noreturn void die_in_frame(const char *call, const char *pointer, const struct frame *frame) {
 	const struct header *header = find_header(frame);
 	if (!header)
@@ -370,7 +371,7 @@ static bool is_early(const void *block, const struct frame *frame) {
 	return guard.early && block == frame->base && !find_header(frame);
 }
 
-/* Whether a header may be read before the pointer. */
+/* Whether the frame has room for a header before the pointer. */
 static bool has_room(const char *block, const struct frame *frame) {
 	char *from = frame->base + (frame->class ? 0 : guard_page());
 	return block >= from + guard.front && block <= frame_end(frame) && (uintptr_t)block % QUANTUM == 0;
@@ -387,7 +388,7 @@ static struct header *find_live(void *block, struct frame *frame) {
 	return header->seal == seal_of(header) && state_in(header) == LIVE ? header : NULL;
 }
 
-/* Says what a pointer is that starts no live block. */
+/* Says what is wrong with a pointer that starts no live block. */
 static _Noreturn void die_not_live(const char *call, void *block) {
 	struct frame frame;
 	if (!find_frame(block, &frame)) {
@@ -432,7 +433,7 @@ void *guard_resize(void *block, size_t size) {
 	       room = (size_t)(frame_end(&frame) - (char *)block) - canary_least(frame.class);
 	char *was = canary_end(block, old, &frame), *end = canary_end(block, size, &frame);
 	if (size > room || size < old / 2 ||
-	    end < was) /* a canary's pages stay a canary's: they are written */
+	    end < was) /* pages that hold a canary are dirty, and are not closed again */
 		return NULL;
 	expect_canary("realloc", block, header, &frame);
 	if (end > was && !os_open(was, (size_t)(end - was)))
@@ -462,7 +463,7 @@ static void put_frame(struct frame *frame) {
 		return;
 	}
 	if (config.hardened) {
-		if (!os_open(frame->base, frame->size)) /* no room for the mappings: these pages are lost */
+		if (!os_open(frame->base, frame->size)) /* the kernel refuses: these pages are lost */
 			return;
 		atomic_fetch_sub_explicit(&guard.fenced, 1, memory_order_relaxed);
 	}
@@ -478,14 +479,14 @@ static _Noreturn void die_written(const struct quarantined *freed, const char *a
 	    freed->size, freed->block);
 }
 
-/* Looks at the first `size` bytes of a freed block. */
+/* Dies unless the first `size` bytes of a freed block are zero. */
 static void expect_unwritten(const struct quarantined *freed, size_t size) {
 	const char *block = freed->block, *written = find_other(block, block + size, 0);
 	if (written)
 		die_written(freed, written);
 }
 
-/* Looks at a freed slot, and wipes the rest of it. */
+/* Dies if a freed slot was written to; zeroes its header and canary. */
 static void wipe_slot(const struct quarantined *freed, const struct frame *frame) {
 	const char *end = (const char *)freed->block + freed->size, *written;
 	const struct header *header = header_of(freed->block);
@@ -520,7 +521,8 @@ static size_t slot_bytes(const struct quarantined *freed) {
 	return freed->block && pagemap_class(freed->block) ? freed->size : 0;
 }
 
-/* Puts a block into quarantine, or takes one out (`freed` without a block); the answer is to be let go. */
+/* Puts a block into quarantine in place of another, or (`freed` without a block) takes one out;
+ * returns the one that leaves, for let_go. */
 static struct quarantined exchange(struct quarantined freed) {
 	unsigned from = 0, n = QUARANTINE_PAGES + QUARANTINE_SLOTS;
 	if (freed.block) {
@@ -557,7 +559,7 @@ static void enter_quarantine(void *block, struct header *header, const struct fr
 		memcheck_freed(block, REDZONE);
 	} else if (frame->class)
 		memset(block, 0, freed.size);
-	else if (!os_purge(frame->base, frame->size)) /* nor may it let us into the guard pages */
+	else if (!os_purge(frame->base, frame->size)) /* then zeroed, but for the guard pages */
 		wipe(frame->base + guard_page(), canary_end(block, freed.size, frame));
 	if (config.hardened && !frame->class)
 		os_close(frame->base, frame->size);
@@ -569,7 +571,7 @@ static void enter_quarantine(void *block, struct header *header, const struct fr
 static const char *const families[] = {"malloc", "operator new", "operator new[]"};
 static const char *const freers[] = {"free", "operator delete", "operator delete[]"};
 
-/* A wrong family is common in programs that work; so it is told to those who look for it. */
+/* A wrong family is common in programs that work, so only memcheck and debug:1 tell of it. */
 static void judge_family(void *block, enum family family, const struct header *header) {
 	if (family == family_in(header))
 		return;
@@ -580,7 +582,8 @@ static void judge_family(void *block, enum family family, const struct header *h
 		    size_in(header), families[family_in(header)]);
 }
 
-/* A pointer that starts no live block with a frame. */
+/* Frees a block from before guard_begin; any other pointer without a live block's header is
+ * misuse. */
 static void put_other(void *block, enum family family) {
 	struct frame frame;
 	if (find_frame(block, &frame) && is_early(block, &frame))
@@ -609,8 +612,8 @@ void guard_put(void *block, enum family family, size_t size) {
 
 /* ---- the start ---- */
 
-/* What was freed before the start may hold data: such slots are taken for good, and pages given back. No
- * slab is made while there are free slots. */
+/* Slots that were freed before guard_begin may hold data: they are taken for good. Free pages are
+ * given back. central_refill makes no slab while its class has free slots. */
 static void set_aside_freed(void) {
 	void *slots[BATCH_MAX];
 	for (unsigned class = 1; class < CLASSES; class ++)

@@ -1,5 +1,6 @@
 /* memcheck.h (rank 1): what Valgrind's memcheck is told about our blocks, by client requests: some
- * instructions that do nothing outside Valgrind. Without its header at build time they are nothing at all. */
+ * instructions that do nothing outside Valgrind. Without Valgrind's header at build time there are
+ * none. */
 #ifndef MEMCHECK_H
 #define MEMCHECK_H
 
@@ -19,14 +20,15 @@
 #define MEMCHECK(request)                     ((void)0)
 #endif
 
-/* Other tools of Valgrind do not answer. */
+/* Other tools of Valgrind do not answer the request. */
 static inline bool memcheck_runs(void) {
 	char byte = 0, bits;
 	(void)byte, (void)bits;
 	return VALGRIND_GET_VBITS(&byte, &bits, 1) == 1;
 }
 
-/* Bytes that we are about to write; nobody may touch; or that we are about to read. */
+/* Says of bytes that we are about to write them; that nobody may touch them; that we are about to
+ * read them. */
 static inline void memcheck_open(void *bytes, size_t size) {
 	(void)bytes, (void)size;
 	MEMCHECK(VALGRIND_MAKE_MEM_UNDEFINED(bytes, size));
@@ -40,8 +42,8 @@ static inline void memcheck_read(void *bytes, size_t size) {
 	MEMCHECK(VALGRIND_MAKE_MEM_DEFINED(bytes, size));
 }
 
-/* A block between `redzone` bytes that nobody may touch; it is freed (or it is not live: memcheck says
- * so). */
+/* Says that a block is live, with `redzone` bytes before and behind it that nobody may touch; that
+ * it is freed (memcheck reports an error when it is not live). */
 static inline void memcheck_taken(void *block, size_t size, size_t redzone) {
 	(void)block, (void)size, (void)redzone;
 	MEMCHECK(({ VALGRIND_MALLOCLIKE_BLOCK(block, size, redzone, 0); }));
@@ -51,7 +53,7 @@ static inline void memcheck_freed(void *block, size_t redzone) {
 	MEMCHECK(({ VALGRIND_FREELIKE_BLOCK(block, redzone); }));
 }
 
-/* A sentence, with the stack of the call. */
+/* Has memcheck print a sentence and the stack of the call. */
 static inline void memcheck_say(const char *sentence, const void *block) {
 	(void)sentence, (void)block;
 	MEMCHECK(VALGRIND_PRINTF_BACKTRACE("libbuddymalloc: %s (%p)\n", sentence, block));

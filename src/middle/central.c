@@ -11,14 +11,14 @@
 #include <string.h>
 
 enum {
-	DEPOT_BYTES = 256 * 1024, /* of slots in one depot: two batches of the largest */
+	DEPOT_BYTES = 256 * 1024, /* of slots in one depot: two batches of the largest class */
 	DEPOT_SLOTS = 512,        /* in one depot */
-	SCAVENGE_BASE = 16,       /* pages of free slots that are never scavenged: 64 KB per class … */
-	SCAVENGE_SHARE = 2,       /* … and half of the live: among fewer, empty pages are few and alone */
-	SCAVENGE_SLABS = 4096,    /* looked at in one scavenge */
-	EMPTY_BASE = 8,           /* pages of free slots beside which a slab without taken slots stays, … */
-	EMPTY_SHARE = 4,          /* … and a fourth of the pages of its class */
-	SLABS_PER_PAGE = 4, /* of slabs that a scavenge looks at, there must be a page that it may find */
+	SCAVENGE_BASE = 16,       /* pages: free slots of 64 KB a class, … */
+	SCAVENGE_SHARE = 2,       /* … and of half of its live pages, are not worth a scavenge */
+	SCAVENGE_SLABS = 4096,    /* slabs that one scavenge examines */
+	EMPTY_BASE = 8,     /* pages: a slab without taken slots stays while free slots fill no more, … */
+	EMPTY_SHARE = 4,    /* … plus a fourth of its class's pages */
+	SLABS_PER_PAGE = 4, /* a scavenge pays when it may find a page in so many slabs */
 };
 
 static struct central centrals[CLASSES] = {[0 ... CLASSES - 1] = {.lock = LOCK_INITIAL(RANK_CENTRAL)}};
@@ -45,7 +45,7 @@ static void unlink_slab(struct slab *slab) {
 	slab->enough = 0;
 }
 
-/* The free slots with which a slab stays on the list of a quarter. */
+/* The most free slots with which a slab stays on the list of a quarter. */
 static uint16_t enough_of(const struct slab *slab, unsigned quarter) {
 	return (uint16_t)min_size((quarter + 1) * slab->nslots / QUARTERS, slab->nslots - 1u);
 }
@@ -96,7 +96,8 @@ static struct slab *make_slab_of(unsigned class, unsigned npages) {
 	return slab;
 }
 
-/* Small programs stay small: a slab grows with what its class has already. */
+/* A new slab has about as many pages as its class has already, at most 16: a class with few slots
+ * takes few pages. When there is no memory for that, the smallest one. */
 static struct slab *make_slab(unsigned class, size_t class_pages) {
 	unsigned want = 1;
 	while (want < SLAB_MAX_PAGES && want * 2 <= class_pages)
@@ -125,7 +126,7 @@ static void detach_slab(struct central *central, struct slab *slab) {
 	central->nfree -= slab->nfree;
 }
 
-/* Gives back detached slabs, chained by link.next. Without the lock. */
+/* Drops detached slabs, which are chained by link.next. Without the lock. */
 static void drop_slabs(struct list *chain) {
 	while (chain) {
 		struct slab *slab = CONTAINER(chain, struct slab, link);
@@ -174,12 +175,12 @@ static bool depot_put(struct central *central, unsigned class, void *const *slot
 
 /* ---- refill and flush ---- */
 
-/* The pages that its taken slots would fill. */
+/* The pages that the class's taken slots would fill. */
 static size_t live_pages(const struct central *central) {
 	return (central->nslots - central->nfree) * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
 }
 
-/* Counts slots that were taken from a slab whose dirty pages were these before. Lock held. */
+/* Counts slots that were taken from a slab; `before`: its dirty pages before that. Lock held. */
 static void count_taken_slots(struct central *central, struct slab *slab, unsigned taken, uint16_t before) {
 	unsigned now = slab->dirty & (unsigned)~before;
 	central->clean -= (size_t)__builtin_popcount(now);
@@ -220,7 +221,8 @@ static void init_central(struct central *central) {
 	central->ready = true;
 }
 
-/* Makes a slab of the class; NULL: no memory. Lock held, but for the making. */
+/* Makes and attaches a slab of the class; NULL: no memory. Lock held, but released while the slab
+ * is made. */
 static struct slab *add_slab(struct central *central, unsigned class) {
 	size_t class_pages = central->npages;
 	lock_release(&central->lock);
@@ -242,7 +244,7 @@ unsigned central_refill(unsigned class, void **slots, unsigned n) {
 	struct slab *slab = taken ? NULL : add_slab(central, class);
 	if (slab)
 		taken = take_slots_from(central, slab, slots,
-		                        n); /* from this one, lest it stay on a list unused */
+		                        n); /* from it: a slab freed into meanwhile would come first */
 	lock_release(&central->lock);
 	return taken;
 }
@@ -278,7 +280,7 @@ void *central_take_random(unsigned class, uint64_t random) {
 	return slot;
 }
 
-/* The pages that its free slots would fill. */
+/* The pages that the class's free slots would fill. */
 static size_t free_slot_pages(const struct central *central) {
 	return central->nfree * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
 }
@@ -289,8 +291,8 @@ static void detach_to(struct list **chain, struct central *central, struct slab 
 	*chain = &slab->link;
 }
 
-/* Moves a slab with more free slots than its list has, or chains it, detached, when all of them are and the
- * class has enough others. Lock held. */
+/* What is to be done with a slab that has more free slots than `enough`: it moves to the list of
+ * its quarter, or, by H4, is detached and chained to be dropped. Lock held. */
 static COLD void outgrow(struct central *central, struct slab *slab, struct list **chain) {
 	if (slab->nfree < slab->nslots ||
 	    free_slot_pages(central) <= EMPTY_BASE + central->npages / EMPTY_SHARE) {
@@ -308,12 +310,15 @@ static struct slab *slab_of_class(const void *pointer, unsigned class) {
 	return ((struct chunk *)leaf_owner(leaf, pointer))->slab_of_page[chunk_page(pointer)];
 }
 
+/* The pages that the free slots on dirty pages would fill: on clean pages there are only free slots
+ * (S3). */
 static size_t dirty_pages(const struct central *central) {
 	size_t pages = free_slot_pages(central);
 	return pages > central->clean ? pages - central->clean : 0;
 }
 
-/* The dirty pages without a taken slot that there would be if the taken ones lay at random. Lock held. */
+/* The dirty pages that would have no taken slot if the taken ones lay at random: of 100 dirty pages
+ * with 3 slots each, half of which are free, 100 * (1/2)^3 = 12. Lock held. */
 static size_t expected_empty(const struct central *central) {
 	size_t dirty = central->npages - central->clean;
 	size_t per_page = 1 + PAGE_SIZE / class_size((unsigned)(central - centrals));
@@ -323,8 +328,9 @@ static size_t expected_empty(const struct central *central) {
 	return (size_t)empty;
 }
 
-/* Whether so many slots lie free in dirty pages, more than after the last scavenge, that looking for empty
- * pages among them pays. Where few slots are left, each that goes empties a page. Lock held. */
+/* Whether a scavenge pays: when the free slots on dirty pages, beyond those that the last scavenge
+ * had to leave, exceed the bound; or an eighth of it, when the pages that are expected to be empty
+ * exceed it (where few slots are live, one free may empty a page). Lock held. */
 static bool wants_scavenge(struct central *central) {
 	size_t dirty = dirty_pages(central);
 	if (dirty <= SCAVENGE_BASE)
@@ -338,8 +344,8 @@ static bool wants_scavenge(struct central *central) {
 
 static bool scavenge(struct central *central);
 
-/* Frees up to BATCH_MAX slots into their slabs; the answer is central_flush's. All slabs are looked up first, so
- * that the processor fetches many records at once. Lock held. */
+/* Frees up to BATCH_MAX slots into their slabs; the answer is central_flush's. All slabs are found
+ * first, so that the processor fetches many records at once. Lock held. */
 static struct wrong put_slots(struct central *central, unsigned class, void *const *slots, unsigned n,
                               struct list **chain) {
 	struct wrong wrong = {.slot = NULL};
@@ -399,8 +405,9 @@ struct wrong central_flush(unsigned class, void *const *slots, unsigned n) {
 
 /* ---- scavenging: purging empty pages inside slabs that are partly used ---- */
 
-/* Isolates the empty pages of the sparser slabs and appends those to the list of the scavenged; slabs without
- * taken slots are detached to a chain. Returns how many were appended. Lock held. */
+/* Isolates the empty pages of slabs, beginning with those that have the most free slots, and moves
+ * these slabs to the end of the list of the scavenged; detaches slabs without a taken slot to a
+ * chain. Returns how many were moved. Lock held. */
 static unsigned isolate_slabs(struct central *central, struct list **empty_slabs) {
 	unsigned looked = 0, isolated = 0;
 	for (unsigned q = QUARTERS; q-- > 0;) {
@@ -429,7 +436,8 @@ static unsigned isolate_slabs(struct central *central, struct list **empty_slabs
 	return isolated;
 }
 
-/* Purges the isolated pages of a slab, run by run; which of them are zero now. */
+/* Purges the isolated pages of a slab, a run at a time; returns those that are clean now. Without
+ * the lock. */
 static uint16_t purge_isolated(const struct slab *slab) {
 	unsigned pages = slab->isolated, purged = 0;
 	chunk_refuse_huge((struct chunk *)pagemap_owner(slab->base));
@@ -444,7 +452,7 @@ static uint16_t purge_isolated(const struct slab *slab) {
 	return (uint16_t)purged;
 }
 
-/* Puts a purged slab back. Lock held. */
+/* Puts back a slab whose pages `purged` are clean now. Lock held. */
 static void put_back_slab(struct central *central, struct slab *slab, uint16_t purged, struct list **empty) {
 	unsigned before = slab->nfree;
 	slab_put_back(slab, purged);
@@ -501,7 +509,7 @@ bool central_trim(struct wrong *wrong) {
 	return any;
 }
 
-/* Whether the kernel still has the pages is not known: they count as dirty. */
+/* Whether the isolated pages were purged before the fork is not known, so they count as dirty. */
 void central_after_fork(void) {
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		struct central *central = &centrals[class];

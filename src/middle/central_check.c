@@ -1,5 +1,5 @@
-/* central_check.c (rank 4): verifies H2 and H3 (central.h) and every slab of a class that has free slots. Debug
- * builds and tests only. */
+/* central_check.c (rank 4): verifies H2 and H3 (central.h), and every slab of a class that has free
+ * slots. Debug builds and tests only. */
 #include "middle/central_state.h"
 
 #include "back/chunk.h"
@@ -7,9 +7,11 @@
 
 /* Whether a slab on the list of quarter q belongs there and is known by its pages. */
 static bool belongs(const struct slab *slab, unsigned q, unsigned class) {
-	size_t more = (size_t)slab->nfree * QUARTERS, most = min_size((q + 1) * slab->nslots / QUARTERS, slab->nslots - 1u);
-	return slab->bucket == q && more > q * slab->nslots && more <= (q + 1) * slab->nslots && slab->enough == most &&
-	       slab->class == class && central_slab_of(slab->base) == slab && pagemap_class(slab->base) == class;
+	size_t more = (size_t)slab->nfree * QUARTERS,
+	       most = min_size((q + 1) * slab->nslots / QUARTERS, slab->nslots - 1u);
+	return slab->bucket == q && more > q * slab->nslots && more <= (q + 1) * slab->nslots &&
+	       slab->enough == most && slab->class == class && central_slab_of(slab->base) == slab &&
+	       pagemap_class(slab->base) == class;
 }
 
 bool central_check(unsigned class) {
@@ -27,7 +29,7 @@ bool central_check(unsigned class) {
 			clean += slab->npages - (size_t)__builtin_popcount(slab->dirty);
 		}
 	}
-	/* A full slab is on no list; it has no clean page. Those being scavenged are not there between calls. */
+	/* A slab on no list has no free slot and no clean page. No thread scavenges, so no slab is on that list. */
 	good = good && free_slots == central->nfree && central->clean == clean;
 	lock_release(&central->lock);
 	return good;

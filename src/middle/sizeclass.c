@@ -1,8 +1,8 @@
 /* sizeclass.c (rank 1): the tables of sizeclass.h, computed by the compiler. */
 #include "middle/sizeclass.h"
 
-/* Class c > 8 is the (c-9)th past the linear ones: doubling (c-9)/8, step (c-9)%8. 9: 144, 16: 256, 72:
- * 32768. */
+/* Class c > 8 is the (c-9)th past the linear ones: doubling (c-9)/8, step (c-9)%8. 9: 144, 16: 256,
+ * 72: 32768. */
 #define PAST(c) ((c) > LINEAR_CLASSES ? (c)-1 - LINEAR_CLASSES : 0)
 #define SIZE(c)                                                                                              \
 	((c) <= LINEAR_CLASSES ? (c)*QUANTUM                                                                 \

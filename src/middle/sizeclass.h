@@ -1,9 +1,10 @@
 /* sizeclass.h (rank 1): size -> class -> slot size. Pure tables; sizes in bytes.
  *
- * Classes 1 … 8 are 16, 32, … 128; then STEPS classes per doubling up to SMALL_MAX, so that a slot wastes at
- * most 1/STEPS of the request (docs/design.md has the table). Class 0 is no class: its magazine is always empty
- * and always full, which sends every size or pointer without a class to the cold path without a test of its
- * own.
+ * Classes 1 … 8 are 16, 32, … 128; then there are STEPS classes per doubling up to SMALL_MAX, so
+ * that the slack of a slot over 128 bytes is at most 1/STEPS of the request (docs/design.md has the
+ * table). Class 0 is no class: its magazine is always empty and always full, so that a free of a
+ * pointer without a class (a span, a large block, a foreign pointer, NULL) takes the slow path
+ * without a test of its own.
  */
 #ifndef SIZECLASS_H
 #define SIZECLASS_H
@@ -29,12 +30,13 @@ static inline unsigned class_of(size_t size) { return class_of_quanta[(size + QU
 
 static inline size_t class_size(unsigned class) { return class_sizes[class]; }
 
-/* The smallest class whose slots hold `size` bytes aligned to `align` (a power of two up to a page), or 0. */
+/* The smallest class whose slots hold `size` bytes at multiples of `align` (a power of two), or
+ * 0. */
 unsigned class_of_aligned(size_t size, size_t align);
 
-/* The pages of a slab of `class` that should have about `want` (1 … SLAB_MAX_PAGES): a number near it that
- * wastes less than 1/8 of a page-sized slab at its end, and nothing of slots over 512 bytes. */
+/* The pages that a slab of `class` gets when about `want` (1 … SLAB_MAX_PAGES) are wanted. Slots
+ * over 512 bytes fill them without a rest; of others less than 1/8 of a page is left at the end. */
 unsigned class_slab_pages(unsigned class, unsigned want);
-enum { SLAB_MAX_PAGES = 16, SLAB_MAX_SLOTS = 1600 }; /* its record fits 256 bytes */
+enum { SLAB_MAX_PAGES = 16, SLAB_MAX_SLOTS = 1600 }; /* with so many slots its record is 256 bytes */
 
 #endif

@@ -25,7 +25,7 @@ static uint16_t pages_under(const struct slab *slab, unsigned from, unsigned to)
 	return (uint16_t)((2u << last) - (1u << first));
 }
 
-/* Takes up to n slots from one word of the bitmap, of those in `bits`. */
+/* Takes up to n of the slots `bits` of word w. */
 static unsigned take_from_word(struct slab *slab, unsigned w, uint64_t bits, void **slots, unsigned n) {
 	uint64_t others = slab->bits[w] & ~bits;
 	unsigned taken = 0;
@@ -102,7 +102,7 @@ uint16_t slab_empty_pages(const struct slab *slab) {
 		while (taken) {
 			unsigned slot = w * 64 + (unsigned)__builtin_ctzl(taken);
 			occupied |= pages_under(slab, slot, slot);
-			/* The other slots of the last page just marked need no look of their own. */
+			/* Slots that end on the last page just marked add nothing to it. */
 			size_t end = align_up(((size_t)slot + 1) * slab->size, PAGE_SIZE);
 			unsigned next = (unsigned)(end / slab->size);
 			if (next <= slot + 1 || next > last_slot)

@@ -1,10 +1,11 @@
-/* slab.h (rank 2): a run of equal slots and the bitmap of those that are free. Pure: it never touches the
- * slots. The central list of the slab's class locks.
+/* slab.h (rank 2): a run of equal slots and the bitmap of those that are free. Pure: it never
+ * touches the slots. The lock of the class's central list guards it.
  *
  * S1. nfree is the number of set bits; bits beyond nslots are clear.
  * S2. No bit is set below word `first`.
- * S3. Bit p of `dirty`: page p may have been written since the kernel last gave it; a slot that was ever
- *     taken has all its pages marked.
+ * S3. Bit p of `dirty` is set when page p may hold data. It is set for every page under a taken
+ *     slot, and cleared only by a purge of the page.
+ * S4. A slot on an isolated page is free, but its bit is clear, so that it is not handed out.
  */
 #ifndef SLAB_H
 #define SLAB_H
@@ -20,11 +21,11 @@ struct slab {
 	uint16_t first; /* the lowest word that may have a set bit */
 	uint16_t dirty; /* a bit per page */
 	unsigned char class, npages;
-	uint16_t isolated; /* a bit per page: see slab_isolate */
-	uint16_t enough;   /* the central list's: with more free slots it wants another list */
+	uint16_t isolated; /* a bit per page (S4) */
+	uint16_t enough;   /* the central list's: with more free slots the slab moves to another list */
 	uint16_t
-	        scavenged; /* the central list's: pages that a scavenge gave back and nobody has touched since */
-	unsigned char bucket; /* the central list's: its list */
+	        scavenged; /* the central list's: the pages that a scavenge purged and no slot was taken on since */
+	unsigned char bucket; /* the central list's: the list that it is on */
 	uint64_t bits[];
 };
 
@@ -35,7 +36,7 @@ static inline size_t slab_record_size(unsigned nslots) {
 	return offsetof(struct slab, bits) + (nslots + 63) / 64 * sizeof(uint64_t);
 }
 
-/* All slots free. `dirty` says which of its pages are not clean. */
+/* Makes a slab of which all slots are free; `dirty`: its dirty pages, a bit each. */
 void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint16_t dirty);
 
 /* Takes up to n of the lowest free slots, in address order; returns how many. */
@@ -44,11 +45,13 @@ unsigned slab_take(struct slab *slab, void **slots, unsigned n);
 /* Takes the nth of the free slots (0 … nfree - 1). */
 void *slab_take_nth(struct slab *slab, unsigned n);
 
-/* Takes the free slots of a line of the processor's cache that holds no taken ones (of three lines where the
- * slots straddle them); returns how many, 0 when there is no such line or the slots are as long as one. */
+/* Takes all slots of one line of the processor's cache, all of them free (of three lines for
+ * 48-byte slots, which straddle lines); returns how many: 0 when there is no such line, or the
+ * slots are as long as a line. */
 unsigned slab_take_line(struct slab *slab, void **slots);
 
-/* floor(offset / size): exact while offset * size < 2^32, which 64 KiB slabs of 32 KiB slots stay below. */
+/* floor(offset / size): exact while offset * size < 2^32, which 64 KiB slabs of 32 KiB slots stay
+ * below. */
 static inline unsigned slab_index(const struct slab *slab, size_t offset) {
 	return (unsigned)((uint64_t)offset * slab->inverse >> 32);
 }
@@ -58,8 +61,8 @@ static inline bool slab_spans(const struct slab *slab, const void *address) {
 	return (size_t)((const char *)address - slab->base) < slab->npages * PAGE_SIZE;
 }
 
-/* The words of the bitmap change under the central list's lock, but slab_judge may read one without it, for the bit
- * of a slot that is the caller's. */
+/* The words of the bitmap change under the central list's lock. slab_judge may read one without it,
+ * for the bit of a slot that is the caller's; hence the atomic accesses. */
 static inline uint64_t slab_word(const struct slab *slab, unsigned w) {
 	return __atomic_load_n(&slab->bits[w], __ATOMIC_RELAXED);
 }
@@ -67,7 +70,7 @@ static inline void slab_set_word(struct slab *slab, unsigned w, uint64_t bits) {
 	__atomic_store_n(&slab->bits[w], bits, __ATOMIC_RELAXED);
 }
 
-/* Whether a slot lies on a page that is isolated: it is free then, though its bit is clear. */
+/* Whether a slot lies on a page that is isolated (S4). */
 bool slab_is_isolated(const struct slab *slab, unsigned slot);
 
 /* Which slot starts at a pointer into the slab; SLAB_OK when one does. */
@@ -110,15 +113,16 @@ static inline char *slab_slot_of(const struct slab *slab, const void *address) {
 	       (size_t)slab_index(slab, (size_t)((const char *)address - slab->base)) * slab->size;
 }
 
-/* The pages, a bit each, that are dirty and lie in no slot that is taken. */
+/* The pages, a bit each, that are dirty and hold no part of a taken slot. */
 uint16_t slab_empty_pages(const struct slab *slab);
 
-/* Takes every slot that overlaps the empty pages `pages` out of the slab, so that the pages can be purged
- * without a lock; and puts them back, those of `purged` being clean now. */
+/* Isolates the empty pages `pages`: every slot on them is taken out of the bitmap, so that the
+ * pages can be purged without the lock. slab_put_back puts all isolated pages back, those of
+ * `purged` as clean ones. */
 void slab_isolate(struct slab *slab, uint16_t pages);
 void slab_put_back(struct slab *slab, uint16_t purged);
 
-/* Whether S1 … S3 hold (slab_check.c: debug builds and tests only). */
+/* Whether S1 … S3 hold. In slab_check.c: debug builds and tests only. */
 bool slab_check(const struct slab *slab);
 
 #endif

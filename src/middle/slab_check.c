@@ -3,7 +3,7 @@
 
 static bool bit_of(const struct slab *slab, unsigned slot) { return slab->bits[slot / 64] >> slot % 64 & 1; }
 
-/* S3: every page under a taken slot is marked. A slot on an isolated page is free, though its bit is clear. */
+/* S3: every page under a taken slot is dirty. */
 static bool taken_are_dirty(const struct slab *slab) {
 	for (unsigned slot = 0; slot < slab->nslots; slot++) {
 		if (bit_of(slab, slot) || slab_is_isolated(slab, slot))

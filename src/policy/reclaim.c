@@ -8,7 +8,7 @@
 
 enum {
 	REFAULT_MS = 1000,
-	REFAULT_WEIGHT = 2, /* so that few phases are paid for before the bound has grown */
+	REFAULT_WEIGHT = 2, /* the bound has grown enough after fewer phases than with 1 */
 	BASE_MIN = 64,      /* pages: 256 KB … */
 	BASE_MAX = 512      /* … and 2 MB */
 };
@@ -16,12 +16,12 @@ enum {
 static struct { _Atomic size_t live, retained; } parts[RECLAIM_PARTS];
 
 static struct {
-	_Atomic size_t refaulted;      /* the growth of the bound */
-	_Atomic size_t peak;           /* the most that was live since the growth began */
+	_Atomic size_t refaulted;      /* pages: the growth of the bound */
+	_Atomic size_t peak;           /* pages: the most that was live since the growth was 0 */
 	_Atomic uint64_t refaulted_at; /* milliseconds */
 } reclaim;
 
-/* Pages given back lately and not wanted again yet. */
+/* Pages that went back and were not wanted again yet, and when the last of them went. */
 static struct {
 	_Atomic size_t npages;
 	_Atomic uint64_t at; /* milliseconds */

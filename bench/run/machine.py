@@ -3,17 +3,19 @@
 Nothing here names the host or a folder of it: a result can be published as it is.
 """
 import glob
+import hashlib
 import os
 import platform
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import Failed, run_command
+from measure import PATH, Failed, run_command
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # name → (Debian's package, the library to preload)
 PACKAGED = {
     "jemalloc": ("libjemalloc2", "libjemalloc.so.2"),
@@ -79,7 +81,6 @@ def describe():
         "huge_pages": thp[1] if thp else "none",
         "page_kb": os.sysconf("SC_PAGESIZE") // 1024,
         "overcommit": read("/proc/sys/vm/overcommit_memory"),
-        "load_at_start": round(os.getloadavg()[0], 2),
     }
 
 
@@ -112,15 +113,57 @@ def library(name, path, version, otherwise):
     return Allocator(name, str(path), version) if Path(path).is_file() else otherwise
 
 
+# What a library says of itself, asked by a program that it serves: no dlopen, which some allocators refuse.
+ASK = """
+import ctypes
+loaded = ctypes.CDLL(None)
+if hasattr(loaded, "mi_version"):
+    number = loaded.mi_version()
+    parts = (number // 10000, number // 100 % 100, number % 100) if number > 9999 else tuple(str(number))
+    print("mimalloc", ".".join(map(str, parts)))
+elif hasattr(loaded, "tc_version"):
+    loaded.tc_version.restype = ctypes.c_char_p
+    print(loaded.tc_version(None, None, None).decode())
+elif hasattr(loaded, "mallctl"):
+    text, size = ctypes.c_char_p(), ctypes.c_size_t(ctypes.sizeof(ctypes.c_void_p))
+    if loaded.mallctl(b"version", ctypes.byref(text), ctypes.byref(size), None, ctypes.c_size_t(0)) == 0:
+        print("jemalloc", text.value.decode())
+elif hasattr(loaded, "MallocExtension_Internal_GetNumericProperty"):
+    print("Google's tcmalloc")
+"""
+
+
+def asked(path):
+    """The library's own words for its version; without any, what tells its file from others."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", ASK], env={"LD_PRELOAD": path, "PATH": PATH}, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, timeout=10, check=False, text=True,
+        )
+        said = done.stdout.strip() if done.returncode == 0 else ""
+    except subprocess.TimeoutExpired:
+        said = ""
+    if re.search(r"\d", said):
+        return said
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:8]
+    return f"{said or 'version unknown'}, sha256 {digest}"
+
+
 def given(word):
+    """NAME=PATH, or NAME=PATH@VERSION for a library that does not tell its version itself."""
     name, path = word.split("=", 1)
+    version = ""
+    if "@" in path and not Path(path).is_file():
+        path, version = path.rsplit("@", 1)
     if not re.fullmatch(r"[\w.+-]+", name) or not Path(path).is_file():
         raise BadArgument(f"ALLOC: {word}: wanted is name=path of a library that exists")
-    return Allocator(name, os.path.realpath(path), "given")
+    path = os.path.realpath(path)
+    return Allocator(name, path, version or asked(path))
 
 
 def select(words):
-    """(allocators, missing: name → reason). Bare names choose; name=path adds; without bare names the usual ones take part."""
+    """(allocators, missing: name → reason). Bare names choose; name=path adds; without bare names
+    the usual ones take part."""
     names, known_words = [], (*DEFAULT, *engines(), *SETS)
     for word in (word for word in words if "=" not in word):
         if word not in known_words:
@@ -141,7 +184,8 @@ def select(words):
 
 
 def stage(allocators, folder):
-    """Copies what lies outside the system's folders: another user must read it, and a build during the run not change it."""
+    """Copies what lies outside the system's folders: another user must read it, and a build during
+    the run not change it."""
     folder.mkdir()
     for one in allocators:
         if one.preload and not one.preload.startswith("/usr/lib/"):
@@ -153,7 +197,8 @@ def stage(allocators, folder):
 
 
 def usable(allocators, launcher, folder):
-    """Each is loaded once by a program that does nothing; returns (those that can be, name → reason)."""
+    """Each is loaded once by a program that does nothing; returns (those that can be, name →
+    reason)."""
     good, bad = [], {}
     for one in allocators:
         try:

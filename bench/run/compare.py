@@ -1,15 +1,18 @@
-"""compare.py: what changed between two results, and whether it is more than noise; `make bench-compare` runs it.
+"""compare.py: what changed between two results, and whether it is more than noise; `make
+bench-compare` runs it.
 
 usage: compare.py OLD.json NEW.json
 
-A workload changed on an allocator if the medians differ by at least LEAST and the ranges of the runs do not meet: with five
-runs on either side chance alone does that once in 126 times, with three once in 10; with fewer nothing is said.
-Allocators of the same version in both results, but ours, are the control: what they changed, the machine did.
+A workload changed on an allocator if the medians differ by at least LEAST and the ranges of the
+runs do not meet: with five runs on either side chance alone does that once in 126 times, with three
+once in 10; with fewer nothing is said. Allocators of the same version in both results, but ours,
+are the control: what they changed, the machine did.
 """
 import argparse
 import sys
 from math import comb
 
+import busy
 import results
 
 LEAST = 0.02
@@ -124,6 +127,9 @@ def print_setting(old, new):
         before = old.result["machine"].get(name)
         if before != value and name != "load_at_start":
             print(f"the machine differs: {name}: {before} -> {value}")
+    for which, summary in (("old", old), ("new", new)):
+        for sentence in busy.reasons(summary.result):
+            print(f"{which}: the machine was busy: {sentence}")
     before, after = versions(old), versions(new)
     for name in after:
         if name in before and before[name] != after[name]:

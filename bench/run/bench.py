@@ -1,9 +1,12 @@
-"""bench.py: time and memory of real programs and of known workloads under each allocator; `make bench` runs it.
+"""bench.py: time and memory of real programs and of known workloads under each allocator; `make
+bench` runs it.
 
-usage: bench.py [--quick | --smoke] [--only NAMES] [--runs N] [--alloc WORDS] [--out DIR] [--syscalls] [--list]
+usage: bench.py [--quick | --smoke] [--only NAMES] [--runs N] [--alloc WORDS] [--out DIR]
+                [--syscalls] [--list]
 
-The allocators take turns (A B C, B C A, …), so that whatever else the machine does meets all of them. A run that
-fails is recorded as failed. Every workload done is written at once; an interrupt keeps what is done.
+The result goes to build/bench-results/DATE/DATE.json, or into --out. The allocators take turns (A B
+C, B C A, …), so that whatever else the machine does meets all of them. A run that fails is recorded
+as failed. Every workload done is written at once; an interrupt keeps what is done.
 """
 import argparse
 import datetime
@@ -13,10 +16,13 @@ import sys
 import time
 from pathlib import Path
 
-import machine
-import results
-from items import FULL, LAUNCHER, QUICK, SMOKE, all_items, choose
-from measure import Failed, Hopeless, scratch_folder, scrub
+sys.path.append(str(Path(__file__).resolve().parents[1] / "programs"))
+
+import busy  # noqa: E402
+import machine  # noqa: E402
+import results  # noqa: E402
+from items import FULL, LAUNCHER, QUICK, SMOKE, all_items, choose  # noqa: E402
+from measure import Failed, Hopeless, scratch_folder, scrub  # noqa: E402
 
 LONG_S = 5  # a run this long, or longer, is repeated LONG_RUNS times
 LONG_RUNS = 3
@@ -39,11 +45,9 @@ def parse(argv):
     parser.add_argument("--only", default="", help="names of workloads, or programs, workloads, micro")
     parser.add_argument("--runs", type=positive, help="runs of each workload on each allocator")
     parser.add_argument(
-        "--alloc", default="", help="allocators: names, engines, or name=path of a library to preload"
+        "--alloc", default="", help="allocators: names, engines, or name=path[@version] of a library to preload"
     )
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).resolve().parent / "results", help="where the results go"
-    )
+    parser.add_argument("--out", type=Path, help="where the result goes")
     parser.add_argument(
         "--syscalls", action="store_true", help="one more run of each program to count its calls to the kernel"
     )
@@ -61,8 +65,8 @@ def positive(text):
 
 
 class Progress:
-    """One line per workload; on a terminal also what runs now. What is left is guessed, and the guess corrected by how long
-    the runs done took."""
+    """One line per workload; on a terminal also what runs now. What is left is guessed, and the
+    guess corrected by how long the runs done took."""
 
     def __init__(self, guess_s):
         self.left_guess_s = guess_s
@@ -111,6 +115,7 @@ class Bench:
         self.warm_ups = 1 if options.size.warm_up else 0
         self.guess_s = GUESS_S[options.size.name]
         self.progress = Progress(sum(map(self.item_guess_s, items)))
+        self.start = busy.reading()
 
     def item_guess_s(self, item):
         count = len(self.allocators) if item.once else self.runs * len(self.allocators) + self.warm_ups
@@ -118,12 +123,19 @@ class Bench:
 
     def measure_all(self):
         for number, item in enumerate(self.items, 1):
+            before = busy.reading()
+            self.result["workloads"].append(item.about())
             self.measure(item)
+            self.result["workloads"][-1].update(busy.shares(before, busy.reading()))
             self.progress.line(number, len(self.items), self.one_line(item))
-            results.write(self.path, self.result)
+            self.write()
+
+    def write(self):
+        now = busy.shares(self.start, busy.reading())
+        self.result["busy"].update(now, load_at_end=busy.load())
+        results.write(self.path, self.result)
 
     def measure(self, item):
-        self.result["workloads"].append(item.about())
         left_guess_s = self.progress.left_guess_s - self.item_guess_s(item)
         try:
             item.prepare(self.scratch)
@@ -138,7 +150,8 @@ class Bench:
         self.progress.left_guess_s = left_guess_s  # also if there were fewer runs
 
     def runs_of(self, item):
-        """After a first run that does not count: it brings the files into memory and says how long one takes."""
+        """After a first run that does not count: it brings the files into memory and says how long
+        one takes."""
         if item.once:
             return 1
         if not self.warm_ups:
@@ -201,6 +214,7 @@ def start_result(options, allocators, missing, skipped):
         "complete": False,
         "seconds_taken": 0,
         "machine": machine.describe(),
+        "busy": busy_at_start(),
         "missing": [{"name": name, "why": why} for name, why in missing.items()],
         "skipped": skipped,
         "allocators": [{"name": one.name, "version": one.version} for one in allocators],
@@ -209,17 +223,24 @@ def start_result(options, allocators, missing, skipped):
     }
 
 
+def busy_at_start():
+    before = busy.reading()
+    time.sleep(1)
+    idle = busy.shares(before, busy.reading())  # nothing of ours runs yet
+    return {"load_at_start": busy.load(), "others_at_start": idle["others"]}
+
+
 def plan(parser, options):
     """The items to run, and those that cannot for want of a program."""
     items, unknown = choose(all_items(options.size, options.syscalls), options.only.split())
     if unknown:
         parser.error(f"ONLY: nothing is called {' '.join(unknown)}; see --list")
     skipped = [
-        {"name": item.key, "why": "not installed: " + " ".join(Path(path).name for path in item.missing())}
+        {"name": item.key, "why": item.why_not()}
         for item in items
-        if item.missing()
+        if item.why_not()
     ]
-    return [item for item in items if not item.missing()], skipped
+    return [item for item in items if not item.why_not()], skipped
 
 
 def run(parser, options):
@@ -235,11 +256,19 @@ def run(parser, options):
         if not allocators or not items:
             parser.error("nothing is left to run")
         result = start_result(options, allocators, missing, skipped)
-        options.out.mkdir(parents=True, exist_ok=True)
-        path = results.new_name(options.out, result["date"])
+        path = new_path(options.out, result["date"])
         return measure(Bench(options, items, allocators, result, path, scratch))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def new_path(out, date):
+    """Without a place named each run has a folder of its own; no name is given that a published
+    result has."""
+    stem = results.new_stem(date, *([out] if out else results.all_folders()))
+    folder = out or results.RUNS / stem
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{stem}.json"
 
 
 def measure(bench):
@@ -251,7 +280,7 @@ def measure(bench):
         status = 130
         print("\ninterrupted: what is done is kept", file=sys.stderr)
     bench.result["seconds_taken"] = round(time.monotonic() - start)
-    results.write(bench.path, bench.result)
+    bench.write()
     sum_up(bench)
     return status
 
@@ -274,6 +303,8 @@ def sum_up(bench):
         )
     for key, allocator, sentence, failed, count in summary.all_failures():
         print(f"failed: {key} on {allocator}, {failed} of {count} runs: {sentence}")
+    for sentence in busy.reasons(bench.result):
+        print(f"the machine was busy: {sentence}")
     print(f"written: {bench.path.name}, {bench.path.with_suffix('.csv').name} in {bench.path.parent.name}/")
 
 

@@ -1,7 +1,8 @@
 """report.py: one page of pictures from one result; `make bench-report` runs it.
 
-usage: report.py [RESULT.json] [--results DIR] [--out DIR]
-Writes report.html (self-contained), scatter.svg and table.md. Without matplotlib the page has bars and tables only.
+usage: report.py [RESULT.json] [--results DIR] [--out DIR] | --ready
+Writes report.html (self-contained), scatter.svg and table.md, beside the result if that is not a
+published one.
 """
 
 import argparse
@@ -9,12 +10,24 @@ import sys
 from html import escape
 from pathlib import Path
 
-import results
-import sections
-from pieces import figures, joined, megabytes, seconds, shown
-from texts import LINKS, SMALL
-
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "run"))
+
+import results  # noqa: E402
+from texts import LINKS, NO_MATPLOTLIB  # noqa: E402
+
+try:
+    import matplotlib  # noqa: F401
+except ImportError:
+    print(NO_MATPLOTLIB, file=sys.stderr)
+    sys.exit(2)
+
+import figures  # noqa: E402
+import overview  # noqa: E402
+import sections  # noqa: E402
+from names import Drawn, css_variables  # noqa: E402
+from pieces import mark_shapes, megabytes, seconds  # noqa: E402
+
 GROUPS = (("program", "Real programs"), ("workload", "Known workloads"))
 
 
@@ -30,42 +43,16 @@ def means_of(summary):
     return found
 
 
-def lead(means):
-    """What the pictures say of us, in words, good or bad."""
-    return "\n".join(
-        f'<p class="lead">{title} ({count}): {verdict(points)}</p>'
-        for title, (points, count) in means.items()
-        if "ours" in points and len(points) > 1
-    )
-
-
-def verdict(points):
-    memory, time = points["ours"]
-    words = [
-        f"libbuddymalloc takes <b>{time:.2f}×</b> the time and <b>{memory:.2f}×</b> the memory of whoever is best at each."
-    ]
-    others = {name: point for name, point in points.items() if name != "ours"}
-    ahead = [name for name, point in others.items() if point[0] < memory and point[1] < time]
-    faster = [name for name, point in others.items() if point[1] < time and name not in ahead]
-    leaner = [name for name, point in others.items() if point[0] < memory and name not in ahead]
-    if ahead:
-        words.append(f"Ahead of it in both: {joined(ahead)}.")
-    if faster:
-        words.append(f"Faster, with more memory: {joined(faster)}.")
-    if leaner:
-        words.append(f"Leaner, but slower: {joined(leaner)}.")
-    if not ahead and not faster and not leaner:
-        words.append("No other allocator here is faster, and none is leaner.")
-    return " ".join(words)
-
-
 def body(summary, means):
     parts = [
-        sections.front(summary, means),
+        overview.scores(summary),
+        overview.kept(summary),
+        overview.heat_map(summary),
+        sections.scatter(summary, means),
         sections.bars(summary, "program", "programs"),
         sections.bars(summary, "workload", "workloads"),
     ]
-    for draw in ("curves", "kept", "threads", "latency", "cost", "tables", "failures", "limits", "machine"):
+    for draw in ("curves", "threads", "latency", "cost", "tables", "failures", "limits", "machine"):
         parts.append(getattr(sections, draw)(summary))
     return "\n".join(part for part in parts if part)
 
@@ -74,7 +61,6 @@ def page(summary, means):
     result, about = summary.result, summary.result["machine"]
     content = body(summary, means)
     links = [f'<a href="#{anchor}">{title}</a>' for anchor, title in LINKS.items() if f'id="{anchor}"' in content]
-    small = "" if result["size"] == "full" else f'<p class="failed">{SMALL.format(size=result["size"])}</p>'
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -82,15 +68,16 @@ def page(summary, means):
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>libbuddymalloc beside other allocators</title>
 <style>
-{(HERE / "page.css").read_text(encoding="utf-8")}</style>
+{css()}</style>
 </head>
 <body>
+{mark_shapes()}
 <main>
 <h1>libbuddymalloc beside other allocators</h1>
-<p class="metadata">{result["date"]} · {escape(about["cpu"])}, {about["cores"]} cores · {escape(about["system"])} ·
+<p class="meta">{result["date"]} · {escape(about["cpu"])}, {about["cores"]} cores · {escape(about["system"])} ·
 {len(summary.workloads)} measurements on {len(summary.allocators)} allocators in one run of the bench</p>
-{lead(means)}
-{small}
+{overview.warnings(result)}
+{overview.lead(summary)}
 <nav>{"".join(links)}</nav>
 {content}
 </main>
@@ -99,12 +86,19 @@ def page(summary, means):
 """
 
 
+def css():
+    """With the colours of the allocators, on both grounds."""
+    text = (HERE / "page.css").read_text(encoding="utf-8")
+    dark = f"@media (prefers-color-scheme: dark) {{ :root {{ {css_variables(1)} }} }}"
+    return f":root {{ {css_variables(0)} }}\n{dark}\n{text}"
+
+
 # The table of the README
 
 
 def markdown(summary, means):
     result, about = summary.result, summary.result["machine"]
-    head = ["", *map(shown, summary.allocators)]
+    head = ["", *(summary.looks[name].label for name in summary.allocators)]
     lines = [
         f"Measured {result['date']} on {about['cpu']}, {about['cores']} cores, {about['system']}, Linux {about['kernel']}, "
         f"huge pages {about['huge_pages']}; {result['size']} inputs, medians of up to {result['runs_wanted']} runs.",
@@ -112,12 +106,9 @@ def markdown(summary, means):
         markdown_row(head),
         "|" + "---|" * len(head),
     ]
-    for title, (points, count) in means.items():
-        for index, what in ((1, "time"), (0, "peak memory")):
-            cells = [f"{points[name][index]:.2f}" if name in points else "–" for name in summary.allocators]
-            best = min(cell for cell in cells if cell != "–")
-            cells = [f"**{cell}**" if cell == best else cell for cell in cells]
-            lines.append(markdown_row([f"{title}: {what} over the best, mean of {count}", *cells]))
+    for measure, what in (("time", "time"), ("peak_kb", "peak memory"), ("final_kb", "what stays")):
+        for group, title in GROUPS:
+            lines += markdown_means(summary, (group,), measure, f"{title}: {what}")
     for key, one in summary.workloads.items():
         if one["group"] != "micro" and one["threads"] <= 1:
             lines.append(markdown_row([key, *(markdown_cell(summary, key, name) for name in summary.allocators)]))
@@ -135,33 +126,49 @@ def markdown_cell(summary, key, name):
     return f"{seconds(time.median)}, {megabytes(peak.median)}"
 
 
-def write_all(summary, out):
+def markdown_means(summary, groups, measure, title):
+    means, count = summary.means(groups, measure)
+    if not any(means.values()):
+        return []
+    cells = [f"{means[name]:.2f}" if means[name] else "–" for name in summary.allocators]
+    best = min((cell for cell in cells if cell != "–"), key=float)
+    cells = [f"**{cell}**" if cell == best else cell for cell in cells]
+    return [markdown_row([f"{title} over the best, mean of {count}", *cells])]
+
+
+def write_all(path, out):
+    """Draws the result at path into the folder out."""
+    summary = Drawn(results.read(path))
     means = means_of(summary)
     out.mkdir(parents=True, exist_ok=True)
     results.write_whole(out / "report.html", page(summary, means))
     results.write_whole(out / "table.md", markdown(summary, means))
-    if figures and means:
+    if means:
         panels = [(f"{title} ({count})", points) for title, (points, count) in means.items()]
-        results.write_whole(out / "scatter.svg", figures.standalone(figures.scatter(panels, summary.allocators)))
+        results.write_whole(out / "scatter.svg", figures.standalone(figures.scatter(panels, summary.looks)))
+    print(f"drawn from {path.name}: report.html, scatter.svg, table.md in {out.resolve().name}/")
+
+
+def place_for(path):
+    """Beside the result; but the published pictures are drawn by bench-publish only."""
+    return results.ROOT / "build/bench-report" if path.resolve().parent == results.PUBLISHED else path.parent
 
 
 def main(argv):
     parser = argparse.ArgumentParser(prog="report.py", description="Draw the report of one result of the bench.")
-    parser.add_argument("result", nargs="?", help="a result; default: the newest")
-    parser.add_argument("--results", type=Path, default=HERE / "results", help="where to look for the newest")
-    parser.add_argument("--out", type=Path, default=HERE, help="where report.html, scatter.svg and table.md go")
+    parser.add_argument("result", nargs="?", type=Path, help="a result; default: the newest")
+    parser.add_argument("--results", type=Path, help="where to look for the newest")
+    parser.add_argument("--out", type=Path, help="where report.html, scatter.svg and table.md go")
+    parser.add_argument("--ready", action="store_true", help="end: can a page be drawn here?")
     options = parser.parse_args(argv)
+    if options.ready:
+        return 0
+    folders = [options.results] if options.results else results.all_folders()
     try:
-        path = options.result or results.newest(options.results)
-        summary = results.Summary(results.read(path))
+        path = options.result or results.newest(*folders)
+        write_all(path, options.out or place_for(path))
     except results.BadResult as error:
         parser.error(str(error))
-    if not figures:
-        print("without pictures: python3-matplotlib is not installed (make bench-install)", file=sys.stderr)
-    write_all(summary, options.out)
-    print(
-        f"drawn from {Path(path).name}: report.html, {'scatter.svg, ' if figures else ''}table.md in {options.out.name}/"
-    )
     return 0
 
 

@@ -1,44 +1,29 @@
-"""sections.py: the sections of the report, each from a summary to a piece of the page; empty if nothing of it was measured."""
+"""sections.py: the sections of the report, each from a summary to a piece of the page; empty if
+nothing of it was measured."""
 
 from html import escape
 from statistics import median
 
-from pieces import (
-    bar,
-    best_cells,
-    card,
-    classes,
-    figures,
-    label,
-    legend,
-    megabytes,
-    seconds,
-    section,
-    shown,
-    style,
-    table,
-)
+import figures
+from pieces import bar, bar_list, best_cells, card, classes, heads, label, legend, megabytes, seconds, section, table
 from texts import AGAIN, LIMITS
 
 
-def front(summary, means):
+def scatter(summary, means):
     if not means:
         return ""
     panels = [(f"{title} ({count})", points) for title, (points, count) in means.items()]
-    head = ["allocator"] + [f"{title.lower()}: {what}" for title in means for what in ("time", "memory")]
-    rows = [front_row(name, means) for name in summary.allocators]
-    return section("front", figures and figures.scatter(panels, summary.allocators), table(head, rows))
-
-
-def front_row(name, means):
-    cells = [f"<td{classes(name)}>{escape(shown(name))}</td>"]
-    for points, _ in means.values():
-        for value in reversed(points.get(name, (None, None))):
-            cells.append(f"<td{classes(name)}>{value:.3f}</td>" if value else "<td>–</td>")
-    return cells
+    return section("scatter", figures.scatter(panels, summary.looks))
 
 
 # Bars
+
+COUNTED = {
+    "time": ("time", seconds),
+    "peak_kb": ("peak memory", megabytes),
+    "mappings": ("mappings", "{:.0f}".format),
+    "mapped_kb": ("address space", megabytes),
+}
 
 
 def bars(summary, group, anchor):
@@ -48,25 +33,26 @@ def bars(summary, group, anchor):
 
 
 def bars_card(summary, key):
-    rows = ['<span></span><span class="head">time</span><span class="head">peak memory</span>']
-    for name in summary.allocators:
-        rows.append(label(name))
-        rows += [bars_cell(summary, key, name, measure) for measure in ("time", "peak_kb")]
-    return card(key, summary.workloads[key]["what"], rows)
+    about = summary.workloads[key]
+    lists = []
+    for measure in about["counts"]:
+        rows = [bars_row(summary, key, name, measure) for name in summary.ranked(key, measure)]
+        lists.append(bar_list(COUNTED[measure][0], rows))
+    return card(key, about["what"], *lists)
 
 
-def bars_cell(summary, key, name, measure):
-    if measure not in summary.workloads[key]["counts"]:
-        return "<span></span>"
-    stat = summary.stat(key, name, measure)
+def bars_row(summary, key, name, measure):
+    look, stat = summary.looks[name], summary.stat(key, name, measure)
     if not stat:
         failures = summary.failures(key, name)
-        return f'<span class="failed" title="{escape(failures[0])}">failed</span>' if failures else "<span>–</span>"
+        hint = f' class="failed" title="{escape(failures[0])}"' if failures else ""
+        return f"{label(look)}<span{hint}>{'failed' if failures else '–'}</span>"
     best = min(one.median for one in summary.row(key, measure).values() if one)
-    value = megabytes(stat.median) if measure == "peak_kb" else seconds(summary.stat(key, name, "seconds").median)
+    told = summary.stat(key, name, "seconds") if measure == "time" else stat  # not the time of one operation
+    value = COUNTED[measure][1](told.median)
     low, high = (f"{end / stat.median - 1:+.1%}" for end in (stat.low, stat.high))
-    text = f"{shown(name)}: {value}, {len(stat.values)} runs, {low} … {high}"
-    return bar(stat, best, name, style(name, summary.allocators)[0], escape(text))
+    hint = f"{look.label}: {value}, {len(stat.values)} runs, {low} … {high}"
+    return bar(look, stat.median / best, span=(stat.low / best, stat.high / best), hint=hint)
 
 
 # Memory
@@ -79,42 +65,14 @@ def curves(summary):
         lines = {name: line for name, line in lines.items() if line}
         if lines:
             panels.append((key, lines))
-    if not panels or not figures:
+    if not panels:
         return ""
-    return section("curves", legend(summary.allocators), figures.curves(panels, summary.allocators))
+    return section("curves", legend(summary), figures.curves(panels, summary.looks))
 
 
 def first_curve(summary, key, name):
     found = [run["rss_kb"] for run in summary.runs.get((key, name), []) if len(run.get("rss_kb") or []) > 4]
     return found[0] if found else None
-
-
-def kept(summary):
-    keys = [key for key, about in summary.workloads.items() if about["threads"] <= 1]
-    cards = "".join(kept_card(summary, key) for key in keys if any(summary.row(key, "final_kb").values()))
-    return section("kept", f'<div class="cards">{cards}</div>' if cards else "")
-
-
-def kept_card(summary, key):
-    largest = max(stat.median for stat in summary.row(key, "peak_kb").values() if stat)
-    rows = []
-    for name in summary.allocators:
-        rows += [label(name), kept_bar(summary, key, name, largest)]
-    return card(key, summary.workloads[key]["what"], rows)
-
-
-def kept_bar(summary, key, name, largest):
-    peak, final = (summary.stat(key, name, measure) for measure in ("peak_kb", "final_kb"))
-    if not peak or not final:
-        return '<span class="wide failed">failed</span>'
-    colour = style(name, summary.allocators)[0]
-    pale, solid = (stat.median / largest * 58 for stat in (peak, final))
-    pale = max(pale, solid)
-    return (
-        f'<span class="bar wide"><i class="peak" style="width:{pale:.1f}%;background:{colour}"></i>'
-        f'<i{classes(name)} style="width:{solid:.1f}%;background:{colour}"></i>'
-        f'<span class="value" style="left:{pale:.1f}%">{megabytes(final.median)} of {megabytes(peak.median)}</span></span>'
-    )
 
 
 # Lines
@@ -127,10 +85,10 @@ def threads(summary):
             families.setdefault(about["name"], []).append((about["threads"], key))
     panels = [(name, rates(summary, sorted(keys))) for name, keys in families.items() if len(keys) > 1]
     panels = [(name, lines) for name, lines in panels if lines]
-    if not panels or not figures:
+    if not panels:
         return ""
-    picture = figures.scaling(panels, summary.allocators)
-    return section("threads", legend(summary.allocators), picture, cores=summary.result["machine"]["cores"])
+    picture = figures.scaling(panels, summary.looks)
+    return section("threads", legend(summary), picture, cores=summary.result["machine"]["cores"])
 
 
 def rates(summary, keys):
@@ -158,9 +116,9 @@ def latency(summary):
             lines = {name: line for name, line in lines.items() if line}
             if lines:
                 panels.append((f"{call} in {key}", lines))
-    if not panels or not figures:
+    if not panels:
         return ""
-    return section("latency", legend(summary.allocators), figures.latency(panels, summary.allocators))
+    return section("latency", legend(summary), figures.latency(panels, summary.looks))
 
 
 def latencies(summary, key, name, call):
@@ -181,8 +139,8 @@ def cost(summary):
         lines = {name: points for name, points in lines.items() if points}
         if lines:
             panels.append((title, unit, lines))
-    picture = figures.by_size(panels, summary.allocators) if panels and figures else ""
-    return section("cost", picture and legend(summary.allocators), picture, batches(summary), orders(summary))
+    picture = figures.by_size(panels, summary.looks) if panels else ""
+    return section("cost", picture and legend(summary), picture, batches(summary), orders(summary))
 
 
 def counted(summary, name):
@@ -205,8 +163,8 @@ def batches(summary):
     rows = []
     for (batch, size), values in sorted(by_pair.items()):
         how = f", {batch} taken, then {batch} freed" if batch > 1 else ""
-        rows.append([f"<td>{size} B{how}</td>", *best_cells(values, summary.allocators, "{:.0f}")])
-    return table(["instructions", *map(shown, summary.allocators)], rows) if rows else ""
+        rows.append([f"<td>{size} B{how}</td>", *best_cells(values, summary, "{:.0f}")])
+    return table(heads(summary, "instructions"), rows) if rows else ""
 
 
 def orders(summary):
@@ -215,10 +173,10 @@ def orders(summary):
         for order, ns in medians_of(summary.runs.get(("batch", name), []), "ns_by_order").items():
             by_order.setdefault(order, {})[name] = ns
     rows = [
-        [f"<td>{escape(order)}</td>", *best_cells(values, summary.allocators, "{:.1f} ns")]
+        [f"<td>{escape(order)}</td>", *best_cells(values, summary, "{:.1f} ns")]
         for order, values in by_order.items()
     ]
-    return table(["batch of 50 000, freed", *map(shown, summary.allocators)], rows) if rows else ""
+    return table(heads(summary, "batch of 50 000, freed"), rows) if rows else ""
 
 
 # Numbers
@@ -227,6 +185,9 @@ MEASURES = (
     ("seconds", "Time", seconds),
     ("cpu", "Processor time, all processes and threads", seconds),
     ("peak_kb", "Peak resident memory", megabytes),
+    ("final_kb", "Resident memory when the work is over", megabytes),
+    ("mappings", "Mappings of the address space", "{:.0f}".format),
+    ("mapped_kb", "Address space", megabytes),
     ("minor_faults", "Page faults", "{:.0f}".format),
     ("syscalls", "Calls to the kernel for memory and waiting", "{:.0f}".format),
 )
@@ -238,7 +199,7 @@ def tables(summary):
         rows = [numbers_row(summary, key, measure, show) for key in summary.workloads]
         rows = [row for row in rows if row]
         if rows:
-            body = table(["workload", *map(shown, summary.allocators)], rows)
+            body = table(heads(summary, "workload"), rows)
             parts.append(f"<details><summary>{title}</summary>{body}</details>")
     return section("tables", *parts)
 
@@ -253,7 +214,7 @@ def numbers_row(summary, key, measure, show):
         if stat:
             best = "best" if stat.median == min(known) else ""
             spread = f"<small>±{stat.mad / stat.median:.0%}</small>"
-            cells.append(f"<td{classes(name, best)}>{show(stat.median)} {spread}</td>")
+            cells.append(f"<td{classes(summary.looks[name], best)}>{show(stat.median)} {spread}</td>")
         else:
             cells.append('<td class="failed">failed</td>' if summary.failures(key, name) else "<td>–</td>")
     return cells
@@ -261,7 +222,7 @@ def numbers_row(summary, key, measure, show):
 
 def failures(summary):
     rows = [
-        f"<li><b>{escape(key)}</b> on {escape(shown(name))}: {escape(sentence)} ({failed} of {count} runs)</li>"
+        f"<li><b>{escape(key)}</b> on {escape(summary.looks[name].label)}: {escape(sentence)} ({failed} of {count} runs)</li>"
         for key, name, sentence, failed, count in summary.all_failures()
     ]
     for one in summary.result["missing"] + summary.result["skipped"]:
@@ -284,11 +245,24 @@ def machine(summary):
         "system": f"{about['system']}, Linux {about['kernel']}, pages of {about['page_kb']} KB",
         "huge pages": f"{about['huge_pages']} (transparent_hugepage/enabled)",
         "overcommit": about["overcommit"],
-        "load before the start": about["load_at_start"],
+        "others at work": company(result),
         "inputs": f"{result['size']}, up to {result['runs_wanted']} runs of each",
         "it took": f"{result['seconds_taken'] // 60} minutes"
         + ("" if result["complete"] else ", and was interrupted"),
     }
-    facts.update((shown(one["name"]), one["version"]) for one in result["allocators"])
+    facts.update((summary.looks[one["name"]].label, one["version"]) for one in result["allocators"])
     rows = "".join(f"<dt>{escape(str(name))}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
     return section("machine", f"<dl>{rows}</dl>", AGAIN)
+
+
+def company(result):
+    """What else the machine did, as far as it was measured."""
+    known, found = result.get("busy", {}), []
+    for name, words in (("others_at_start", "{:.0%} just before"), ("others", "{:.0%} during the run")):
+        if name in known:
+            found.append("other programs " + words.format(known[name]))
+    if "steal" in known:
+        found.append(f"other guests {known['steal']:.0%}")
+    load = known.get("load_at_start", result["machine"].get("load_at_start"))
+    end = f", {known['load_at_end']} at the end" if "load_at_end" in known else ""
+    return "; ".join([*found, f"load {load} before the start{end}"])

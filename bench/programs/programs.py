@@ -4,7 +4,7 @@
 """
 
 from commands import CUnit, Gawk, Ghostscript, Git, ImageMagick, Make, Script, Sqlite, Start, Templates
-from servers import POSTGRES, Memcached, Nginx, Postgres, Redis, become_postgres
+from servers import POSTGRES, Memcached, Nginx, Postgres, Redis, RedisCache, become_postgres
 
 PROGRAMS = [
     Script(
@@ -13,9 +13,19 @@ PROGRAMS = [
         sizes=(300000, 40000, 3000), environment={"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "1"},
     ),
     Script(
+        "/usr/bin/python3", "mixed.py", name="python_mixed",
+        what="Python 3, every object from malloc: tables of one kind of object after the other, of each a part kept",
+        needs=("/usr/bin/python3",), sizes=(300000, 40000, 3000),
+        environment={"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "1"},
+    ),
+    Script(
         "/usr/bin/perl", "work.pl", name="perl",
         what="Perl 5: hashes of arrays, strings, a regular expression, sorting", needs=("/usr/bin/perl",),
         sizes=(600000, 80000, 3000), environment={"PERL_HASH_SEED": "0"},
+    ),
+    Script(
+        "/usr/bin/perl", "words.pl", name="perl_words", what="Perl 5: the words of a text counted in hashes",
+        needs=("/usr/bin/perl",), sizes=(250000, 40000, 3000), environment={"PERL_HASH_SEED": "0"},
     ),
     Script(
         "/usr/bin/lua5.4", "work.lua", name="lua",
@@ -65,6 +75,10 @@ PROGRAMS = [
     Redis(
         name="redis", what="Redis: strings of many sizes overwritten, lists, sets; then nine of ten keys deleted",
         needs=("/usr/bin/redis-server", "/usr/bin/redis-benchmark"), sizes=(120000, 15000, 500), libc="libc.so.6",
+    ),
+    RedisCache(
+        name="redis_lru", what="Redis as a cache of 100 MB: values of 240 bytes give way to values of 492; then all go",
+        needs=("/usr/bin/redis-server", "/usr/bin/redis-cli"), sizes=(700000, 70000, 3000), libc="libc.so.6",
     ),
     Memcached(
         name="memcached", what="memcached: sets and gets of mixed sizes (its values live in slabs of its own)",

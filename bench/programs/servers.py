@@ -60,6 +60,46 @@ class Redis(Server):
         return True
 
 
+class RedisCache(Redis):
+    """A bounded cache whose values change their size, filled through one connection; then all of it is dropped at once."""
+
+    full_size = 700000  # first values at the full size, for which the bound is 100 MB
+
+    def second_size(self, context):
+        return context.size * 17 // 70
+
+    def prepare(self, context):
+        for name, count, length in (("first", context.size, 240), ("second", self.second_size(context), 492)):
+            with open(context.input / name, "w", encoding="ascii", newline="") as file:
+                for i in range(count):
+                    key = f"{name}:{i:07}"
+                    file.write(
+                        f"*3\r\n$3\r\nSET\r\n${len(key)}\r\n{key}\r\n${length}\r\n{str(i) * length:.{length}}\r\n"
+                    )
+
+    def server(self, context):
+        # An empty server needs some 2 MB.
+        most = max(8 << 20, (100 << 20) * context.size // self.full_size)
+        return [*super().server(context), "--maxmemory", most, "--maxmemory-policy", "allkeys-lru"]
+
+    def load(self, context):
+        start = time.monotonic()
+        for name, count in (("first", context.size), ("second", self.second_size(context))):
+            with open(context.input / name, "rb") as source:
+                said = quiet_check(
+                    ["/usr/bin/redis-cli", "-s", self.socket(context), "--pipe"], context.folder, stdin=source
+                )
+            if f"errors: 0, replies: {count}" not in said:
+                raise Failed("redis-cli: some of the values were not taken")
+        return time.monotonic() - start
+
+    def settle(self, context):
+        """One second after this the size is taken: two after all is gone."""
+        self.client(context, "flushall", "sync")
+        time.sleep(1)
+        return True
+
+
 class Memcached(Server):
     # Lengths of keys and values with their shares, mostly small; three sets to seven gets.
     config = "key\n16 32 1\nvalue\n16 64 0.3\n65 512 0.4\n513 4096 0.25\n4097 20000 0.05\ncmd\n0 0.3\n1 0.7\n"

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from measure import SAMPLE_MS, Failed, judge, run_command, run_server
+from measure import SAMPLE_MS, Failed, judge, last_line, run_command, run_server
 from kinds import Context
 from programs import PROGRAMS
 from servers import free_port
 from results import key_of
 
-BENCH = Path(__file__).resolve().parent
+BENCH = Path(__file__).resolve().parents[1]
 BUILT = BENCH.parent / "build"
 LAUNCHER = BUILT / "bench-tools/launch"
 PAIR = BUILT / "bench-tools/pair"
@@ -32,9 +32,25 @@ SCALES = {
     "phases": (100, 10, 1),
     "survivors": (100, 10, 1),
     "idle_threads": (100, 100, 100),
+    "mixed_survivors": (100, 25, 1),
+    "size_shift": (100, 25, 1),
+    "many_mappings": (100, 25, 1),
+    "realloc_large": (25, 6, 1),
+    "calloc_large": (25, 6, 1),
+    "parked_threads": (20, 5, 1),
+    "mallocstress": (3, 1, 1),
+    "locked": (50, 25, 1),
+    "refused": (50, 25, 1),
 }
 # Measures that count in the means, where not all do: starting 64 threads says little of an allocator's speed.
-COUNTS = {"idle_threads": ("peak_kb",)}
+COUNTS = {
+    "idle_threads": ("peak_kb",),
+    "parked_threads": ("peak_kb",),
+    "realloc_large": ("peak_kb",),
+    "many_mappings": ("mappings", "mapped_kb"),
+}
+# Those that need a right which a system may refuse; each says so when it is called with --try.
+ASKING = ("locked", "refused")
 CURVES = ("phases", "server", "survivors")  # those whose size over time is drawn
 
 
@@ -87,6 +103,11 @@ class Item:
 
     def missing(self):
         return []
+
+    def why_not(self):
+        """A sentence if it cannot be run here, or an empty one."""
+        names = " ".join(Path(path).name for path in self.missing())
+        return f"not installed: {names}" if names else ""
 
     def prepare(self, scratch):
         """Once, before the first run."""
@@ -196,6 +217,12 @@ class WorkloadItem(Item):
         self.what = described(self.binary)
         self.counts = COUNTS.get(name, self.counts)
 
+    def why_not(self):
+        if self.name not in ASKING:
+            return ""
+        tried = subprocess.run([self.binary, "--try"], stderr=subprocess.PIPE, text=True, check=False)
+        return last_line(tried.stderr.encode()) if tried.returncode else ""
+
     def run(self, allocator, scratch):
         folder = new_folder(scratch / "run")
         command = [self.binary, *(["--threads", self.threads] if self.threads else []), "--scale", f"{self.scale:g}"]
@@ -210,6 +237,8 @@ class WorkloadItem(Item):
         }
         for name, ours in (
             ("final_rss_kb", "final_kb"),
+            ("mappings", "mappings"),
+            ("mapped_kb", "mapped_kb"),
             ("latency_ns", "latency_ns"),
             ("ns_per_pair", "ns_per_pair"),
             ("ns", "ns_by_order"),

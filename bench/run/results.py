@@ -1,8 +1,9 @@
 """results.py: the file a bench run leaves, and what is computed from it.
 
-A result is a dictionary: `format`, `date`, `size`, `complete`, `machine`, `allocators`, `missing`, `workloads`
-and `runs`. One run is one dictionary; a run that failed has `failed`, a sentence, and no numbers. A workload is
-named by its `key`: the name, and " xN" where it ran with N threads.
+A result is a dictionary: `format`, `date`, `size`, `complete`, `machine`, `busy` (see busy.py;
+older ones lack it), `allocators`, `missing`, `workloads` and `runs`. One run is one dictionary; a
+run that failed has `failed`, a sentence, and no numbers. A workload is named by its `key`: the
+name, and " xN" where it ran with N threads.
 """
 import csv
 import json
@@ -12,6 +13,9 @@ import re
 from pathlib import Path
 from statistics import median
 
+ROOT = Path(__file__).resolve().parents[2]
+PUBLISHED = ROOT / "bench/results"  # committed: written by bench-publish only
+RUNS = ROOT / "build/bench-results"  # a folder for each run
 FORMAT = 1
 COLUMNS = (
     "workload",
@@ -24,6 +28,8 @@ COLUMNS = (
     "cpu",
     "peak_kb",
     "final_kb",
+    "mappings",
+    "mapped_kb",
     "minor_faults",
     "major_faults",
     "syscalls",
@@ -82,7 +88,8 @@ class Summary:
         return [run["failed"] for run in self.runs.get((key, allocator), []) if "failed" in run]
 
     def stat(self, key, allocator, measure):
-        """None if it was not measured, or if a run failed: a median over the runs that went well would flatter."""
+        """None if it was not measured, or if a run failed: a median over the runs that went well
+        would flatter."""
         runs = self.runs.get((key, allocator), [])
         if not runs or self.failures(key, allocator):
             return None
@@ -99,16 +106,19 @@ class Summary:
         return {name: stat.median / min(known) if stat else None for name, stat in row.items()}
 
     def keys(self, groups=("program", "workload"), measure="time"):
-        """The workloads that count in a mean."""
+        """The workloads that count in a mean. Of other measures than time and peak all count that
+        have them."""
+        optional = measure not in ("time", "peak_kb")
         return [
             key
             for key, one in self.workloads.items()
-            if one["group"] in groups and measure in one.get("counts", ("time", "peak_kb"))
+            if one["group"] in groups and (optional or measure in one.get("counts", ("time", "peak_kb")))
         ]
 
     def means(self, groups, measure):
-        """(allocator → geometric mean of its ratios, number of workloads). The thread counts of one workload weigh as
-        one. Only workloads that every allocator finished take part, so that all means are over the same ones."""
+        """(allocator → geometric mean of its ratios, number of workloads). The thread counts of one
+        workload weigh as one. Only workloads that every allocator finished take part, so that
+        all means are over the same ones."""
         families = {}
         for key in self.keys(groups, measure):
             ratios = self.ratios(key, measure)
@@ -140,21 +150,28 @@ def read(path):
 
 
 def order(path):
-    """The place in time of DATE.json, DATE-2.json, … by name: a checkout gives all files one time."""
+    """The place in time of DATE.json, DATE-2.json, … by name: a checkout gives all files one
+    time."""
     found = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:-(\d+))?", path.stem)
     return (found[1], int(found[2] or 1)) if found else ("", 0)
 
 
-def new_name(folder, date):
-    """DATE.json, or DATE-2.json, … one after the last there is."""
-    number = max((order(path)[1] for path in folder.glob("*.json") if order(path)[0] == date), default=0) + 1
-    return folder / (f"{date}.json" if number == 1 else f"{date}-{number}.json")
+def all_folders():
+    """Where a result may be unless a run was told another place."""
+    return [PUBLISHED, *RUNS.glob("*")]
 
 
-def newest(folder):
-    found = list(Path(folder).glob("*.json"))
+def new_stem(date, *folders):
+    """DATE, or DATE-2, … one after the last there is."""
+    dated = [order(path) for folder in folders for path in folder.glob("*.json")]
+    number = max((number for day, number in dated if day == date), default=0) + 1
+    return date if number == 1 else f"{date}-{number}"
+
+
+def newest(*folders):
+    found = [path for folder in folders for path in folder.glob("*.json")]
     if not found:
-        raise BadResult(f"no result in {folder}: run `make bench` first")
+        raise BadResult("there is no result: run `make bench` first")
     return max(found, key=order)
 
 
