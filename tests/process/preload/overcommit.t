@@ -1,10 +1,12 @@
 #!/bin/bash
 # overcommit.t: vm.overcommit_memory=2, under which every writable mapping counts at once.
-# It is the whole system's setting: set for the second this takes, only with room to spare, and set back.
+# It is the whole system's setting: set for the second this takes, only with room to spare, and set back. Two runs of this
+# test take turns, for the second would set back what the first one set.
 . "$(dirname "$0")/../../lib.sh"
 . "$(dirname "$0")/programs.sh"
 
 setting=/proc/sys/vm/overcommit_memory
+exec 9<$setting && flock 9
 before=$(cat $setting 2>/dev/null)
 kb() { sed -n "s/^$1: *\([0-9]*\) kB/\1/p" /proc/meminfo; }
 spare=$(($(kb CommitLimit) - $(kb Committed_AS)))
