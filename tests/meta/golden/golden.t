@@ -1,9 +1,10 @@
-built=$(dirname "$(realpath "$lib")") # its objects lie beside it
 #!/bin/bash
 # golden.t: what the house decided about its own shape, kept true: layers, sizes, the fast path, one place for
 # the version, and names in the docs that exist. BM_QUICK=1 leaves out what needs valgrind.
 # shellcheck disable=SC2154
 . "$(dirname "$0")/../../lib.sh"
+
+built=$(dirname "$(realpath "$lib")") # its objects lie beside it
 
 here=$tests/meta/golden
 cd "$root" || exit 1
