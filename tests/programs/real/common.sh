@@ -77,8 +77,12 @@ expect_loaded() { # PID...: a line that spoils the comparison if the process is 
 	local pid
 	[ "$mode" = preload ] || return 0
 	for pid in "$@"; do
-		wait_for 2 grep -F "$lib" "/proc/$pid/maps" || echo "the library is not mapped in process $pid"
+		wait_for 10 mapped_or_gone "$pid" || echo "the library is not mapped in process $pid"
 	done
+}
+
+mapped_or_gone() { # PID: a server's child may have ended before anybody looks
+	grep -qF "$lib" "/proc/$1/maps" || [ ! -e "/proc/$1" ]
 }
 
 children() { # PID: the pids of its children
