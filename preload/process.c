@@ -42,7 +42,7 @@ static void before_fork(void) {
 		lock_take_for_fork(&cache_lock);
 		central_lock_all();
 		lock_take_for_fork(&chunk_lock);
-		lock_take_for_fork(&large_lock);
+		lock_take_for_fork(&pool_lock);
 		lock_take_for_fork(&metadata_lock);
 	}
 	lock_own_for_fork();
@@ -53,7 +53,7 @@ static void after_fork(void) {
 	if (alone)
 		return;
 	lock_release_after_fork(&metadata_lock);
-	lock_release_after_fork(&large_lock);
+	lock_release_after_fork(&pool_lock);
 	lock_release_after_fork(&chunk_lock);
 	central_unlock_all();
 	lock_release_after_fork(&cache_lock);

@@ -39,11 +39,12 @@ fuzz_names     := buddy_model turns
 wraps_reclaim   := os_milliseconds
 wraps_chunk  := os_milliseconds os_microseconds os_purge
 wraps_large  := os_milliseconds
+wraps_pool   := os_milliseconds
 wraps_turns  := os_map os_milliseconds os_microseconds
 wraps_central   := os_milliseconds os_purge chunk_take
-wraps_guard  := os_map os_map_aligned os_reserve_aligned os_open os_close
-wraps_kernel := os_map os_map_aligned os_reserve_aligned os_open os_unmap os_purge os_grow os_move
-wraps_faults := $(wraps_kernel) os_milliseconds os_microseconds metadata_take metadata_put mmap munmap madvise mremap mprotect
+wraps_guard  := os_map os_map_aligned os_map_at os_open os_close
+wraps_kernel := os_map os_map_aligned os_map_at os_open os_unmap os_purge os_move os_lengthen os_move_longer
+wraps_faults := $(filter-out os_open,$(wraps_kernel)) os_milliseconds os_microseconds metadata_take metadata_put mmap munmap madvise mremap mprotect
 
 # The same for tests/proof/interleavings.
 explored_wraps_lock     := syscall

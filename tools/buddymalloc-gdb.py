@@ -120,6 +120,7 @@ FILES = {
     "chunk": "chunk_take",
     "central": "central_refill",
     "large": "large_take",
+    "pool": "pool_take",
     "cache": "cache_take",
     "metadata": "metadata_take",
     "sizeclass": "class_of_aligned",
@@ -318,16 +319,21 @@ def bits_of(words):
 
 
 class Large:
+    """A run of whole chunks: a large block, or one of the pool."""
+
     def __init__(self, heap, address):
-        record = read_record(heap.large_layout, address)
-        self.base, self.size, self.retained = record["base"], record["size"], bool(record["retained"])
-        self.covered = -(-self.size // heap.chunk_size) * heap.chunk_size
-        self.listed = address in heap.larges()
+        record = read_record(heap.run_layout, address)
+        self.base, self.size, self.nchunks, self.kind = record["base"], record["size"], record["nchunks"], record["owner.kind"]
+        self.covered = self.nchunks * heap.chunk_size
+        self.states = {heap.large_kind: "live", heap.free_kind: "in the pool"}
+        if self.kind == heap.free_kind:
+            self.size = self.covered
+            self.what = f"a run of {many(self.nchunks, 'free chunk')}"
+        else:
+            self.what = f"a large block of {self.size} bytes"
 
     def state(self):
-        if not self.listed:
-            return "being changed by a call under way"
-        return "retained (freed, kept for reuse)" if self.retained else "live"
+        return self.states.get(self.kind, "being changed by a call under way")
 
 
 ENDED, OWNER = 0x40000000, 0x3FFFFFFF  # of the word of a robust mutex
@@ -339,8 +345,6 @@ class Cache:
         self.heap = heap
         self.thread = self.find_thread()
         self.magazines = {of_class: self.read_magazine(of_class) for of_class in range(1, heap.nclasses)}
-        spans = self.record["retained"][: self.record["nretained"]]
-        self.retained = [(span["base"], span["npages"]) for span in spans]
 
     def find_thread(self):
         word = self.record["owner.__data.__lock"]
@@ -378,7 +382,9 @@ class Heap:
         self.page_size, self.chunk_size = 1 << chunk.constant("PAGE_SHIFT"), 1 << chunk.constant("CHUNK_SHIFT")
         self.chunk_pages, self.span_retained = chunk.constant("CHUNK_PAGES"), chunk.constant("SPAN_RETAINED")
         self.chunk_layout, self.slab_layout = chunk.layout("chunk"), central.layout("slab")
-        self.large_layout, self.cache_layout = (self.sources[name].layout(name) for name in ("large", "cache"))
+        pool, self.cache_layout = self.sources["pool"], self.sources["cache"].layout("cache")
+        self.run_layout = pool.layout("run")
+        self.large_kind, self.free_kind = pool.constant("OWNER_LARGE"), pool.constant("OWNER_FREE")
         self.class_sizes = self.sources["sizeclass"].array("class_sizes")
         self.nclasses = len(self.class_sizes)
         self.threads = {thread.ptid[1]: thread.num for thread in gdb.selected_inferior().threads()}
@@ -411,13 +417,6 @@ class Heap:
         numbers = self.chunk_addresses()
         return Chunk(self, address, numbers.index(address) if address in numbers else None)
 
-    def larges(self):
-        def both():
-            lists = (self.records_on("large", "larges", name, self.large_layout, "link") for name in ("live", "retained"))
-            return {address for addresses in lists for address in addresses}
-
-        return self.once("larges", both)
-
     def caches(self):
         def all_of_them():
             addresses = self.records_on("cache", "caches", "all", self.cache_layout, "link")
@@ -440,7 +439,7 @@ class Heap:
         return self.once(("outside", of_class), collect)
 
     def owner(self, address):
-        """("chunk" or "large", the address of its record) of what lies at an address, or (None, 0)."""
+        """("chunk" or "large" (a run of chunks), the address of its record) of what lies at an address, or (None, 0)."""
         pagemap = self.sources["pagemap"]
         root, shift = pagemap.type("pagemap_root"), pagemap.constant("LEAF_SHIFT")
         if not 0 <= address >> shift < root.sizeof // WORD:
@@ -483,8 +482,7 @@ def state_of_slot(slab, slot):
 def state_of_span(run):
     if run.kind == "live":
         return "live"
-    caches = [cache.thread for cache in run.chunk.heap.caches() if (run.base, run.npages) in cache.retained]
-    return f"retained (freed, kept whole) in {'the cache of ' + caches[0] if caches else 'no cache'}"
+    return "retained (freed, kept whole)"
 
 
 def state_of_free(run, page):
@@ -556,7 +554,7 @@ def explain_pages(run, address):
 
 
 def explain_large(heap, large, address):
-    what = f"a large block of {large.size} bytes"
+    what = large.what
     if address >= large.base + large.size:
         end = large.base + large.size
         past = many(address - end, "byte")
@@ -575,7 +573,7 @@ def describe_at(heap, address):
         return f"chunk {chunk.number} at {chunk.base:#x}"
     if kind == "large":
         large = Large(heap, owner)
-        return f"a large block of {large.size} bytes at {large.base:#x}: {large.state()}"
+        return f"{large.what} at {large.base:#x}: {large.state()}"
     return "not of this heap"
 
 
@@ -659,10 +657,20 @@ def class_lines(heap):
 
 def large_line(heap):
     totals = heap.sources["large"].record("larges")
+    return f"large     {totals['live']} live of {totals['live_bytes']} bytes"
+
+
+def pool_line(heap):
+    totals, size = heap.sources["pool"].record("pool"), heap.page_size
     return (
-        f"large     {totals['nlive']} live of {totals['live_bytes']} bytes, "
-        f"{totals['nretained']} retained of {totals['retained_bytes']} bytes"
+        f"pool      {many(totals['nruns'], 'run')} of {totals['npages'] * size} bytes, "
+        f"{totals['ndirty'] * size} of them dirty"
     )
+
+
+def retained_line(heap):
+    words = [word for word in heap.sources["chunk"].record("retained")["spans"] if word]
+    return f"retained  {many(len(words), 'span')} of {many(sum(word % heap.page_size for word in words), 'page')}"
 
 
 def cache_lines(heap):
@@ -671,10 +679,8 @@ def cache_lines(heap):
     for name, count in names.items():
         caches = [cache for cache in heap.caches() if cache.thread == name]
         slots, size = (sum(numbers) for numbers in zip(*(cache.totals() for cache in caches)))
-        spans = [npages for cache in caches for _, npages in cache.retained]
-        kept = f", {many(len(spans), 'retained span')} of {many(sum(spans), 'page')}" if spans else ""
         several = f" ({count})" if count > 1 else ""
-        lines.append(f"          {name}{several}: {many(slots, 'slot')} of {size} bytes{kept}")
+        lines.append(f"          {name}{several}: {many(slots, 'slot')} of {size} bytes")
     return lines
 
 
@@ -684,6 +690,8 @@ def describe_heap(heap):
         *chunk_lines(heap),
         *class_lines(heap),
         large_line(heap),
+        pool_line(heap),
+        retained_line(heap),
         *cache_lines(heap),
         f"records   {mapped} bytes",
     ]

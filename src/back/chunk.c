@@ -1,4 +1,4 @@
-/* chunk.c (rank 3): see chunk.h. Decides under the lock; maps, unmaps and purges outside it. */
+/* chunk.c (rank 4): see chunk.h. Decides under the lock; maps, unmaps and purges outside it. */
 #include "back/chunk.h"
 
 #include "back/chunk_state.h"
@@ -10,10 +10,14 @@
 #include <string.h>
 
 enum {
-	HUGE_AFTER = 20,    /* chunks; a huge page more is then at most 5 % of the heap */
-	HUGE_SLOW_US = 500, /* what 512 small ones take at about 1 us each */
-	WITHOUT_HUGE = 256, /* chunks, at first: 512 MB */
-	CHUNK_LOOKS = 8,    /* chunks of a place that are examined for a run long enough */
+	HUGE_AFTER = 20,      /* chunks; a huge page more is then at most 5 % of the heap */
+	HUGE_SLOW_US = 500,   /* what 512 small ones take at about 1 us each */
+	WITHOUT_HUGE = 256,   /* chunks, at first: 512 MB */
+	REFUSALS_MAX = 2,     /* purges that are tried when the kernel refuses the first ones */
+	EMPTY_MAX = 1,        /* empty chunks that stay chunks */
+	RETAINED_SHARE = 12,  /* of the live pages such a part may lie in retained spans, … */
+	RETAINED_PAGES = 256, /* … but so many at most; one span is always kept */
+	CHUNK_LOOKS = 8,      /* at chunks whose longest run may be too short */
 };
 
 static struct chunks chunks;
@@ -134,18 +138,23 @@ static void judge_huge(struct chunk *chunk) {
 
 static struct chunk *make_chunk(bool huge) {
 	struct chunk *chunk = metadata_take(sizeof *chunk);
-	char *base = chunk ? os_map_aligned(CHUNK_SIZE, CHUNK_SIZE) : NULL;
-	if (!base || !pagemap_set_owner(base, CHUNK_SIZE, &chunk->owner)) {
-		if (base)
-			os_unmap(base, CHUNK_SIZE);
+	struct run *run = chunk ? pool_take(1, CHUNK_SIZE) : NULL;
+	if (!run) {
 		if (chunk)
 			metadata_put(chunk, sizeof *chunk);
 		return NULL;
 	}
-	os_huge_pages(base, CHUNK_SIZE, huge);
-	*chunk = (struct chunk){.owner = {OWNER_CHUNK}, .base = base, .place = PLACE_NONE, .huge = huge};
+	if (huge)
+		pool_advise(run, ADVICE_HUGE);
+	else if (run->advice == ADVICE_HUGE || os_huge_by_default())
+		pool_advise(run, ADVICE_SMALL);
+	*chunk = (struct chunk){
+	        .owner = {OWNER_CHUNK}, .run = run, .base = run->base, .place = PLACE_NONE, .huge = huge};
 	bitmap_set(&chunk->free, 0, CHUNK_PAGES);
+	if (run->ndirty)
+		bitmap_set(&chunk->dirty, 0, CHUNK_PAGES);
 	buddy_init(&chunk->buddy, CHUNK_PAGES, chunk->bits, chunk->links, sizeof chunk->links[0]);
+	pagemap_set_owner(chunk->base, CHUNK_SIZE, &chunk->owner); /* its leaf is there */
 	return chunk;
 }
 
@@ -153,6 +162,7 @@ static void attach_chunk(struct chunk *chunk) {
 	list_append(&chunks.all, &chunk->all_link);
 	chunks.count++;
 	chunks.empty++;
+	add_dirty(chunk, (int)bitmap_count(&chunk->dirty, 0, CHUNK_PAGES));
 	update_place(chunk);
 }
 
@@ -164,37 +174,23 @@ static void detach_chunk(struct chunk *chunk) {
 	add_dirty(chunk, -(int)chunk->ndirty);
 }
 
-/* Unmaps a detached, empty chunk. False: the kernel refused; the chunk is purged and attached
- * again. Without the lock. */
-static bool drop_chunk(struct chunk *chunk) {
-	pagemap_clear_owner(chunk->base, CHUNK_SIZE);
-	if (os_unmap(chunk->base, CHUNK_SIZE)) {
-		metadata_put(chunk, sizeof *chunk);
-		return true;
-	}
-	bool purged = os_purge(chunk->base, CHUNK_SIZE);
-	pagemap_set_owner(chunk->base, CHUNK_SIZE, &chunk->owner);
-	lock_take(&chunk_lock);
-	if (!purged)
-		bitmap_set(&chunk->dirty, 0, CHUNK_PAGES);
-	else
-		bitmap_clear(&chunk->dirty, 0, CHUNK_PAGES);
-	attach_chunk(chunk);
-	add_dirty(chunk, purged ? 0 : CHUNK_PAGES);
-	update_place(chunk);
-	lock_release(&chunk_lock);
-	return false;
+/* Puts the addresses of a detached, empty chunk, `ndirty` of whose pages are dirty, back to the pool. */
+static void drop_chunk(struct chunk *chunk, size_t ndirty) {
+	struct run *run = chunk->run;
+	run->advice = chunk->huge ? ADVICE_HUGE : run->advice == ADVICE_HUGE ? ADVICE_SMALL : run->advice;
+	run->size = 0;
+	pool_put(run, ndirty);
+	metadata_put(chunk, sizeof *chunk);
 }
 
 /* ---- giving back ---- */
 
 static size_t dirty_limit(void) {
 	size_t live = reclaim_live_beside(RECLAIM_CHUNKS);
-	return reclaim_limit(reclaim_base(live), live, live);
+	return reclaim_limit(reclaim_base(live), live, live, BEYOND_PAGES);
 }
-static size_t allowed_empty(void) { return 1 + dirty_limit() / CHUNK_PAGES; }
 static bool retains_too_much(void) {
-	return chunks.dirty_pages > dirty_limit() || chunks.empty > allowed_empty();
+	return chunks.empty > EMPTY_MAX || (chunks.dirty_pages > dirty_limit() && !reclaim_rests());
 }
 
 /* An empty chunk, from the place with the most clean pages, or NULL. Only an empty chunk has a free
@@ -217,7 +213,7 @@ static void isolate_from(struct chunk *chunk, struct batch *batch) {
 		take_free_pages(chunk, page, npages);
 		add_used(chunk, (int)npages);
 		add_dirty(chunk, -(int)dirty);
-		batch->runs[batch->n++] = (struct run){chunk, page, npages};
+		batch->runs[batch->n++] = (struct page_run){chunk, page, npages};
 	}
 	update_place(chunk);
 }
@@ -251,7 +247,7 @@ void chunk_refuse_huge(struct chunk *chunk) {
 /* Puts the runs of a batch back; purged[i] says that run i is clean now. Lock held. */
 static void put_back_runs(struct batch *batch, const bool *purged) {
 	for (unsigned i = 0; i < batch->n; i++) {
-		struct run *run = &batch->runs[i];
+		struct page_run *run = &batch->runs[i];
 		if (purged[i]) {
 			reclaim_note_returned(RECLAIM_OUTSIDE_SLABS,
 			                      bitmap_count(&run->chunk->dirty, run->page, run->npages));
@@ -268,42 +264,43 @@ static void put_back_runs(struct batch *batch, const bool *purged) {
 /* Purges the runs of a batch without the lock, and puts them back under it. False: none could be
  * purged. */
 static bool purge(struct batch *batch) {
-	bool purged[BATCH], any = false;
-	for (unsigned i = 0; i < batch->n; i++) {
-		struct run *run = &batch->runs[i];
+	bool purged[BATCH] = {false}, any = false;
+	for (unsigned i = 0; i < batch->n && (any || i < REFUSALS_MAX); i++) {
+		struct page_run *run = &batch->runs[i];
 		chunk_refuse_huge(run->chunk);
 		purged[i] = os_purge(run->chunk->base + run->page * PAGE_SIZE, run->npages * PAGE_SIZE);
 		any |= purged[i];
 	}
+	reclaim_note_purge(any);
 	lock_take(&chunk_lock);
 	put_back_runs(batch, purged);
 	lock_release(&chunk_lock);
 	return any;
 }
 
-/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`; true when memory went
- * back. After the kernel has refused to unmap a chunk, pages are purged only. */
+/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`, which go to the pool; true when any
+ * went. */
 static bool give_back(size_t keep, size_t keep_empty) {
 	struct batch batch;
-	bool any = false, unmaps = true, going = true;
+	bool any = false, going = true;
 	while (going) {
 		lock_take(&chunk_lock);
 		bool too_dirty = chunks.dirty_pages > keep;
 		struct chunk *empty =
-		        unmaps && (too_dirty || chunks.empty > keep_empty) ? find_empty() : NULL;
-		if (empty) {
-			reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, empty->ndirty);
+		        chunks.empty && (too_dirty || chunks.empty > keep_empty) ? find_empty() : NULL;
+		size_t ndirty = empty ? empty->ndirty : 0;
+		if (empty)
 			detach_chunk(empty);
-		} else if (too_dirty) {
+		else if (too_dirty)
 			isolate_runs(&batch, keep);
-		}
 		lock_release(&chunk_lock);
 		if (!empty && !too_dirty)
-			return any;
+			break;
 		if (empty)
-			any |= unmaps = drop_chunk(empty);
+			drop_chunk(empty, ndirty);
 		else
-			any |= going = purge(&batch);
+			going = purge(&batch);
+		any |= going;
 	}
 	return any;
 }
@@ -311,22 +308,22 @@ static bool give_back(size_t keep, size_t keep_empty) {
 static COLD void give_back_excess(void) {
 	reclaim_decay();
 	lock_take(&chunk_lock);
-	size_t limit = dirty_limit(), empty = allowed_empty();
+	size_t limit = dirty_limit();
 	bool too_dirty = chunks.dirty_pages > limit;
 	lock_release(&chunk_lock);
-	give_back(too_dirty ? limit - limit / 8 : limit, empty);
+	give_back(too_dirty ? limit - limit / 8 : limit, EMPTY_MAX);
+	pool_reclaim();
 }
 
 void chunk_reclaim(void) {
-	reclaim_decay();
 	lock_take(&chunk_lock);
 	bool too_much = retains_too_much();
 	lock_release(&chunk_lock);
 	if (too_much)
 		give_back_excess();
+	else
+		pool_reclaim();
 }
-
-bool chunk_trim(void) { return give_back(0, 0); }
 
 /* ---- spans ---- */
 
@@ -480,27 +477,83 @@ unsigned chunk_span_at(const struct chunk *chunk, const void *address) {
 	return npages & SPAN_RETAINED ? 0 : npages;
 }
 
-unsigned chunk_retain(struct chunk *chunk, const void *address) {
-	uint16_t npages = (uint16_t)chunk_span_at(chunk, address);
-	if (!npages || !atomic_compare_exchange_strong(&chunk->npages_at[chunk_page(address)], &npages,
+/* ---- retained spans ---- */
+
+/* A span in one word: its address, and its pages in the bits below that of a page. */
+static uintptr_t word_of(const void *base, unsigned npages) { return (uintptr_t)base | npages; }
+static unsigned pages_in(uintptr_t word) { return (unsigned)(word % PAGE_SIZE); }
+static char *base_in(uintptr_t word) {
+	return (char *)(word - word % PAGE_SIZE);
+} /* NOLINT(performance-no-int-to-ptr) */
+
+static struct {
+	_Atomic uintptr_t spans[RETAINED_SPANS]; /* words, or 0 */
+	_Atomic unsigned next; /* where the next one goes: round and round, so that the oldest leaves */
+	_Atomic size_t npages;
+} retained;
+
+static _Atomic uint16_t *entry_of(const void *base) {
+	return &((struct chunk *)pagemap_owner(base))->npages_at[chunk_page(base)];
+}
+
+char *chunk_take_retained(unsigned npages) {
+	for (unsigned i = 0; i < RETAINED_SPANS; i++) {
+		uintptr_t word = atomic_load_explicit(&retained.spans[i], memory_order_relaxed);
+		if (pages_in(word) != npages || !atomic_compare_exchange_strong(&retained.spans[i], &word, 0))
+			continue;
+		atomic_fetch_sub_explicit(&retained.npages, npages, memory_order_relaxed);
+		atomic_store_explicit(entry_of(base_in(word)), (uint16_t)npages, memory_order_relaxed);
+		return base_in(word);
+	}
+	return NULL;
+}
+
+/* Frees what a word says; 0 is nothing. */
+static bool put_retained(uintptr_t word) {
+	if (!word)
+		return false;
+	char *base = base_in(word);
+	atomic_fetch_sub_explicit(&retained.npages, pages_in(word), memory_order_relaxed);
+	chunk_put((struct chunk *)pagemap_owner(base), base, pages_in(word), UINT16_MAX);
+	return true;
+}
+
+/* Empties the place that was filled longest ago, or before it. */
+static bool put_oldest(void) {
+	unsigned next = atomic_fetch_add_explicit(&retained.next, 1, memory_order_relaxed);
+	return put_retained(atomic_exchange(&retained.spans[next % RETAINED_SPANS], 0));
+}
+
+static size_t retained_limit(void) { return min_size(reclaim_used() / RETAINED_SHARE, RETAINED_PAGES); }
+
+bool chunk_retain(struct chunk *chunk, void *base) {
+	uint16_t npages = (uint16_t)chunk_span_at(chunk, base);
+	if (!npages || !atomic_compare_exchange_strong(&chunk->npages_at[chunk_page(base)], &npages,
 	                                               npages | SPAN_RETAINED))
-		return 0;
-	return npages;
+		return false;
+	size_t limit = retained_limit();
+	for (unsigned i = 0; i < RETAINED_SPANS && chunk_count_retained() + npages > limit; i++)
+		put_oldest();
+	atomic_fetch_add_explicit(&retained.npages, npages, memory_order_relaxed);
+	unsigned next = atomic_fetch_add_explicit(&retained.next, 1, memory_order_relaxed);
+	put_retained(atomic_exchange(&retained.spans[next % RETAINED_SPANS], word_of(base, npages)));
+	return true;
 }
 
-void chunk_revive(const void *base, unsigned npages) {
-	struct chunk *chunk = (struct chunk *)pagemap_owner(base);
-	atomic_store_explicit(&chunk->npages_at[chunk_page(base)], (uint16_t)npages, memory_order_relaxed);
+bool chunk_flush_retained(void) {
+	bool any = false;
+	for (unsigned i = 0; i < RETAINED_SPANS; i++)
+		any |= put_oldest();
+	return any;
 }
 
-void chunk_put_retained(void *base) {
-	struct chunk *chunk = (struct chunk *)pagemap_owner(base);
-	if (unlikely(!chunk || chunk->owner.kind != OWNER_CHUNK))
-		return;
-	unsigned npages = chunk->npages_at[chunk_page(base)];
-	if (npages & SPAN_RETAINED)
-		chunk_put(chunk, base, npages & ~(unsigned)SPAN_RETAINED, UINT16_MAX);
+bool chunk_trim(void) {
+	bool any = chunk_flush_retained();
+	any |= give_back(0, 0);
+	return pool_trim() || any;
 }
+
+size_t chunk_count_retained(void) { return atomic_load_explicit(&retained.npages, memory_order_relaxed); }
 
 bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 	unsigned page = chunk_page(address);
@@ -538,14 +591,29 @@ char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npag
 	return !(*npages & SPAN_RETAINED) && *npages > at - page ? chunk->base + page * PAGE_SIZE : NULL;
 }
 
-/* The batches lie on the stacks of threads that the child does not have; the memory of these stacks
- * is there. */
+/* Frees every span of a chunk that was retained: a thread that is not here may have been about to take it. */
+static void free_retained_in(struct chunk *chunk) {
+	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
+		unsigned npages = chunk->npages_at[page];
+		if (!(npages & SPAN_RETAINED))
+			continue;
+		chunk->npages_at[page] = 0;
+		free_span_pages(chunk, page, npages & ~(unsigned)SPAN_RETAINED, UINT16_MAX);
+	}
+}
+
+/* The stacks of the threads that are not here are still there to be read. */
 void chunk_after_fork(void) {
 	static const bool not_purged[BATCH];
 	lock_take(&chunk_lock);
 	while (chunks.ready && !list_empty(&chunks.purging))
 		put_back_runs(CONTAINER(chunks.purging.next, struct batch, link), not_purged);
+	for (struct list *at = chunks.all.next; chunks.ready && at != &chunks.all; at = at->next)
+		free_retained_in(CONTAINER(at, struct chunk, all_link));
 	lock_release(&chunk_lock);
+	for (unsigned i = 0; i < RETAINED_SPANS; i++)
+		retained.spans[i] = 0;
+	retained.npages = 0;
 }
 
 struct chunk_totals chunk_count(void) {

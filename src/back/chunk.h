@@ -1,4 +1,4 @@
-/* chunk.h (rank 3): 2 MB chunks of 512 pages, and the search across them. Hands out spans of pages.
+/* chunk.h (rank 4): 2 MB chunks of 512 pages, and the search across them. Hands out spans of pages.
  *
  * C1. chunk_lock guards all of this, with two exceptions: the steps of C3, and slab_of_page. That
  *     is written without a lock by the thread that makes or drops a slab, while it has the slab's
@@ -8,8 +8,8 @@
  *     its pages are clean, and then by its largest free order. A chunk without a free page is on
  *     none.
  * C3. npages_at[p] is the length of the span that starts at page p, else 0. With SPAN_RETAINED
- *     added the span is free but not put back yet: it lies whole in some thread's cache. The step
- *     between live and retained is atomic and takes no lock.
+ *     added the span is free but not put back yet: it is kept whole for any thread that asks for as
+ *     many pages. The step between live and retained is atomic and takes no lock.
  * C4. Bit p of `dirty` is meaningful for a free page: set when the page is dirty (it may hold
  *     data), clear when it is clean (it reads as zero). ndirty counts the free pages that are
  *     dirty.
@@ -23,13 +23,14 @@
 
 #include "back/bitmap.h"
 #include "buddy.h"
+#include "back/pool.h"
 #include "ground/list.h"
 #include "ground/lock.h"
 #include "ground/pagemap.h"
 
 struct slab;
 
-enum { SPAN_RETAINED = 0x8000 };
+enum { SPAN_RETAINED = 0x8000, RETAINED_SPANS = 16 };
 
 struct chunk {
 	struct owner owner;
@@ -38,6 +39,7 @@ struct chunk {
 	unsigned longest;  /* pages of the longest free run; 0: not computed since the last change */
 	unsigned place;    /* the list that it is on, or PLACE_NONE */
 	_Atomic bool huge; /* huge pages are asked for */
+	struct run *run;   /* its addresses */
 	char *base;
 	struct list link;       /* the list of its place */
 	struct list all_link;   /* every chunk */
@@ -74,15 +76,18 @@ void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t dirty)
 /* The pages of the live span that starts at the address, or 0. */
 unsigned chunk_span_at(const struct chunk *chunk, const void *address);
 
-/* Makes the live span that starts at the address retained; returns its pages, or 0 when there is
- * none. */
-unsigned chunk_retain(struct chunk *chunk, const void *address);
+/* Frees the live span that starts at the address, which stays whole for a while, so that a buffer that is freed and asked
+ * for again costs no split and no coalescing; false when none starts there. Any thread, mostly without a lock. */
+bool chunk_retain(struct chunk *chunk, void *address);
 
-/* Makes a retained span live again. */
-void chunk_revive(const void *base, unsigned npages);
+/* A span of exactly npages that was retained, live again, what it held being there still; or NULL. */
+char *chunk_take_retained(unsigned npages);
 
-/* Frees the retained span that starts at the address; does nothing when there is none. */
-void chunk_put_retained(void *base);
+/* Frees every retained span; true when there was one. */
+bool chunk_flush_retained(void);
+
+/* The pages of retained spans. */
+size_t chunk_count_retained(void);
 
 /* Makes the live span at the address npages long where it lies; false when the pages behind it are
  * not free. */
@@ -100,7 +105,8 @@ void chunk_refuse_huge(struct chunk *chunk);
  * because large blocks have grown. To be called now and then. */
 void chunk_reclaim(void);
 
-/* Gives every free page back to the kernel; true when memory went back. */
+/* Gives every free page back to the kernel, those of retained spans and of the pool too; true when
+ * memory went back. */
 bool chunk_trim(void);
 
 /* In the child of a fork, with every lock free: puts back the pages that other threads had

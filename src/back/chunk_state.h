@@ -1,4 +1,4 @@
-/* chunk_state.h (rank 3): what chunk.c and its checker know of all chunks. Nobody else includes
+/* chunk_state.h (rank 4): what chunk.c and its checker know of all chunks. Nobody else includes
  * it. */
 #ifndef CHUNK_STATE_H
 #define CHUNK_STATE_H
@@ -28,14 +28,14 @@ struct chunks {
 /* For the checker. */
 const struct chunks *chunk_state(void);
 
-struct run {
+struct page_run {
 	struct chunk *chunk;
 	unsigned page, npages;
 };
 
 struct batch {
-	struct list link; /* of chunks.purging */
-	struct run runs[BATCH];
+	struct list link; /* while its runs are out */
+	struct page_run runs[BATCH];
 	unsigned n;
 };
 

@@ -1,4 +1,4 @@
-/* cache.c (rank 5): see cache.h. */
+/* cache.c (rank 6): see cache.h. */
 #include "front/cache.h"
 
 #include "back/large.h"
@@ -9,18 +9,17 @@
 #include <string.h>
 
 enum {
-	MAGAZINE_BYTES = 256 * 1024,      /* a magazine holds at most so many bytes of slots, … */
-	MAGAZINE_SLOTS = 255,             /* … and so many slots; with the NULL a power of two */
-	MAGAZINE_FIRST = 7,               /* the first array holds so many slots, … */
-	MAGAZINE_FIRST_BYTES = 32 * 1024, /* … and at most so many bytes of them */
-	FIRST_BATCH_BYTES = 256,          /* the first refill is of so many bytes of slots */
-	ALL_CACHES_BYTES = 4096 * 1024,   /* the caches of all threads share so many bytes, … */
-	ALL_CACHES_SHARE = 3,             /* … and at most a third of the live memory; … */
-	CACHE_BYTES_MIN = 64 * 1024,      /* … but a thread's share is at least this, … */
-	CACHE_BYTES_MAX = 1024 * 1024,    /* … and at most this */
-	RETAINED_SHARE = 4,               /* retained spans take at most a fourth of a thread's share */
-	ADOPT_TRIES = 16,                 /* caches that a new thread tries to take over */
-	TICKS_PER_RECLAIM = 64, /* in one of so many slow calls cache_tick examines what can go back */
+	MAGAZINE_BYTES = 256 * 1024,      /* of slots in one magazine at most … */
+	MAGAZINE_SLOTS = 255,             /* … and in number; with the NULL a power of two */
+	MAGAZINE_FIRST = 7,               /* slots in a magazine's first array, … */
+	MAGAZINE_FIRST_BYTES = 32 * 1024, /* … or fewer: of these bytes together */
+	FIRST_BATCH_BYTES = 256,          /* of slots in a magazine's first refill */
+	ALL_CACHES_BYTES = 4096 * 1024,   /* at most, and … */
+	ALL_CACHES_SHARE = 3, /* … a third of the live memory, is shared out; but to each thread … */
+	CACHE_BYTES_MIN = 64 * 1024,   /* … at least this */
+	CACHE_BYTES_MAX = 1024 * 1024, /* … and at most this */
+	ADOPT_TRIES = 16,
+	TICKS_PER_RECLAIM = 64, /* slow calls between two times that what could go back is examined */
 	MAGAZINES_PER_RECLAIM = 8,
 };
 _Static_assert(MAGAZINE_SLOTS / 2 + 1 <= BATCH_MAX, "half a magazine is a batch");
@@ -82,7 +81,7 @@ static unsigned refill_count(const struct cache *cache, unsigned class, bool fir
 
 static size_t share_of_thread(void) {
 	size_t owned = atomic_load_explicit(&caches.owned, memory_order_relaxed);
-	size_t all = min_size((reclaim_live() << PAGE_SHIFT) / ALL_CACHES_SHARE, ALL_CACHES_BYTES);
+	size_t all = min_size((reclaim_used() << PAGE_SHIFT) / ALL_CACHES_SHARE, ALL_CACHES_BYTES);
 	size_t share = all / max_size(owned, 1);
 	return max_size(min_size(share, CACHE_BYTES_MAX), CACHE_BYTES_MIN);
 }
@@ -144,25 +143,8 @@ static struct wrong flush_magazine(struct cache *cache, unsigned class) {
 	return wrong;
 }
 
-/* Frees the oldest n retained spans. In the child of a fork a span may be listed twice; it is freed
- * once. */
-static void flush_retained(struct cache *cache, unsigned n) {
-	char *bases[RETAINED_SPANS];
-	unsigned pages = cache->retained_pages;
-	for (unsigned i = 0; i < n; i++) {
-		bases[i] = cache->retained[i].base;
-		pages -= cache->retained[i].npages;
-	}
-	__atomic_store_n(&cache->retained_pages, pages, __ATOMIC_RELAXED);
-	memmove(cache->retained, cache->retained + n, (cache->nretained - n) * sizeof cache->retained[0]);
-	cache->nretained -= n;
-	for (unsigned i = 0; i < n; i++)
-		chunk_put_retained(bases[i]);
-}
-
 static struct wrong flush_cache(struct cache *cache) {
 	struct wrong wrong = {.slot = NULL};
-	flush_retained(cache, cache->nretained);
 	for (unsigned class = 1; class < CLASSES; class ++)
 		wrong = first_wrong(wrong, flush_magazine(cache, class));
 	return wrong;
@@ -278,6 +260,7 @@ static struct wrong flush_idle_magazines(struct cache *cache) {
 			drop_magazine(cache, class);
 		}
 		cache->seen[class] = magazine_count(cache, class);
+		central_reclaim(class);
 	}
 	return wrong;
 }
@@ -288,7 +271,6 @@ struct wrong cache_tick(void) {
 	if (likely(!cache || ++cache->ticks % TICKS_PER_RECLAIM))
 		return wrong;
 	chunk_reclaim();
-	large_reclaim();
 	if (atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
 		wrong = flush_next_ended();
 	wrong = first_wrong(wrong, flush_idle_magazines(cache));
@@ -344,44 +326,6 @@ struct wrong cache_put(unsigned class, void *slot) {
 	return wrong;
 }
 
-void *cache_take_span(unsigned npages) {
-	struct cache *cache = own_cache;
-	for (unsigned i = cache ? cache->nretained : 0; i-- > 0;) {
-		if (cache->retained[i].npages != npages)
-			continue;
-		char *base = cache->retained[i].base;
-		chunk_revive(base, npages);
-		cache->nretained--;
-		__atomic_store_n(&cache->retained_pages, cache->retained_pages - npages, __ATOMIC_RELAXED);
-		memmove(&cache->retained[i], &cache->retained[i + 1],
-		        (cache->nretained - i) * sizeof cache->retained[0]);
-		TELL_LEFT(cache);
-		return base;
-	}
-	return NULL;
-}
-
-bool cache_put_span(struct chunk *chunk, void *base) {
-	struct cache *cache = get_cache();
-	unsigned npages = chunk_retain(chunk, base);
-	if (!npages)
-		return false;
-	if (!cache) {
-		chunk_put_retained(base);
-		return true;
-	}
-	size_t most = share_of_thread() / RETAINED_SHARE / PAGE_SIZE; /* one span is kept beyond it */
-	while (cache->nretained &&
-	       (cache->nretained == RETAINED_SPANS || cache->retained_pages + npages > most))
-		flush_retained(cache, 1);
-	cache->retained[cache->nretained].base = base;
-	cache->retained[cache->nretained].npages = npages;
-	cache->nretained++;
-	__atomic_store_n(&cache->retained_pages, cache->retained_pages + npages, __ATOMIC_RELAXED);
-	TELL_LEFT(cache);
-	return true;
-}
-
 bool cache_freed_last(unsigned class, const void *slot) {
 	return own_cache && *own_cache->top[class] == slot;
 }
@@ -410,24 +354,13 @@ size_t cache_count(unsigned class) {
 	return total;
 }
 
-size_t cache_count_pages(void) {
-	size_t total = 0;
-	lock_take(&cache_lock);
-	for (struct list *at = caches.all.next; at != &caches.all; at = at->next)
-		total +=
-		        __atomic_load_n(&CONTAINER(at, struct cache, link)->retained_pages, __ATOMIC_RELAXED);
-	lock_release(&cache_lock);
-	return total;
-}
-
-/* Takes all arrays of a flushed cache away. Its thread may have been about to change one, so nobody
- * knows which are in use: they are not put back, and are lost to this child. */
+/* Makes all magazines of a flushed cache as if they had never been made. Its thread may have been in the middle of
+ * changing one, so which array is whose cannot be told: the arrays, some KB, are lost to this child. */
 static void forget_magazines(struct cache *cache) {
 	memcpy(cache->top, empty_cache.top, sizeof cache->top);
 	memcpy(cache->full, empty_cache.full, sizeof cache->full);
 	memset(cache->capacity, 0, sizeof cache->capacity);
 	cache->bytes = 0;
-	cache->nretained = cache->retained_pages = 0;
 }
 
 void cache_own_after_fork(void) {

@@ -1,4 +1,4 @@
-/* cache.h (rank 5): a thread's free slots, one magazine per size class: an array of pointers, used
+/* cache.h (rank 6): a thread's free slots, one magazine per size class: an array of pointers, used
  * as a stack.
  *
  * T1. top[c] points at the place of the newest slot of magazine c; under the oldest slot lies a
@@ -7,17 +7,15 @@
  * T2. full[c] is top[c]'s last place; magazine c holds at most capacity[c] = full[c] - (place of
  *     the NULL) slots.
  * T3. A thread starts with empty_cache, which is shared and never written to.
- * T4. A cache belongs to the thread that holds its robust mutex. A thread that ends leaves it
- *     locked; the kernel then marks the mutex, and the next thread that tries it (a new thread, or
- *     a busy one in cache_tick) takes the cache over with what is in it. So thread exit needs no
- *     hook, and frees that come after every hook are ordinary frees.
- * T5. Retained spans (chunk.h, C3) are kept whole, so that a buffer freed and asked for again costs
- *     no split and no coalescing.
- * T6. The first slot that a thread frees of a class that it never asked for goes to the central
- *     list, and its own first slots of the class come from lines of their own: the freed slot was
- *     another thread's and shares its line with that thread's slots (passive false sharing).
- * T7. A slot is stored before the top that covers it, so that after a fork at any instant the
- *     magazines in the child name only free slots, some perhaps twice.
+ * T4. A cache belongs to the thread that holds its robust mutex. A thread that ends leaves it locked;
+ *     the kernel then marks the mutex, and whoever meets it next (a new thread, or a busy one in
+ *     passing) takes the cache over with what is in it. So thread exit needs no hook, and frees that
+ *     come after every hook are ordinary frees.
+ * T5. A thread that never asked for a class hands on the first slot of it that it frees, and begins with
+ *     slots on lines of their own: the slot was another thread's, and would share its line with that
+ *     thread's others for good (passive false sharing).
+ * T6. A slot is stored before the top that covers it, so that a fork at any instant leaves the child
+ *     magazines that name only free slots, some perhaps twice.
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -29,22 +27,15 @@
 
 #include <pthread.h>
 
-enum { RETAINED_SPANS = 8 };
-
 struct cache {
 	void **top[CLASSES];
 	void **full[CLASSES];
 	uint16_t capacity[CLASSES];
 	uint64_t asked[CLASSES / 64 + 1]; /* bit c: the thread has asked for class c */
 	unsigned ticks;                   /* slow calls */
-	unsigned next_idle;               /* the class whose magazine was examined last for being idle */
-	uint16_t seen[CLASSES];           /* how many slots each had when it was examined last */
-	size_t bytes;                     /* sum of capacity * size; beyond a thread's share none doubles */
-	unsigned nretained, retained_pages;
-	struct {
-		char *base;
-		unsigned npages;
-	} retained[RETAINED_SPANS]; /* the oldest first */
+	unsigned next_idle;               /* the class whose magazine is examined next */
+	uint16_t seen[CLASSES];           /* how many slots it had then */
+	size_t bytes;                     /* sum of capacity * size: bounded by the share of a thread */
 	struct list link;
 	pthread_mutex_t owner;
 };
@@ -54,8 +45,8 @@ _Static_assert(sizeof(struct cache) <= 2048, "a thread that holds little costs l
  * slow twin. */
 extern _Thread_local struct cache *thread_cache __attribute__((tls_model("initial-exec")));
 
-/* The owner reads its tops without atomics and stores them by this, after the slots that they cover
- * (T7); other threads read them atomically. */
+/* The owner reads its tops plainly and stores them by this, after what they cover (T6); others read them
+ * atomically. */
 static inline void cache_set_top(struct cache *cache, size_t class, void **top) {
 	atomic_signal_fence(memory_order_release);
 	__atomic_store_n(&cache->top[class], top, __ATOMIC_RELAXED);
@@ -97,20 +88,11 @@ struct wrong cache_put(unsigned class, void *slot);
 /* Whether the slot is the newest one of this thread's magazine of the class. */
 bool cache_freed_last(unsigned class, const void *slot);
 
-/* Takes a retained span of exactly npages of this thread; NULL when it has none. */
-void *cache_take_span(unsigned npages);
-
-/* Retains the live span that starts at the address, and frees the oldest retained ones that exceed
- * the thread's share; false when no live span starts there. */
-bool cache_put_span(struct chunk *chunk, void *base);
-
 /* Empties this thread's cache and those of threads that have ended. */
 struct wrong cache_flush_all(void);
 
-/* The slots of a class in all caches, and the pages of all retained spans; approximate while other
- * threads run. */
+/* The slots of a class that lie in caches; approximate while other threads run. */
 size_t cache_count(unsigned class);
-size_t cache_count_pages(void);
 
 /* In the child of a fork, with every lock free: puts back what other threads had isolated, and
  * empties the caches of all threads that the child does not have. */

@@ -1,9 +1,10 @@
-/* malloc.c (rank 7): see malloc.h. */
+/* malloc.c (rank 8): see malloc.h. */
 #include "front/malloc.h"
 
 #include "back/chunk.h"
 #include "back/large.h"
 #include "ground/config.h"
+#include "ground/os.h"
 #include "guard/misuse.h"
 #include "middle/slab.h"
 
@@ -11,8 +12,8 @@
 #include <string.h>
 
 enum {
-	MEDIUM_MAX = 1024 * 1024, /* a larger block has a mapping of its own */
-	SHRINK_IN_PLACE = 2,      /* a slot is kept until the request falls below 1/2 of it */
+	MEDIUM_MAX = CHUNK_PAGES * PAGE_SIZE, /* a larger block has chunks of its own */
+	SHRINK_IN_PLACE = 2,                  /* a slot is kept until the request falls below 1/2 of it */
 };
 
 /* No object may be larger than PTRDIFF_MAX, not even after rounding. */
@@ -51,7 +52,7 @@ static void *take_span_or_large(size_t size, size_t align, size_t *dirty) {
 		chunk_reclaim(); /* its size lowers what chunks may retain */
 		return block;
 	}
-	void *retained = align <= PAGE_SIZE ? cache_take_span((unsigned)npages) : NULL;
+	void *retained = align <= PAGE_SIZE ? chunk_take_retained((unsigned)npages) : NULL;
 	*dirty = size;
 	if (retained)
 		return retained;
@@ -62,6 +63,8 @@ static void *take_span_or_large(size_t size, size_t align, size_t *dirty) {
 
 /* `room`: a block with a frame may grow to so many bytes in place, if there is memory for that. */
 static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, enum family family) {
+	if (unlikely(size >> ADDRESS_BITS))
+		return NULL;
 	*dirty = size;
 	if (unlikely(guard_on)) {
 		*dirty = guard_zeroes() ? 0 : size;
@@ -76,12 +79,26 @@ static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, en
 	return cache_take(class);
 }
 
+/* Whether a trim could make the room for a request that failed: not if the kernel refuses even what is missing
+ * when all that is free here is given back. */
+static bool may_help(size_t size, size_t align) {
+	size_t most = align + (chunk_count().chunks + 1) * CHUNK_SIZE + pool_count().npages * PAGE_SIZE;
+	if (size >> ADDRESS_BITS)
+		return false;
+	if (size <= most)
+		return true;
+	void *missing = os_map(size - most);
+	if (missing)
+		os_unmap(missing, size - most);
+	return missing;
+}
+
 static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, enum family family) {
 	if (size > SIZE_MAX_REQUEST || align > SIZE_MAX_REQUEST - size)
 		return no_memory();
 	int saved = errno;
 	void *block = take_once(size, room, align, dirty, family);
-	if (unlikely(!block) && trim()) /* what is cached or retained may make room */
+	if (unlikely(!block) && may_help(size, align) && trim())
 		block = take_once(size, room, align, dirty, family);
 	errno = saved;
 	if (unlikely(!block))
@@ -101,7 +118,8 @@ void *allocate_aligned_by(size_t align, size_t size, enum family family) {
 	if (align <= QUANTUM)
 		return allocate_by(size, family);
 	size = max_size(size, 1);
-	return take(size, size, align, &dirty, family);
+	void *slot = cache_pop(thread_cache, class_of_aligned(size, align));
+	return likely(slot) ? slot : take(size, size, align, &dirty, family);
 }
 
 void *allocate_zeroed(size_t n, size_t size) {
@@ -110,6 +128,10 @@ void *allocate_zeroed(size_t n, size_t size) {
 		return no_memory();
 	dirty = total;
 	void *block = total <= SMALL_MAX ? allocate(total) : take(total, total, QUANTUM, &dirty, BY_MALLOC);
+	if (unlikely(dirty > CHUNK_SIZE) && block) {
+		os_zero(block, min_size(total, dirty));
+		return block;
+	}
 	return block ? memset(block, 0, min_size(total, dirty)) : NULL;
 }
 
@@ -119,9 +141,9 @@ static void release_pages(void *block) {
 	struct owner *owner = pagemap_owner(block);
 	bool live = false;
 	if (owner && owner->kind == OWNER_CHUNK)
-		live = cache_put_span((struct chunk *)owner, block);
-	else if (owner)
-		live = large_put((struct large *)owner, block);
+		live = chunk_retain((struct chunk *)owner, block);
+	else if (owner && owner->kind == OWNER_LARGE)
+		live = large_put((struct run *)owner, block);
 	if (unlikely(!live))
 		misuse("free", block);
 }
@@ -155,7 +177,6 @@ bool trim(void) {
 	any |= central_trim(&wrong);
 	stop_if_wrong(wrong);
 	any |= chunk_trim();
-	any |= large_trim();
 	return any;
 }
 
@@ -185,9 +206,11 @@ static void *resize_in_place(void *block, size_t old, size_t size) {
 		return size <= old && (size >= old / SHRINK_IN_PLACE || old == QUANTUM) ? block : NULL;
 	struct owner *owner = pagemap_owner(block);
 	if (owner->kind == OWNER_LARGE)
-		return size > MEDIUM_MAX ? large_resize((struct large *)owner, size) : NULL;
+		return size > MEDIUM_MAX ? large_resize((struct run *)owner, size) : NULL;
 	if (size > MEDIUM_MAX || size <= SMALL_MAX)
 		return NULL;
+	if (bytes_to_pages(size) << PAGE_SHIFT == old)
+		return block;
 	return chunk_resize((struct chunk *)owner, block, (unsigned)bytes_to_pages(size)) ? block : NULL;
 }
 

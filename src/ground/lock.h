@@ -14,7 +14,7 @@
 
 #include <stdatomic.h>
 
-enum lock_rank { RANK_GUARD, RANK_CACHES, RANK_CENTRAL, RANK_CHUNKS, RANK_LARGE, RANK_METADATA };
+enum lock_rank { RANK_GUARD, RANK_CACHES, RANK_CENTRAL, RANK_CHUNKS, RANK_POOL, RANK_METADATA };
 
 struct lock {
 	atomic_uint state; /* 0 free, 1 held, 2 held and somebody may sleep on it */

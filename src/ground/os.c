@@ -2,12 +2,21 @@
 #include "ground/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
-#include <sys/auxv.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
+
+#ifndef MREMAP_DONTUNMAP /* glibc before 2.32 */
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MAP_FIXED_NOREPLACE /* before 2.27 */
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 
 size_t os_page_size(void) {
 	static _Atomic size_t known;
@@ -19,12 +28,13 @@ size_t os_page_size(void) {
 	return size;
 }
 
-static void *map_at(void *hint, size_t size, int protection) {
+static void *map_with(void *hint, size_t size, int protection, int flags) {
 	int saved = errno;
-	void *address = mmap(hint, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *address = mmap(hint, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 	errno = saved;
 	return address == MAP_FAILED ? NULL : address;
 }
+static void *map_at(void *hint, size_t size, int protection) { return map_with(hint, size, protection, 0); }
 
 void *os_map(size_t size) { return map_at(NULL, size, PROT_READ | PROT_WRITE); }
 
@@ -48,9 +58,9 @@ void *os_map_fenced(size_t size) {
 	return NULL;
 }
 
-/* Maps `align` bytes more than needed, without access, so that they count towards RLIMIT_AS alone;
- * unmaps what lies before and behind the aligned part, and opens that. */
-static char *map_trimmed(size_t size, size_t align, int protection) {
+/* Maps `align` bytes too many, without access, so that they count towards no limit but that of addresses,
+ * unmaps what sticks out and opens the rest. */
+static char *map_trimmed(size_t size, size_t align) {
 	size_t total = size + align - os_page_size();
 	char *raw = total >= size ? map_at(NULL, total, PROT_NONE) : NULL;
 	if (!raw)
@@ -60,7 +70,7 @@ static char *map_trimmed(size_t size, size_t align, int protection) {
 		os_unmap(raw, before);
 	if (after)
 		os_unmap(raw + before + size, after);
-	if (protection != PROT_NONE && !os_open(raw + before, size)) {
+	if (!os_open(raw + before, size)) {
 		os_unmap(raw + before, size);
 		return NULL;
 	}
@@ -72,26 +82,35 @@ static char *map_trimmed(size_t size, size_t align, int protection) {
  * program that maps and unmaps in turn uses the same addresses again. */
 static _Atomic uintptr_t likely_end;
 
-static void *map_aligned(size_t size, size_t align, int protection) {
+void *os_map_aligned(size_t size, size_t align) {
 	uintptr_t below = atomic_load_explicit(&likely_end, memory_order_relaxed);
 	char *address = NULL;
 	size = align_up(size, os_page_size());
 	if (below > size) {
-		address = map_at((void *)((below - size) & ~(align - 1)), size, protection); /* a hint */
-		if (address && (uintptr_t)address % align != 0) {
+		address = map_at((void *)((below - size) & ~(align - 1)), size,
+		                 PROT_READ | PROT_WRITE); /* a hint */
+		if (!address)
+			return NULL; /* a hint is no reason to refuse */
+		if ((uintptr_t)address % align != 0) {
 			os_unmap(address, size);
 			address = NULL;
 		}
 	}
 	if (!address)
-		address = map_trimmed(size, align, protection);
+		address = map_trimmed(size, align);
 	if (address)
 		atomic_store_explicit(&likely_end, (uintptr_t)address, memory_order_relaxed);
 	return address;
 }
 
-void *os_map_aligned(size_t size, size_t align) { return map_aligned(size, align, PROT_READ | PROT_WRITE); }
-void *os_reserve_aligned(size_t size, size_t align) { return map_aligned(size, align, PROT_NONE); }
+/* Kernels before 4.17 take MAP_FIXED_NOREPLACE for a hint. */
+void *os_map_at(void *address, size_t size) {
+	void *mapped = map_with(address, size, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE);
+	if (mapped == address || !mapped)
+		return mapped;
+	os_unmap(mapped, size);
+	return NULL;
+}
 
 bool os_unmap(void *address, size_t size) {
 	int saved = errno;
@@ -120,21 +139,72 @@ void os_huge_pages(void *address, size_t size, bool wanted) {
 	errno = saved;
 }
 
-bool os_grow(void *address, size_t size, size_t new_size) {
+bool os_move(void *address, size_t size, void *target) {
 	int saved = errno;
-	bool grown = mremap(address, size, new_size, 0) != MAP_FAILED;
-	errno = saved;
-	return grown;
-}
-
-bool os_move(void *address, size_t size, void *target, size_t new_size) {
-	int saved = errno;
-	bool moved = mremap(address, size, new_size, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
+	bool moved = mremap(address, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, target) !=
+	             MAP_FAILED;
 	errno = saved;
 	return moved;
 }
 
-/* While the kernel has no random numbers yet, those serve that it gave the process at its start. */
+bool os_lengthen(void *address, size_t size, size_t new_size) {
+	int saved = errno;
+	bool done = mremap(address, size, new_size, 0) != MAP_FAILED;
+	errno = saved;
+	return done;
+}
+
+void *os_move_longer(void *address, size_t size, size_t new_size) {
+	int saved = errno;
+	void *moved = mremap(address, size, new_size, MREMAP_MAYMOVE);
+	errno = saved;
+	return moved == MAP_FAILED ? NULL : moved;
+}
+
+/* Whether less than half of the kernel's pages in a range are there, so that giving them back costs less than writing
+ * to all. */
+static bool is_sparse(char *address, size_t size) {
+	unsigned char pages[4096];
+	size_t page = os_page_size(), step = sizeof pages * page, there = 0;
+	for (size_t at = 0; at < size; at += step) {
+		size_t part = min_size(size - at, step);
+		if (mincore(address + at, part, pages) != 0)
+			return false;
+		for (size_t i = 0; i < (part + page - 1) / page; i++)
+			there += pages[i] & 1;
+	}
+	return there < size / page / 2;
+}
+
+void os_zero(void *address, size_t size) {
+	int saved = errno;
+	size_t whole = size & ~(os_page_size() - 1);
+	bool purged = size >= CHUNK_SIZE && (uintptr_t)address % os_page_size() == 0 &&
+	              is_sparse(address, whole) && os_purge(address, whole);
+	if (!purged)
+		whole = 0;
+	memset((char *)address + whole, 0, size - whole);
+	errno = saved;
+}
+
+bool os_huge_by_default(void) {
+	enum { UNKNOWN, NO, YES };
+	static atomic_uint known;
+	unsigned answer = atomic_load_explicit(&known, memory_order_relaxed);
+	if (likely(answer != UNKNOWN))
+		return answer == YES;
+	char text[64] = "";
+	int saved = errno, file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+	ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
+	if (file >= 0)
+		close(file);
+	answer = got <= 0 || strstr(text, "[always]") ? YES : NO;
+	atomic_store_explicit(&known, answer, memory_order_relaxed);
+	errno = saved;
+	return answer == YES;
+}
+
+/* Where the kernel has no random numbers yet, those it gave the process at its start. */
 uint64_t os_random(void) {
 	uint64_t value;
 	int saved = errno;

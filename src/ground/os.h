@@ -16,9 +16,8 @@ size_t os_page_size(void);
  * memory. */
 void *os_map(size_t size);
 void *os_map_aligned(size_t size, size_t align);
-/* Maps addresses without access, which count towards no limit of memory, as a target for os_move
- * and os_open. */
-void *os_reserve_aligned(size_t size, size_t align);
+/* The same at an address; NULL also when something lies there. */
+void *os_map_at(void *address, size_t size);
 bool os_open(void *address, size_t size);
 
 /* Maps as os_map does, between two kernel pages without access. */
@@ -41,11 +40,22 @@ bool os_purge(void *address, size_t size);
 /* Asks for huge pages, or refuses them, in a range. Advice only. */
 void os_huge_pages(void *address, size_t size, bool wanted);
 
-/* Makes a mapping longer where it lies. */
-bool os_grow(void *address, size_t size, size_t new_size);
+/* Moves the pages of a mapping to `target`, which is mapped, without copying them; the range stays mapped, and reads
+ * as zero then. False: not on this kernel (before 5.7), or not of several mappings at once; nothing moved. */
+bool os_move(void *address, size_t size, void *target);
 
-/* Moves a mapping, without copying, to `target`, which os_reserve_aligned gave. */
-bool os_move(void *address, size_t size, void *target, size_t new_size);
+/* Makes a mapping longer where it lies; false: it cannot, or there are several mappings. */
+bool os_lengthen(void *address, size_t size, size_t new_size);
+
+/* Makes a mapping longer where the kernel likes, which counts it once towards every limit. Its pages are not copied. NULL:
+ * no memory, or several mappings; it is as it was. Else the old range is no longer mapped. */
+void *os_move_longer(void *address, size_t size, size_t new_size);
+
+/* Zeroes a range: by writing where most of its pages are there, else by giving them back. */
+void os_zero(void *address, size_t size);
+
+/* Whether the kernel gives huge pages to whoever does not refuse them. */
+bool os_huge_by_default(void);
 
 /* Monotonic clocks: one that moves with the kernel's tick, and an exact one. */
 uint64_t os_milliseconds(void);

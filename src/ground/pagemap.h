@@ -27,7 +27,7 @@ enum {
 };
 
 /* The kind of record an owner is. */
-enum owner_kind { OWNER_NONE, OWNER_CHUNK, OWNER_LARGE };
+enum owner_kind { OWNER_NONE, OWNER_CHUNK, OWNER_LARGE, OWNER_FREE };
 
 /* Every owner begins with this. */
 struct owner {

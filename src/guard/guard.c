@@ -1,4 +1,4 @@
-/* guard.c (rank 6): see guard.h. */
+/* guard.c (rank 7): see guard.h. */
 #include "guard/guard.h"
 
 #include "back/chunk.h"
@@ -200,8 +200,8 @@ static bool find_frame(const void *address, struct frame *frame) {
 		frame->size = npages * PAGE_SIZE;
 		return frame->base != NULL;
 	}
-	const struct large *large = (const struct large *)owner;
-	if (!large || large->retained || (size_t)((const char *)address - large->base) >= large->size)
+	const struct run *large = large_around(address);
+	if (!large)
 		return false;
 	frame->base = large->base;
 	frame->size = large->size;
@@ -471,7 +471,7 @@ static void put_frame(struct frame *frame) {
 		chunk_put((struct chunk *)frame->owner, frame->base, (unsigned)(frame->size >> PAGE_SHIFT),
 		          UINT16_MAX);
 	else
-		large_put((struct large *)frame->owner, frame->base);
+		large_put((struct run *)frame->owner, frame->base);
 }
 
 static _Noreturn void die_written(const struct quarantined *freed, const char *at) {

@@ -1,4 +1,4 @@
-/* misuse.c (rank 5): see misuse.h. Records are read without their locks, but for chunk_span_around:
+/* misuse.c (rank 6): see misuse.h. Records are read without their locks, but for chunk_span_around:
  * of a live block they are the caller's, and otherwise the process ends here. */
 #include "guard/misuse.h"
 
@@ -36,18 +36,16 @@ static _Noreturn void die_in_chunk(const char *call, const void *pointer, struct
 	die("%s(%p): already free: a page of the heap", call, pointer);
 }
 
-static _Noreturn void die_in_large(const char *call, const void *pointer, const struct large *large) {
-	if (large->retained)
-		die("%s(%p): already free: a large block", call, pointer);
-	die_inside(call, pointer, "large block", large->base, large->size);
-}
-
 void misuse(const char *call, const void *pointer) {
 	struct owner *owner = pagemap_owner(pointer);
 	if (owner && owner->kind == OWNER_CHUNK)
 		die_in_chunk(call, pointer, (struct chunk *)owner);
-	if (owner && owner->kind == OWNER_LARGE)
-		die_in_large(call, pointer, (const struct large *)owner);
+	const struct run *large = large_around(pointer), *run = (const struct run *)owner;
+	if (large)
+		die_inside(call, pointer, "large block", large->base, large->size);
+	if (owner)
+		die("%s(%p): already free: a %s", call, pointer,
+		    run->size && run->base == pointer ? "large block" : "page of the heap");
 	die("%s(%p): not a block of this heap: foreign, or freed and returned to the system", call, pointer);
 }
 
@@ -58,8 +56,8 @@ size_t live_size(const void *pointer) {
 		return slab_judge(slab, pointer) == SLAB_OK ? slab->size : 0;
 	if (owner && owner->kind == OWNER_CHUNK)
 		return chunk_span_at((const struct chunk *)owner, pointer) * PAGE_SIZE;
-	const struct large *large = (const struct large *)owner;
-	return large && !large->retained && large->base == pointer ? large->size : 0;
+	const struct run *large = large_around(pointer);
+	return large && large->base == pointer ? large->size : 0;
 }
 
 void misuse_of_slot(const void *pointer, unsigned class) {

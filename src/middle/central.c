@@ -1,4 +1,4 @@
-/* central.c (rank 4): see central.h. */
+/* central.c (rank 5): see central.h. */
 #include "middle/central.h"
 
 #include "back/chunk.h"
@@ -16,6 +16,7 @@ enum {
 	SCAVENGE_BASE = 16,       /* pages: free slots of 64 KB a class, … */
 	SCAVENGE_SHARE = 2,       /* … and of half of its live pages, are not worth a scavenge */
 	SCAVENGE_SLABS = 4096,    /* slabs that one scavenge examines */
+	REFUSALS_MAX = 2,         /* slabs that are tried when the kernel refuses the first ones */
 	EMPTY_BASE = 8,     /* pages: a slab without taken slots stays while free slots fill no more, … */
 	EMPTY_SHARE = 4,    /* … plus a fourth of its class's pages */
 	SLABS_PER_PAGE = 4, /* a scavenge pays when it may find a page in so many slabs */
@@ -32,41 +33,70 @@ void central_set_depot(bool wanted) { atomic_store_explicit(&depot_wanted, wante
 
 /* ---- lists by fullness ---- */
 
-static unsigned quarter_of(const struct slab *slab) {
+static unsigned list_of(const struct slab *slab) {
 	if (!slab->nfree)
 		return BUCKET_NONE;
+	if (slab->nfree == slab->nslots)
+		return BUCKET_EMPTY;
 	return ((unsigned)slab->nfree * QUARTERS - 1) / slab->nslots;
 }
 
-static void unlink_slab(struct slab *slab) {
+static void unlink_slab(struct central *central, struct slab *slab) {
 	if (slab->bucket != BUCKET_NONE)
 		list_delete(&slab->link);
+	if (slab->bucket == BUCKET_EMPTY)
+		central->nempty -= slab->npages;
 	slab->bucket = BUCKET_NONE;
 	slab->enough = 0;
 }
 
-/* The most free slots with which a slab stays on the list of a quarter. */
-static uint16_t enough_of(const struct slab *slab, unsigned quarter) {
-	return (uint16_t)min_size((quarter + 1) * slab->nslots / QUARTERS, slab->nslots - 1u);
+/* The free slots with which a slab stays on its list. */
+static uint16_t enough_of(const struct slab *slab, unsigned list) {
+	size_t most = (list + 1) * slab->nslots / QUARTERS;
+	return (uint16_t)(list == BUCKET_EMPTY ? slab->nslots : min_size(most, slab->nslots - 1u));
 }
 
-static void update_quarter(struct central *central, struct slab *slab) {
-	unsigned quarter = quarter_of(slab);
-	if (quarter == slab->bucket || slab->bucket == BUCKET_SCAVENGED)
+static void update_list(struct central *central, struct slab *slab) {
+	unsigned list = list_of(slab);
+	if (list == slab->bucket || slab->bucket == BUCKET_SCAVENGED)
 		return;
-	unlink_slab(slab);
-	if (quarter == BUCKET_NONE)
+	unlink_slab(central, slab);
+	if (list == BUCKET_NONE)
 		return;
-	slab->bucket = (unsigned char)quarter;
-	slab->enough = enough_of(slab, quarter);
-	list_push(&central->quarters[quarter], &slab->link);
+	slab->bucket = (unsigned char)list;
+	slab->enough = enough_of(slab, list);
+	central->nempty += list == BUCKET_EMPTY ? slab->npages : 0;
+	list_push(&central->lists[list], &slab->link);
 }
 
 static struct slab *fullest(struct central *central) {
-	for (unsigned q = 0; q < QUARTERS; q++)
-		if (!list_empty(&central->quarters[q]))
-			return CONTAINER(central->quarters[q].next, struct slab, link);
+	for (unsigned q = 0; q < LISTS; q++)
+		if (!list_empty(&central->lists[q]))
+			return CONTAINER(central->lists[q].next, struct slab, link);
 	return NULL;
+}
+
+/* The pages that the class's free slots would fill. */
+static size_t free_slot_pages(const struct central *central) {
+	return central->nfree * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
+}
+
+/* The pages that the free slots on dirty pages would fill: on clean pages there are only free slots
+ * (S3). */
+static size_t dirty_pages(const struct central *central) {
+	size_t pages = free_slot_pages(central);
+	return pages > central->clean ? pages - central->clean : 0;
+}
+
+/* Tells the policy what the free slots have become; after every change of them. Lock held. */
+static void publish_slots(struct central *central) {
+	size_t nfree = free_slot_pages(central), ndirty = dirty_pages(central);
+	if (nfree == central->published_free && ndirty == central->published_dirty)
+		return;
+	reclaim_add_slots((ptrdiff_t)(nfree - central->published_free),
+	                  (ptrdiff_t)(ndirty - central->published_dirty));
+	central->published_free = nfree;
+	central->published_dirty = ndirty;
 }
 
 /* ---- making and dropping slabs ---- */
@@ -114,16 +144,18 @@ static void attach_slab(struct central *central, struct slab *slab) {
 	central->clean += clean_pages(slab);
 	central->nslots += slab->nslots;
 	central->nfree += slab->nfree;
-	update_quarter(central, slab);
+	publish_slots(central);
+	update_list(central, slab);
 }
 
 static void detach_slab(struct central *central, struct slab *slab) {
-	unlink_slab(slab);
+	unlink_slab(central, slab);
 	central->nslabs--;
 	central->npages -= slab->npages;
 	central->clean -= clean_pages(slab);
 	central->nslots -= slab->nslots;
 	central->nfree -= slab->nfree;
+	publish_slots(central);
 }
 
 /* Drops detached slabs, which are chained by link.next. Without the lock. */
@@ -187,7 +219,8 @@ static void count_taken_slots(struct central *central, struct slab *slab, unsign
 	central->nfree -= taken;
 	reclaim_note_wanted(RECLAIM_INSIDE_SLABS, (size_t)__builtin_popcount(now & slab->scavenged));
 	slab->scavenged &= (uint16_t)~now;
-	update_quarter(central, slab);
+	update_list(central, slab);
+	publish_slots(central);
 }
 
 /* Lock held. */
@@ -215,8 +248,8 @@ static unsigned take_from_slabs(struct central *central, void **slots, unsigned 
 }
 
 static void init_central(struct central *central) {
-	for (unsigned q = 0; q < QUARTERS; q++)
-		list_init(&central->quarters[q]);
+	for (unsigned q = 0; q < LISTS; q++)
+		list_init(&central->lists[q]);
 	list_init(&central->scavenged);
 	central->ready = true;
 }
@@ -253,8 +286,8 @@ unsigned central_refill_line(unsigned class, void **slots) {
 	struct central *central = &centrals[class];
 	unsigned taken = 0;
 	lock_take(&central->lock);
-	for (unsigned q = 0; central->ready && q < QUARTERS && !taken; q++) {
-		struct list *head = &central->quarters[q];
+	for (unsigned q = 0; central->ready && q < LISTS && !taken; q++) {
+		struct list *head = &central->lists[q];
 		if (!list_empty(head))
 			taken = take_line_from(central, CONTAINER(head->next, struct slab, link), slots);
 	}
@@ -280,23 +313,18 @@ void *central_take_random(unsigned class, uint64_t random) {
 	return slot;
 }
 
-/* The pages that the class's free slots would fill. */
-static size_t free_slot_pages(const struct central *central) {
-	return central->nfree * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
-}
-
 static void detach_to(struct list **chain, struct central *central, struct slab *slab) {
 	detach_slab(central, slab);
 	slab->link.next = *chain;
 	*chain = &slab->link;
 }
 
-/* What is to be done with a slab that has more free slots than `enough`: it moves to the list of
- * its quarter, or, by H4, is detached and chained to be dropped. Lock held. */
+/* What is to be done with a slab that has more free slots than `enough`: it moves to another list, or, by H4, is
+ * detached and chained to be dropped. Lock held. */
 static COLD void outgrow(struct central *central, struct slab *slab, struct list **chain) {
 	if (slab->nfree < slab->nslots ||
 	    free_slot_pages(central) <= EMPTY_BASE + central->npages / EMPTY_SHARE) {
-		update_quarter(central, slab);
+		update_list(central, slab);
 		return;
 	}
 	detach_to(chain, central, slab);
@@ -308,13 +336,6 @@ static struct slab *slab_of_class(const void *pointer, unsigned class) {
 	if (unlikely(!leaf || leaf_class(leaf, pointer) != class))
 		return NULL;
 	return ((struct chunk *)leaf_owner(leaf, pointer))->slab_of_page[chunk_page(pointer)];
-}
-
-/* The pages that the free slots on dirty pages would fill: on clean pages there are only free slots
- * (S3). */
-static size_t dirty_pages(const struct central *central) {
-	size_t pages = free_slot_pages(central);
-	return pages > central->clean ? pages - central->clean : 0;
 }
 
 /* The dirty pages that would have no taken slot if the taken ones lay at random: of 100 dirty pages
@@ -333,12 +354,13 @@ static size_t expected_empty(const struct central *central) {
  * exceed it (where few slots are live, one free may empty a page). Lock held. */
 static bool wants_scavenge(struct central *central) {
 	size_t dirty = dirty_pages(central);
-	if (dirty <= SCAVENGE_BASE)
+	if (dirty <= SCAVENGE_BASE || reclaim_rests())
 		return false;
 	central->unpurgeable = min_size(central->unpurgeable, dirty);
 	size_t bound =
 	        SCAVENGE_BASE + live_pages(central) / SCAVENGE_SHARE + central->nslabs / SLABS_PER_PAGE;
-	size_t limit = reclaim_limit(bound, 0, reclaim_resident()), more = dirty - central->unpurgeable;
+	size_t others = reclaim_resident() - central->published_dirty;
+	size_t limit = reclaim_limit(bound, 0, others, BEYOND_SLOTS), more = dirty - central->unpurgeable;
 	return more > limit || (more > limit / 8 && expected_empty(central) > limit);
 }
 
@@ -368,6 +390,7 @@ static struct wrong put_slots(struct central *central, unsigned class, void *con
 			wrong = (struct wrong){slots[i], class};
 		}
 	}
+	publish_slots(central);
 	return wrong;
 }
 
@@ -410,8 +433,8 @@ struct wrong central_flush(unsigned class, void *const *slots, unsigned n) {
  * chain. Returns how many were moved. Lock held. */
 static unsigned isolate_slabs(struct central *central, struct list **empty_slabs) {
 	unsigned looked = 0, isolated = 0;
-	for (unsigned q = QUARTERS; q-- > 0;) {
-		struct list *head = &central->quarters[q], *next;
+	for (unsigned q = LISTS; q-- > 0;) {
+		struct list *head = &central->lists[q], *next;
 		for (struct list *at = head->next; at != head && looked < SCAVENGE_SLABS;
 		     at = next, looked++) {
 			struct slab *slab = CONTAINER(at, struct slab, link);
@@ -426,13 +449,14 @@ static unsigned isolate_slabs(struct central *central, struct list **empty_slabs
 			unsigned before = slab->nfree;
 			slab_isolate(slab, empty);
 			central->nfree -= before - slab->nfree;
-			unlink_slab(slab);
+			unlink_slab(central, slab);
 			slab->bucket = BUCKET_SCAVENGED;
 			slab->enough = UINT16_MAX;
 			list_append(&central->scavenged, &slab->link);
 			isolated++;
 		}
 	}
+	publish_slots(central);
 	return isolated;
 }
 
@@ -459,9 +483,10 @@ static void put_back_slab(struct central *central, struct slab *slab, uint16_t p
 	central->nfree += slab->nfree - before;
 	central->clean += (size_t)__builtin_popcount(purged);
 	slab->scavenged |= purged;
-	unlink_slab(slab);
+	publish_slots(central);
+	unlink_slab(central, slab);
 	if (slab->nfree < slab->nslots)
-		update_quarter(central, slab);
+		update_list(central, slab);
 	else
 		detach_to(empty, central, slab);
 }
@@ -474,9 +499,11 @@ static COLD bool scavenge(struct central *central) {
 	struct list *at = last->next;
 	lock_release(&central->lock);
 	size_t purged = 0;
-	for (; n > 0; n--) {
+	bool tried = n > 0;
+	for (unsigned refusals = 0; n > 0; n--) {
 		struct slab *slab = CONTAINER(at, struct slab, link);
-		uint16_t pages = purge_isolated(slab);
+		uint16_t pages = refusals < REFUSALS_MAX ? purge_isolated(slab) : 0;
+		refusals += !pages && !purged;
 		purged += (size_t)__builtin_popcount(pages);
 		lock_take(&central->lock);
 		at = at->next;
@@ -487,8 +514,24 @@ static COLD bool scavenge(struct central *central) {
 	reclaim_note_returned(RECLAIM_INSIDE_SLABS, purged);
 	central->unpurgeable = dirty_pages(central);
 	lock_release(&central->lock);
+	if (tried)
+		reclaim_note_purge(purged);
 	drop_slabs(empty);
 	return purged || empty;
+}
+
+void central_reclaim(unsigned class) {
+	struct central *central = &centrals[class];
+	const struct list *empty = &central->lists[BUCKET_EMPTY];
+	struct list *chain = NULL;
+	lock_take(&central->lock);
+	while (central->nempty > EMPTY_BASE + central->npages / EMPTY_SHARE)
+		detach_to(&chain, central, CONTAINER(empty->prev, struct slab, link)); /* the oldest */
+	bool dirty = central->ready && wants_scavenge(central);
+	lock_release(&central->lock);
+	drop_slabs(chain);
+	if (dirty)
+		scavenge(central);
 }
 
 bool central_trim(struct wrong *wrong) {

@@ -1,4 +1,4 @@
-/* central.h (rank 4): the central list of each size class: a lock, its slabs by fullness, and a
+/* central.h (rank 5): the central list of each size class: a lock, its slabs by fullness, and a
  * depot of free slots on their way from one thread's cache to another's.
  *
  * H1. A central list's lock guards its slabs, its lists, its counts and its depot. A slab is made
@@ -56,6 +56,10 @@ struct slab *central_slab_of(const void *address);
 
 /* Whether flushed batches go to the depots: they do while there are several threads. */
 void central_set_depot(bool wanted);
+
+/* Purges empty pages of a class when too many of its free slots lie on dirty pages by now, as time has passed or
+ * other memory has grown. To be called now and then. */
+void central_reclaim(unsigned class);
 
 /* Empties the depots, drops every slab without a taken slot and purges every empty page inside the
  * others (of at most 4096 slabs a class). True: a page was purged or a slab dropped. *wrong: as

@@ -1,4 +1,4 @@
-/* central_check.c (rank 4): verifies H2 and H3 (central.h), and every slab of a class that has free
+/* central_check.c (rank 5): verifies H2 and H3 (central.h), and every slab of a class that has free
  * slots. Debug builds and tests only. */
 #include "middle/central_state.h"
 
@@ -9,6 +9,8 @@
 static bool belongs(const struct slab *slab, unsigned q, unsigned class) {
 	size_t more = (size_t)slab->nfree * QUARTERS,
 	       most = min_size((q + 1) * slab->nslots / QUARTERS, slab->nslots - 1u);
+	if (q == BUCKET_EMPTY)
+		more = slab->nfree == slab->nslots ? more + 1 : 0, most = slab->nslots;
 	return slab->bucket == q && more > q * slab->nslots && more <= (q + 1) * slab->nslots &&
 	       slab->enough == most && slab->class == class && central_slab_of(slab->base) == slab &&
 	       pagemap_class(slab->base) == class;
@@ -17,20 +19,21 @@ static bool belongs(const struct slab *slab, unsigned q, unsigned class) {
 bool central_check(unsigned class) {
 	struct central *central = central_state(class);
 	bool good = true;
-	size_t free_slots = 0, clean = 0;
+	size_t free_slots = 0, clean = 0, empty = 0;
 	lock_take(&central->lock);
-	for (unsigned q = 0; central->ready && good && q < QUARTERS; q++) {
-		const struct list *head = &central->quarters[q];
+	for (unsigned q = 0; central->ready && good && q < LISTS; q++) {
+		const struct list *head = &central->lists[q];
 		good = list_count(head, central->nslabs) <= central->nslabs;
 		for (const struct list *at = head->next; good && at != head; at = at->next) {
 			const struct slab *slab = CONTAINER(at, struct slab, link);
 			good = slab_check(slab) && belongs(slab, q, class);
 			free_slots += slab->nfree;
+			empty += q == BUCKET_EMPTY ? slab->npages : 0;
 			clean += slab->npages - (size_t)__builtin_popcount(slab->dirty);
 		}
 	}
 	/* A slab on no list has no free slot and no clean page. No thread scavenges, so no slab is on that list. */
-	good = good && free_slots == central->nfree && central->clean == clean;
+	good = good && free_slots == central->nfree && empty == central->nempty && central->clean == clean;
 	lock_release(&central->lock);
 	return good;
 }

@@ -1,4 +1,4 @@
-/* central_state.h (rank 4): what central.c and its checker know of a class. Nobody else includes
+/* central_state.h (rank 5): what central.c and its checker know of a class. Nobody else includes
  * it. */
 #ifndef CENTRAL_STATE_H
 #define CENTRAL_STATE_H
@@ -6,8 +6,9 @@
 #include "ground/list.h"
 #include "middle/central.h"
 
-/* A slab's bucket: its quarter (0 … QUARTERS - 1), or no list, or the list of the scavenged. */
-enum { QUARTERS = 4, BUCKET_NONE = QUARTERS, BUCKET_SCAVENGED };
+/* A slab's bucket: the list of its quarter (0 … QUARTERS - 1), that of the slabs without a taken slot, no list, or the
+ * list of the scavenged. */
+enum { QUARTERS = 4, BUCKET_EMPTY = QUARTERS, LISTS, BUCKET_NONE = LISTS, BUCKET_SCAVENGED };
 
 struct central {
 	_Alignas(CACHE_LINE) struct lock lock;
@@ -15,9 +16,11 @@ struct central {
 	unsigned ndepot;
 	void **depot; /* ndepot slots; the array is made when it is first needed */
 	struct list
-	        quarters[QUARTERS]; /* slabs by free slots: 0: up to a quarter, … 3: over three quarters */
-	struct list scavenged;      /* slabs with isolated pages; those of one scavenge are neighbours */
+	        lists[LISTS]; /* slabs by free slots: 0: up to a quarter, … 3: over three quarters, 4: all */
+	struct list scavenged; /* slabs with isolated pages; those of one scavenge are neighbours */
+	size_t nempty;         /* pages of the slabs without a taken slot */
 	size_t nslabs, npages, clean, nslots, nfree;
+	size_t published_free, published_dirty; /* pages, as reclaim.c knows them */
 	size_t unpurgeable; /* dirty_pages() after the last scavenge, or the least since */
 };
 

@@ -24,7 +24,7 @@ unsigned class_of_aligned(size_t size, size_t align) {
 	if (size > SMALL_MAX || align > PAGE_SIZE)
 		return 0;
 	unsigned class = class_of(max_size(size, align));
-	while (class < CLASSES && class_size(class) % align != 0)
+	while (class < CLASSES && class_size(class) & (align - 1))
 		class ++;
 	return class < CLASSES ? class : 0;
 }

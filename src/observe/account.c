@@ -1,4 +1,4 @@
-/* account.c (rank 8): see account.h. */
+/* account.c (rank 9): see account.h. */
 #include "observe/account.h"
 
 #include "back/chunk.h"
@@ -13,6 +13,7 @@
 struct account account_read(void) {
 	struct chunk_totals chunk = chunk_count();
 	struct large_totals large = large_count();
+	struct pool_totals pool = pool_count();
 	struct account account = {
 	        .chunks = chunk.chunks,
 	        .chunk_bytes = chunk.chunks * CHUNK_SIZE,
@@ -20,11 +21,11 @@ struct account account_read(void) {
 	        .chunk_dirty = chunk.dirty_pages * PAGE_SIZE,
 	        .large = large.live,
 	        .large_live = large.live_bytes,
-	        .large_retained = large.retained_bytes,
+	        .large_retained = pool.ndirty * PAGE_SIZE,
 	        .records = metadata_mapped(),
 	        .peak = chunk.peak_pages * PAGE_SIZE + large.peak_bytes,
 	};
-	account.cached = cache_count_pages() * PAGE_SIZE;
+	account.cached = chunk_count_retained() * PAGE_SIZE;
 	account.chunk_live -= account.cached;
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		struct central_totals central = central_count(class);

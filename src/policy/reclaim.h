@@ -18,16 +18,21 @@
 
 #include "ground/base.h"
 
-/* The two parts of memory that retain free pages. What one retains counts as live for the other. */
-enum reclaim_part { RECLAIM_CHUNKS, RECLAIM_LARGE, RECLAIM_PARTS };
+/* The two parts of memory that hold free pages beside each other: what one holds counts against the other. */
+enum reclaim_part { RECLAIM_CHUNKS, RECLAIM_LARGE, RECLAIM_POOL, RECLAIM_SLOTS, RECLAIM_PARTS };
 
 /* Says how many pages of a part are in use, and how many are free and dirty. Each part calls it
  * under its lock. */
 void reclaim_publish(enum reclaim_part part, size_t live, size_t retained);
 
-/* The pages in use in one part; in both; in both, and what the part beside `part` retains; in both,
- * and what both retain. */
+/* The same of free slots, which lie on pages that chunks publish as in use: by how many pages all of them, and
+ * those on dirty pages, have become more. */
+void reclaim_add_slots(ptrdiff_t nfree, ptrdiff_t ndirty);
+
+/* The pages in use in one part; in all of them; in all without those of free slots: what the program has; the
+ * same with what the parts beside `part` retain; and with what all retain. */
 size_t reclaim_live_in(enum reclaim_part part);
+size_t reclaim_used(void);
 size_t reclaim_live(void);
 size_t reclaim_live_beside(enum reclaim_part part);
 size_t reclaim_resident(void);
@@ -36,8 +41,11 @@ size_t reclaim_resident(void);
 size_t reclaim_base(size_t live);
 
 /* The bound on what a part may retain. `live`: the pages whose share it may retain; `resident`: the
- * pages that are there without the part's own free ones. */
-size_t reclaim_limit(size_t base, size_t live, size_t resident);
+ * pages that are there without the part's own free ones; `beyond`: to how many percent above the peak
+ * of the live memory both together may grow. Of slots that is more, for the size classes have their peaks at
+ * different times. */
+enum { BEYOND_PAGES = 25, BEYOND_SLOTS = 50 };
+size_t reclaim_limit(size_t base, size_t live, size_t resident, unsigned beyond);
 
 /* Where a page was purged. A page purged inside a slab can only be wanted again by that slab, so
  * these are counted apart. */
@@ -48,6 +56,12 @@ void reclaim_note_returned(enum reclaim_place place, size_t npages);
 
 /* Says that `npages` clean pages are about to be used: the kernel will have to give them. */
 void reclaim_note_wanted(enum reclaim_place place, size_t npages);
+
+/* Says whether a purge of some pages gave any of them back. After one that gave none back, for the kernel
+ * refuses (all is locked by mlockall, a filter forbids the call), nothing is to be purged for a time that doubles at
+ * each such purge, from 1 ms to 8 s; reclaim_rests is true then. */
+void reclaim_note_purge(bool any);
+bool reclaim_rests(void);
 
 /* Halves the growth when the last refault is over a second old; to be called before giving back. */
 void reclaim_decay(void);

@@ -14,6 +14,8 @@ const char *heap_fault(char *text, size_t size) {
 		snprintf(text, size, "chunk_check: %d", broken);
 		return text;
 	}
+	if (!pool_check())
+		return "pool_check";
 	for (unsigned class = 1; class < CLASSES; class ++)
 		if (!central_check(class)) {
 			snprintf(text, size, "central_check of class %u", class);

@@ -29,11 +29,11 @@ TEST(live_is_what_is_retained) {
 	uint64_t seed = 50;
 	size_t small = 0, large = 0, nlarge = 0;
 	for (int i = 0; i < N; i++) {
-		size_t size = i % 300 == 0 ? MB + next_random(&seed) % MB
+		size_t size = i % 300 == 0 ? 2 * MB + 1 + next_random(&seed) % MB
 		                           : 1 + next_random(&seed) % (i % 10 ? 2000 : 60000);
 		blocks[i] = allocate(size);
-		*(size > MB ? &large : &small) += usable_size(blocks[i]);
-		nlarge += size > MB;
+		*(size > 2 * MB ? &large : &small) += usable_size(blocks[i]);
+		nlarge += size > 2 * MB;
 		struct account account = read_checked();
 		assert_int_equal(account.chunk_live, small);
 		assert_int_equal(account.large_live, large);
@@ -43,7 +43,7 @@ TEST(live_is_what_is_retained) {
 	assert_true(peak >= small + large);
 	for (int i = 0; i < N; i++) {
 		size_t size = usable_size(blocks[i]);
-		*(size > MB ? &large : &small) -= size;
+		*(size > 2 * MB ? &large : &small) -= size;
 		release(blocks[i]);
 		if (i % 50 == 0)
 			assert_int_equal(read_checked().chunk_live, small);
@@ -68,13 +68,13 @@ TEST(what_is_cached_is_counted_apart) {
 }
 
 TEST(a_retained_run_is_counted_as_retained) {
-	void *block = allocate(2 * MB);
-	assert_int_equal(read_checked().large_live, 2 * MB);
+	void *block = allocate(4 * MB);
+	assert_int_equal(read_checked().large_live, 4 * MB);
 	assert_int_equal(read_checked().large_retained, 0);
 	release(block);
 	assert_int_equal(read_checked().large, 0);
 	assert_int_equal(read_checked().large_live, 0);
-	assert_int_equal(read_checked().large_retained, 2 * MB);
+	assert_int_equal(read_checked().large_retained, 4 * MB);
 }
 
 TEST(the_account_is_printed) {

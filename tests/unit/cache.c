@@ -160,58 +160,6 @@ TEST(random_use_keeps_every_slot_apart) {
 	}
 }
 
-/* ---- retained spans ---- */
-
-static char *take_span(unsigned npages) {
-	char *base = cache_take_span(npages);
-	return base ? base : chunk_take(npages, 0).base;
-}
-
-static bool put_span(char *base) { return cache_put_span((struct chunk *)pagemap_owner(base), base); }
-
-TEST(a_span_freed_is_the_next_of_its_length) {
-	char *ten = take_span(10), *twenty = take_span(20);
-	assert_null(cache_take_span(10));
-	assert_true(put_span(ten));
-	assert_false(put_span(ten)); /* once */
-	assert_true(put_span(twenty));
-	assert_int_equal(cache_count_pages(), 30);
-	assert_null(cache_take_span(11));
-	assert_ptr_equal(cache_take_span(10), ten);
-	assert_null(cache_take_span(10));
-	assert_int_equal(cache_count_pages(), 20);
-	assert_true(put_span(ten));
-	assert_null(cache_flush_all().slot);
-	assert_int_equal(cache_count_pages(), 0);
-	assert_int_equal(chunk_count().used_pages, 0);
-}
-
-TEST(the_newest_retained_spans_are_kept) {
-	char *spans[3 * RETAINED_SPANS];
-	for (unsigned i = 0; i < 3 * RETAINED_SPANS; i++)
-		spans[i] = take_span(8);
-	for (unsigned i = 0; i < 3 * RETAINED_SPANS; i++) {
-		assert_true(put_span(spans[i]));
-		assert_true(cache_count_pages() <= 8 * RETAINED_SPANS);
-		assert_int_equal(chunk_count().used_pages,
-		                 8 * (3 * RETAINED_SPANS - 1 - i) + cache_count_pages());
-	}
-	for (unsigned i = 0; i < RETAINED_SPANS; i++)
-		assert_ptr_equal(cache_take_span(8), spans[3 * RETAINED_SPANS - 1 - i]);
-	assert_null(cache_take_span(8));
-	for (unsigned i = 0; i < RETAINED_SPANS; i++)
-		assert_true(put_span(spans[3 * RETAINED_SPANS - 1 - i]));
-}
-
-TEST(retired_pages_are_bounded) {
-	char *spans[RETAINED_SPANS];
-	for (unsigned i = 0; i < RETAINED_SPANS; i++)
-		spans[i] = take_span(256);
-	for (unsigned i = 0; i < RETAINED_SPANS; i++)
-		assert_true(put_span(spans[i]));
-	assert_in_range(cache_count_pages(), 256, 1024);
-}
-
 /* ---- lines shared between threads ---- */
 
 enum { GIVEN = 40 };
@@ -308,15 +256,12 @@ enum { LEFT_CLASS = 30, LEFT = 20 };
 static void *left[LEFT];
 static _Atomic(struct cache *) seen; /* of the thread that came last */
 
-/* Leaves slots and a span in its cache, all of them written to before. */
+/* Leaves slots in its cache, all of them written to before. */
 static void *leave_slots(void *argument) {
-	char *span = take_span(30);
-	memset(span, 1, 30 * PAGE_SIZE);
 	for (size_t i = 0; i < LEFT; i++)
 		memset(left[i] = take(LEFT_CLASS), 1, 100);
 	for (size_t i = 0; i < LEFT; i++)
 		put(LEFT_CLASS, left[i]);
-	put_span(span);
 	atomic_store_explicit(&seen, thread_cache, memory_order_relaxed);
 	atomic_store_explicit(&thread_id, (int)syscall(SYS_gettid), memory_order_relaxed);
 	return argument;
@@ -340,22 +285,17 @@ TEST(a_flush_finds_the_slots_of_a_thread_that_ended) {
 	pthread_t ended = end_a_thread(leave_slots);
 	check(LEFT_CLASS, 0);
 	assert_true(cache_count(LEFT_CLASS) >= LEFT);
-	assert_int_equal(cache_count_pages(), 30);
 	assert_null(cache_flush_all().slot);
 	assert_int_equal(cache_count(LEFT_CLASS), 0);
-	assert_int_equal(cache_count_pages(), 0);
 	check(LEFT_CLASS, 0);
 	pthread_join(ended, NULL);
 }
 
 static void *see_cache(void *argument) {
 	void *slot = take(LEFT_CLASS);
-	char *span = take_span(30);
 	memset(slot, 2, 100); /* they were the ended thread's */
-	memset(span, 2, 30 * PAGE_SIZE);
 	atomic_store_explicit(&seen, thread_cache, memory_order_relaxed);
 	put(LEFT_CLASS, slot);
-	put_span(span);
 	atomic_store_explicit(&thread_id, (int)syscall(SYS_gettid), memory_order_release);
 	return argument;
 }
@@ -421,7 +361,7 @@ static void use_in_child(void *unused) {
 	struct central_totals totals;
 	cache_after_fork();
 	totals = central_count(LEFT_CLASS);
-	if (cache_count(LEFT_CLASS) != 0 || totals.free_slots != totals.slots || cache_count_pages() != 0)
+	if (cache_count(LEFT_CLASS) != 0 || totals.free_slots != totals.slots)
 		_exit(1);
 	/* The other's cache is there to be taken, this thread's is not. */
 	struct cache *others = seen;
@@ -471,9 +411,6 @@ int main(void) {
 	        CASE(every_class_is_conserved),
 	        CASE(what_a_thread_keeps_is_bounded),
 	        CASE(random_use_keeps_every_slot_apart),
-	        CASE(a_span_freed_is_the_next_of_its_length),
-	        CASE(the_newest_retained_spans_are_kept),
-	        CASE(retired_pages_are_bounded),
 	        CASE(a_thread_begins_with_lines_of_its_own),
 	        CASE(idle_magazines_are_flushed_while_others_work),
 	        CASE(the_slot_freed_last_is_known),

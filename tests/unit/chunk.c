@@ -297,7 +297,7 @@ TEST(only_the_start_of_a_live_span_is_one) {
 	assert_ptr_equal(chunk_span_around(span.chunk, other.base, &npages), other.base);
 	assert_null(chunk_span_around(span.chunk, span.base + 7 * PAGE_SIZE, &npages)); /* free */
 	put(span, 5);
-	assert_int_equal(chunk_retain(span.chunk, span.base), 0);
+	assert_false(chunk_retain(span.chunk, span.base));
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 0);
 	assert_null(chunk_span_around(span.chunk, span.base, &npages));
 	check();
@@ -307,25 +307,51 @@ TEST(only_the_start_of_a_live_span_is_one) {
 TEST(a_retained_span_is_free_but_in_one_piece) {
 	struct span span = take(7, 0), other;
 	unsigned npages;
-	assert_int_equal(chunk_retain(span.chunk, span.base), 7);
-	assert_int_equal(chunk_retain(span.chunk, span.base), 0); /* once */
+	assert_true(chunk_retain(span.chunk, span.base));
+	assert_false(chunk_retain(span.chunk, span.base)); /* once */
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 0);
 	assert_null(chunk_span_around(span.chunk, span.base + PAGE_SIZE, &npages));
 	assert_int_equal(chunk_count().used_pages, 7);
+	assert_int_equal(chunk_count_retained(), 7);
 	check();
 	other = take(7, 0);
 	assert_ptr_not_equal(other.base, span.base);
-	chunk_revive(span.base, 7);
+	assert_null(chunk_take_retained(8));
+	assert_ptr_equal(chunk_take_retained(7), span.base);
+	assert_null(chunk_take_retained(7));
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 7);
-	chunk_put_retained(span.base); /* it is live: left alone */
-	assert_int_equal(chunk_count().used_pages, 14);
-	assert_int_equal(chunk_retain(span.chunk, span.base), 7);
-	chunk_put_retained(span.base);
-	chunk_put_retained(span.base); /* once */
-	chunk_put_retained(&span);
+	assert_int_equal(chunk_count_retained(), 0);
+	assert_true(chunk_retain(span.chunk, span.base));
+	assert_true(chunk_flush_retained());
+	assert_false(chunk_flush_retained());
 	assert_int_equal(chunk_count().used_pages, 7);
 	check();
 	put(other, 7);
+}
+
+TEST(retained_spans_are_bounded_and_the_oldest_goes) {
+	enum { N = 3 * RETAINED_SPANS };
+	struct span live = take(500, 0), more[8], spans[N];
+	for (int i = 0; i < 8; i++)
+		more[i] = take(500, 0);
+	for (int i = 0; i < N; i++)
+		spans[i] = take(8, 0);
+	for (int i = 0; i < N; i++) {
+		assert_true(chunk_retain(spans[i].chunk, spans[i].base));
+		assert_in_range(chunk_count_retained(), 8, 8 * RETAINED_SPANS);
+	}
+	for (int i = 0; i < RETAINED_SPANS; i++)
+		assert_non_null(chunk_take_retained(8));
+	assert_null(chunk_take_retained(8));
+	for (int i = N - RETAINED_SPANS; i < N; i++) /* the newest were kept: they are live */
+		assert_int_equal(chunk_span_at(spans[i].chunk, spans[i].base), 8);
+	for (int i = N - RETAINED_SPANS; i < N; i++)
+		put(spans[i], 8);
+	for (int i = 0; i < 8; i++)
+		assert_true(chunk_retain(more[i].chunk, more[i].base));
+	assert_int_equal(chunk_count_retained(), 500); /* one is always kept, whatever the bound */
+	chunk_flush_retained();
+	put(live, 500);
 }
 
 /* ---- growing and shrinking ---- */
@@ -552,6 +578,7 @@ int main(void) {
 	        CASE(every_clean_span_is_zero_at_random),
 	        CASE(only_the_start_of_a_live_span_is_one),
 	        CASE(a_retained_span_is_free_but_in_one_piece),
+	        CASE(retained_spans_are_bounded_and_the_oldest_goes),
 	        CASE(a_span_grows_and_shrinks_in_place),
 	        CASE(a_span_does_not_grow_over_its_neighbour_or_the_end),
 	        CASE(a_dense_heap_asks_for_huge_pages_while_they_come_quickly),

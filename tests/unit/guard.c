@@ -25,7 +25,7 @@ static bool no_memory, no_mappings; /* os_map and its kin; os_open and os_close 
 
 WRAPPED(void *, os_map, (size_t size), (size), no_memory)
 WRAPPED(void *, os_map_aligned, (size_t size, size_t align), (size, align), no_memory)
-WRAPPED(void *, os_reserve_aligned, (size_t size, size_t align), (size, align), no_memory)
+WRAPPED(void *, os_map_at, (void *address, size_t size), (address, size), no_memory)
 WRAPPED(bool, os_open, (void *address, size_t size), (address, size), no_mappings)
 WRAPPED(bool, os_close, (void *address, size_t size), (address, size), no_mappings)
 
@@ -241,6 +241,7 @@ TEST(without_memory_there_is_no_block) {
 	static void *blocks[4096];
 	size_t n = 0;
 	begin(true, false);
+	chunk_trim();
 	no_memory = true;
 	assert_null(take(600 * MB, 16, BY_MALLOC));
 	while (n < 4096 && (blocks[n] = take(30000, 16, BY_MALLOC)))

@@ -64,7 +64,6 @@ TEST(no_memory_is_an_answer) {
 	assert_null(os_map_aligned(TOO_MUCH, CHUNK_SIZE));
 	assert_null(os_map_aligned(SIZE_MAX / 2, (size_t)1 << 63));
 	assert_null(os_map_aligned(PAGE_SIZE, (size_t)1 << 63));
-	assert_null(os_reserve_aligned(TOO_MUCH, CHUNK_SIZE));
 }
 
 TEST(a_purge_zeroes_whole_pages_and_no_others) {
@@ -90,31 +89,47 @@ TEST(a_purge_of_what_is_not_mapped_fails) {
 	assert_false(os_purge(memory, os_page_size()));
 }
 
-TEST(a_mapping_grows_in_place_where_there_is_room) {
+TEST(a_mapping_at_an_address_takes_nobodys_place) {
 	size_t page = os_page_size();
 	char *memory = os_map(8 * page);
-	memset(memory, 9, 8 * page);
-	assert_false(os_grow(memory, 2 * page, 4 * page)); /* its own pages are in the way */
-	assert_true(os_unmap(memory + 2 * page, 6 * page));
-	assert_true(os_grow(memory, 2 * page, 6 * page));
+	assert_null(os_map_at(memory + 2 * page, page));
+	assert_true(os_unmap(memory + 2 * page, 4 * page));
+	assert_null(os_map_at(memory + 2 * page, 5 * page));
+	memset(memory, 9, 2 * page);
+	assert_ptr_equal(os_map_at(memory + 2 * page, 4 * page), memory + 2 * page);
 	assert_true(is_filled(memory, 9, 2 * page));
 	assert_true(is_zero(memory + 2 * page, 4 * page));
-	os_unmap(memory, 6 * page);
+	os_unmap(memory, 8 * page);
 }
 
-TEST(a_mapping_moves_to_reserved_addresses) {
+TEST(pages_move_and_their_place_stays) {
 	size_t page = os_page_size();
-	char *memory = os_map(2 * page), *target = os_reserve_aligned(5 * page, CHUNK_SIZE);
-	assert_non_null(target);
-	assert_int_equal((uintptr_t)target % CHUNK_SIZE, 0);
+	char *memory = os_map(2 * page), *target = os_map(5 * page);
 	memset(memory, 5, 2 * page);
-	assert_true(os_move(memory, 2 * page, target, 5 * page));
+	memset(target, 7, 5 * page);
+	assert_true(os_move(memory, 2 * page, target));
 	assert_true(is_filled(target, 5, 2 * page));
-	assert_true(is_zero(target + 2 * page, 3 * page));
-	memset(target, 6, 5 * page); /* the reserve had no access; what moved there has */
-	assert_false(is_mapped(memory, 2 * page));
-	assert_false(os_move(target, 5 * page, target + 1, 5 * page)); /* not a page's address */
+	assert_true(is_filled(target + 2 * page, 7, 3 * page));
+	assert_true(is_mapped(memory, 2 * page));
+	assert_true(is_zero(memory, 2 * page));
+	assert_false(os_move(target, 5 * page, target + 1)); /* not a page's address */
+	os_unmap(memory, 2 * page);
 	os_unmap(target, 5 * page);
+}
+
+TEST(a_range_is_zeroed_whatever_of_it_is_there) {
+	size_t size = 4 * CHUNK_SIZE + 1000;
+	char *memory = os_map(size);
+	memset(memory, 1, size);
+	os_zero(memory, size);
+	assert_true(is_zero(memory, size));
+	assert_true(resident_pages(memory, size) > size / PAGE_SIZE / 2); /* written */
+	assert_true(os_purge(memory, 4 * CHUNK_SIZE));
+	memory[3 * CHUNK_SIZE] = memory[5] = memory[size - 1] = 1;
+	os_zero(memory, size);
+	assert_true(resident_pages(memory, size) < 10); /* given back */
+	assert_true(is_zero(memory, size));
+	os_unmap(memory, size);
 }
 
 TEST(mapping_and_unmapping_does_not_wander) {
@@ -156,8 +171,9 @@ int main(void) {
 	        CASE(no_memory_is_an_answer),
 	        CASE(a_purge_zeroes_whole_pages_and_no_others),
 	        CASE(a_purge_of_what_is_not_mapped_fails),
-	        CASE(a_mapping_grows_in_place_where_there_is_room),
-	        CASE(a_mapping_moves_to_reserved_addresses),
+	        CASE(a_mapping_at_an_address_takes_nobodys_place),
+	        CASE(pages_move_and_their_place_stays),
+	        CASE(a_range_is_zeroed_whatever_of_it_is_there),
 	        CASE(mapping_and_unmapping_does_not_wander),
 	        CASE(huge_pages_are_advice),
 	        CASE(the_clock_does_not_run_back),

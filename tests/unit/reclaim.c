@@ -18,7 +18,7 @@ enum { PEAK = 1000 };
 static void live(size_t npages) { reclaim_publish(RECLAIM_CHUNKS, npages, 0); }
 
 /* What the bound has grown by, while nothing is live. */
-static size_t growth(void) { return reclaim_limit(0, 0, 0); }
+static size_t growth(void) { return reclaim_limit(0, 0, 0, BEYOND_PAGES); }
 
 /* The policy is one for the process: each test begins with nothing refaulted, nothing returned, and a peak that
  * is above all it does. */
@@ -37,12 +37,12 @@ static int setup(void **state) {
 }
 
 TEST(the_bound_is_a_base_and_a_share_of_the_live_memory) {
-	assert_int_equal(reclaim_limit(512, 0, 0), 512);
-	assert_int_equal(reclaim_limit(512, 100000, 100000), 512 + 6000);
+	assert_int_equal(reclaim_limit(512, 0, 0, BEYOND_PAGES), 512);
+	assert_int_equal(reclaim_limit(512, 100000, 100000, BEYOND_PAGES), 512 + 6000);
 	config.hold = 0;
-	assert_int_equal(reclaim_limit(512, 100000, 100000), 512);
+	assert_int_equal(reclaim_limit(512, 100000, 100000, BEYOND_PAGES), 512);
 	config.hold = 1000;
-	assert_int_equal(reclaim_limit(0, 70, 70), 700);
+	assert_int_equal(reclaim_limit(0, 70, 70, BEYOND_PAGES), 700);
 }
 
 TEST(what_the_parts_have_is_added_up) {
@@ -65,7 +65,7 @@ TEST(what_is_wanted_soon_after_it_went_back_is_refaulted) {
 	assert_int_equal(growth(), 60);
 	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, 50);
 	assert_int_equal(growth(), 160);
-	assert_int_equal(reclaim_limit(512, 100, 100), 512 + 6 + 160);
+	assert_int_equal(reclaim_limit(512, 100, 100, BEYOND_PAGES), 512 + 6 + 160);
 }
 
 TEST(no_more_is_refaulted_than_went_back) {
@@ -101,11 +101,12 @@ TEST(what_is_there_and_what_is_retained_together_stay_near_the_peak) {
 	reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, 1000);
 	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, 1000);
 	assert_int_equal(growth(), 500); /* 5/4 of the peak since the first refault */
-	assert_int_equal(reclaim_limit(0, 300, 300), 200);
-	assert_int_equal(reclaim_limit(64, 300, 300), 200);       /* the base is part of it … */
-	assert_int_equal(reclaim_limit(512, 300, 300), 512 + 18); /* … but stays beyond the peak */
-	assert_int_equal(reclaim_limit(0, 100, 300), 200);
-	assert_int_equal(reclaim_limit(0, 500, 500), 30);
+	assert_int_equal(reclaim_limit(0, 300, 300, BEYOND_PAGES), 200);
+	assert_int_equal(reclaim_limit(64, 300, 300, BEYOND_PAGES), 200); /* the base is part of it … */
+	assert_int_equal(reclaim_limit(512, 300, 300, BEYOND_PAGES),
+	                 512 + 18); /* … but stays beyond the peak */
+	assert_int_equal(reclaim_limit(0, 100, 300, BEYOND_PAGES), 200);
+	assert_int_equal(reclaim_limit(0, 500, 500, BEYOND_PAGES), 30);
 	live(800);
 	live(100);
 	assert_int_equal(growth(), 1000); /* a later peak counts */
@@ -161,7 +162,7 @@ TEST(the_base_is_less_beside_a_small_heap) {
 TEST(the_clock_is_read_only_when_it_matters) {
 	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, 5);
 	reclaim_decay();
-	reclaim_limit(5, 5, 5);
+	reclaim_limit(5, 5, 5, BEYOND_PAGES);
 	assert_int_equal(looks, 0);
 }
 

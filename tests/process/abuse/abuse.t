@@ -48,12 +48,12 @@ inside() { # SIZE: the sentence about an interior pointer
 	fi
 }
 
-freed() { # SIZE: the sentences about a freed block; a large one may be held for reuse or be unmapped
+freed() { # SIZE: the sentences about a freed block; a large one may lie in the pool, alone or joined to another, or be unmapped
 	case " $small " in *" $1 "*) echo 'already free: a slot of SIZE bytes' && return ;; esac
 	if [ "$1" = $middle ]; then
 		echo 'already free: a page of the heap'
 	else
-		printf '%s\n' 'already free: a large block' "$foreign"
+		printf '%s\n' 'already free: a large block' 'already free: a page of the heap' "$foreign"
 	fi
 }
 

@@ -141,7 +141,7 @@ ask_states() {
 		  pages   %span0 / 4096 & 511% to %(span0 / 4096 & 511) + 29% of chunk 0 at @span0 & ~2097151@
 	END
 	ask 'bm why span[1] + 5000' <<-END
-		@span1 + 5000@: in a span of 30 pages (122880 bytes) at @span1@, 5000 bytes after its start: retained (freed, kept whole) in $main
+		@span1 + 5000@: in a span of 30 pages (122880 bytes) at @span1@, 5000 bytes after its start: retained (freed, kept whole)
 		  pages   %span1 / 4096 & 511% to %(span1 / 4096 & 511) + 29% of chunk 0 at @span1 & ~2097151@
 		  before  a span of 30 pages at @span0@: live
 		  after   a span of 30 pages at @span2@: live
@@ -149,7 +149,7 @@ ask_states() {
 	ask 'bm why span[2] + 122879' <<-END
 		@span2 + 122879@: in a span of 30 pages (122880 bytes) at @span2@, 122879 bytes after its start: live
 		  pages   %span2 / 4096 & 511% to %(span2 / 4096 & 511) + 29% of chunk 0 at @span2 & ~2097151@
-		  before  a span of 30 pages at @span1@: retained (freed, kept whole) in $main
+		  before  a span of 30 pages at @span1@: retained (freed, kept whole)
 		  after   a span of 40 pages at @hole0@: live
 	END
 	ask 'bm why hole[1] + 4097' <<-END
@@ -178,10 +178,10 @@ ask_states() {
 	ask 'bm why large[0] + 4194303' <<-END
 		@large0 + 4194303@: in a large block of 4194304 bytes at @large0@, 4194303 bytes after its start: live
 		  before  a large block of 3145728 bytes at @odd@: live
-		  after   a large block of 4194304 bytes at @large1@: retained (freed, kept for reuse)
+		  after   a run of 2 free chunks at @large1@: in the pool
 	END
 	ask 'bm why large[1]' <<-END
-		@large1@: the start of a large block of 4194304 bytes: retained (freed, kept for reuse)
+		@large1@: the start of a run of 2 free chunks: in the pool
 		  before  a large block of 4194304 bytes at @large0@: live
 		  after   a large block of 4194304 bytes at @large2@: live
 	END
@@ -215,7 +215,7 @@ has() { # NAME OUTPUT LINES: each line is there, but for the blanks between its 
 map() { # of the chunk, as layout.c made it
 	cat <<-END
 		 %span0 / 4096 & 511%-%(span0 / 4096 & 511) + 29% 30 @span0@ span live
-		 %span1 / 4096 & 511%-%(span1 / 4096 & 511) + 29% 30 @span1@ span retained (freed, kept whole) in the cache of thread 1 (LWP %lwp1%)
+		 %span1 / 4096 & 511%-%(span1 / 4096 & 511) + 29% 30 @span1@ span retained (freed, kept whole)
 		 %hole1 / 4096 & 511%-%(hole1 / 4096 & 511) + 39% 40 @hole1@ free clean
 		 %trimmed / 4096 & 511%-%(trimmed / 4096 & 511) + 11% 12 @trimmed@ span live
 		 %(trimmed / 4096 & 511) + 12%-%(trimmed / 4096 & 511) + 19% 8 @trimmed + 12 * 4096@ free dirty
@@ -242,7 +242,7 @@ own_figures() { # FILE of layout.c: what the library counts
 figures() { # of bm heap on stdin, in the same words
 	awk '$1 == "class" { print "class", $3, $4, $5, $6, $8, $9 + $10 }
 		$1 == "chunks" { chunks = $2 } $1 == "pages" { print "chunks", chunks, "dirty", $5 * 4096 }
-		$1 == "large" { print "large", $2, $5, $10 } $1 == "records" { print "records", $2 }' | sort
+		$1 == "large" { large = $2 " " $5 } $1 == "pool" { print "large", large, $7 } $1 == "records" { print "records", $2 }' | sort
 }
 
 cached_twice() { # of bm heap on stdin: the slots in caches, by class and by thread
@@ -265,7 +265,9 @@ judge_map() { # NAME FILE
 			chunks 1 of 2 MB: 0 with huge pages asked for, 0 empty
 			class 44 3072 1 3 4 2 1 1 0
 			class 38 1792 1 7 16 0 14 3 0
-			large 3 live of 11534336 bytes, 1 retained of 4194304 bytes
+			large 3 live of 11534336 bytes
+			pool 1 run of 4194304 bytes, 4194304 of them dirty
+			retained 1 span of 30 pages
 			caches 3
 			 a thread that has ended: 1 slot of 1536 bytes
 			 thread 2 (LWP %lwp2%): 9 slots of 11520 bytes
@@ -334,7 +336,7 @@ questions
 in_gdb "${preloaded[@]}" -ex 'break stopped' -ex "run change $scratch/change" -ex "source $script" \
 	-ex "break os_purge $(around 'scavenged[14]')" -ex continue "${questions[@]:0:8}" -ex 'delete' \
 	-ex "break os_purge $(around 'span[1]')" -ex continue "${questions[@]:8:8}" -ex 'delete' \
-	-ex 'break os_grow' -ex continue "${questions[@]:16}" "$built/layout" >"$scratch/answers"
+	-ex 'break os_lengthen' -ex continue "${questions[@]:16}" "$built/layout" >"$scratch/answers"
 learn_names "$scratch/change"
 judge "in a call"
 
@@ -349,10 +351,10 @@ ask 'bm why nosuchname' <<<'No symbol "nosuchname" in current context.'
 ask 'bm why "text"' <<<'"text" is no address'
 ask 'bm chunk 9' <<<'no chunk 9: their number is 1, from 0 on'
 ask 'bm chunk slot[0] - 4194304' <<<'@slot0 - 4194304@ is not in a chunk'
-ask "set var 'large.c'::larges.retained.next.next = 'large.c'::larges.retained.next" </dev/null
-ask 'bm why large[1]' <<<'the list of larges is broken: …'
-ask "set var 'large.c'::larges.retained.next = 16" </dev/null
-ask 'bm why large[1]' <<<"the heap's records cannot be read: no memory at 0x10"
+ask "set var 'chunk.c'::chunks.all.next.next = 'chunk.c'::chunks.all.next" </dev/null
+ask 'bm why slot[1]' <<<'the list of chunks is broken: …'
+ask "set var 'chunk.c'::chunks.all.next = 16" </dev/null
+ask 'bm why slot[1]' <<<"the heap's records cannot be read: no memory at 0x10"
 questions
 in_gdb "${preloaded[@]}" -ex 'break stopped' -ex "run $scratch/live" -ex "source $script" "${questions[@]}" "$built/layout" >"$scratch/answers"
 learn_names "$scratch/live"

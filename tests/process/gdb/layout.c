@@ -14,7 +14,8 @@
 #ifndef LINKED
 #define LINKED 0
 #endif
-#pragma GCC diagnostic ignored "-Wmissing-prototypes" /* for names that the library has too, and gdb stops at */
+#pragma GCC diagnostic ignored                                                                               \
+        "-Wmissing-prototypes" /* for names that the library has too, and gdb stops at */
 
 enum { PAGE = 4096, MB = 1 << 20, MANY = 400 };
 

@@ -4,21 +4,24 @@
 
 #include "common.h"
 
-enum { LIVE = 30 << 20 };
-static void *blocks[LIVE / 48];
+static size_t live = 30 << 20; /* or as many MB as the argument says */
+static void **blocks;
 
 static void phase(size_t size) {
-	size_t n = LIVE / size;
+	size_t n = live / size;
 	for (size_t i = 0; i < n; i++)
 		memset(blocks[i] = malloc(size), 1, size);
 	for (size_t i = 0; i < n; i++)
 		free(blocks[i]);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
 	static const size_t sizes[] = {48, 3 << 20, 1000, 100000, 20000,    700000,
 	                               80, 300,     8000, 40000,  12 << 20, 48};
-	memset(blocks, 0, sizeof blocks);
+	if (argc > 1)
+		live = strtoul(argv[1], NULL, 10) << 20;
+	blocks = malloc(live / 48 * sizeof *blocks);
+	memset(blocks, 0, live / 48 * sizeof *blocks);
 	size_t before = resident(), highest = 0;
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		phase(sizes[i]);
@@ -27,7 +30,8 @@ int main(void) {
 		highest = (size_t)usage.ru_maxrss * KB;
 	}
 	size_t peak = grown(before, highest);
-	ok(peak < LIVE * 2, "%zu phases of %d MB in different sizes: peak %zu MB", COUNT(sizes), LIVE >> 20,
-	   peak / MB);
+	ok(peak < live * 2, "%zu phases of %d MB in different sizes: peak %zu MB", COUNT(sizes),
+	   (int)(live >> 20), peak / MB);
+	free(blocks);
 	return done();
 }

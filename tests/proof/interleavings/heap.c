@@ -22,6 +22,7 @@ static void check(void) {
 	lock_take(&chunk_lock);
 	EXPECT(chunk_check() == 0);
 	lock_release(&chunk_lock);
+	EXPECT(pool_check());
 	EXPECT(central_check(CLASS));
 }
 
@@ -30,7 +31,6 @@ static void trim(void) {
 	central_trim(&wrong);
 	EXPECT(!wrong.slot);
 	chunk_trim();
-	large_trim();
 }
 
 static void end(void) {
@@ -110,15 +110,30 @@ static void begin_shared(void) {
 
 static void free_shared(unsigned i) {
 	(void)i;
-	if (!chunk_retain(shared.chunk, shared.base))
-		return;
-	nfreed++;
-	chunk_put_retained(shared.base);
+	if (chunk_retain(shared.chunk, shared.base))
+		nfreed++;
 }
 
 static void end_shared(void) {
 	EXPECT(nfreed == 1);
 	end();
+}
+
+/* ---- retained spans, which any thread takes ---- */
+
+static void retained(unsigned i) {
+	char *base = chunk_take_retained(3);
+	base = base ? base : chunk_take(3, 0).base;
+	EXPECT(base);
+	fill(base, 3 * PAGE_SIZE, i);
+	check();
+	expect_filled((unsigned char *)base, 3 * PAGE_SIZE, i);
+	EXPECT(chunk_retain((struct chunk *)pagemap_owner(base), base));
+}
+
+static void begin_retained(void) {
+	make_fresh();
+	retained(0);
 }
 
 /* ---- large blocks ---- */
@@ -128,12 +143,12 @@ static void large(unsigned i) {
 	char *block = large_take(LARGE, QUANTUM, &dirty);
 	EXPECT(block);
 	block[0] = (char)i;
-	char *longer = large_resize((struct large *)pagemap_owner(block), 2 * LARGE);
+	char *longer = large_resize((struct run *)pagemap_owner(block), 2 * LARGE);
 	if (longer)
 		block = longer;
 	block[LARGE - 1] = (char)i;
 	EXPECT(block[0] == (char)i);
-	EXPECT(large_put((struct large *)pagemap_owner(block), block));
+	EXPECT(large_put((struct run *)pagemap_owner(block), block));
 }
 
 /* ---- beside a trim ---- */
@@ -161,6 +176,8 @@ int main(void) {
 	explore(&(struct scenario){"frees and two scavenges", 3, 1, begin_held, free_held, end});
 	explore_both("spans", "spans, and a trim", 2 - WATCHED, make_fresh, spans, end);
 	explore_both("a second free", "a second free, and a trim", 4, begin_shared, free_shared, end_shared);
+	explore_both("retained spans", "retained spans, and a trim", 2 - WATCHED, begin_retained, retained,
+	             end);
 	explore_both("large blocks", "large blocks, and a trim", 2 - WATCHED, make_fresh, large, end);
 	return explored();
 }

@@ -83,6 +83,7 @@ static void check_all(void) {
 	int broken = chunk_check();
 	lock_release(&chunk_lock);
 	EXPECT(broken == 0);
+	EXPECT(pool_check());
 	for (unsigned class = 1; class < CLASSES; class ++)
 		EXPECT(central_check(class));
 	EXPECT(account.chunk_live + account.large_live == live_bytes);

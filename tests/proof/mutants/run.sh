@@ -15,7 +15,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 fixed=''
 setarch -R true 2>/dev/null && fixed='setarch -R' # as tests.mk has it
 
-steps=(unit model mutate preload abuse tsan)
+steps=(unit model mutate preload abuse tsan interleavings)
 
 programs() { # FOLDER VARIANT: the engine's test programs
 	local source
@@ -49,6 +49,7 @@ targets() { # STEP: what it needs built
 	model) programs proof/model gcc && programs proof/model debug ;;
 	mutate) programs proof/mutate gcc ;;
 	preload | abuse) echo libbuddymalloc.so && preload_programs ;;
+	interleavings) programs proof/interleavings steps | grep -v explore && programs proof/interleavings steps_tsan | grep -v explore ;;
 	tsan) programs unit tsan && echo build/tests/engine/tsan/proof/model/threads ;;
 	esac
 }
