@@ -54,8 +54,9 @@ EXPORT void malloc_stats(void) {
 	struct account account = account_read();
 	say("in use   %z bytes in chunks, %z bytes in %z large blocks", account.chunk_live,
 	    account.large_live, account.large);
-	say("kept     %z bytes in caches, %z in free pages, %z in freed large blocks", account.cached,
-	    account.chunk_dirty, account.large_retained);
+	say("slots    %z bytes free on dirty pages", account.free_slots);
+	say("kept     %z bytes in caches, %z in free pages, %z in the pool", account.cached,
+	    account.chunk_dirty, account.pooled);
 	say("mapped   %z chunks of 2 MB, %z bytes of records", account.chunks, account.records);
 }
 
@@ -84,10 +85,11 @@ EXPORT int malloc_info(int options, FILE *stream) {
 	        "</classes>\n"
 	        "<chunks count=\"%zu\" size=\"%zu\" live=\"%zu\" dirty=\"%zu\"/>\n"
 	        "<cached count=\"%zu\" size=\"%zu\"/>\n"
+	        "<slots free=\"%zu\"/>\n"
 	        "<large count=\"%zu\" size=\"%zu\" held=\"%zu\"/>\n"
 	        "<records size=\"%zu\"/>\n</malloc>\n",
 	        account.chunks, account.chunk_bytes, account.chunk_live, account.chunk_dirty,
-	        account.cached_slots, account.cached, account.large, account.large_live,
-	        account.large_retained, account.records);
+	        account.cached_slots, account.cached, account.free_slots, account.large, account.large_live,
+	        account.pooled, account.records);
 	return ferror(stream) ? -1 : 0;
 }

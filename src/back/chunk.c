@@ -524,14 +524,12 @@ static bool put_oldest(void) {
 	return put_retained(atomic_exchange(&retained.spans[next % RETAINED_SPANS], 0));
 }
 
-static size_t retained_limit(void) { return min_size(reclaim_used() / RETAINED_SHARE, RETAINED_PAGES); }
-
 bool chunk_retain(struct chunk *chunk, void *base) {
 	uint16_t npages = (uint16_t)chunk_span_at(chunk, base);
 	if (!npages || !atomic_compare_exchange_strong(&chunk->npages_at[chunk_page(base)], &npages,
 	                                               npages | SPAN_RETAINED))
 		return false;
-	size_t limit = retained_limit();
+	size_t limit = min_size(reclaim_used() / RETAINED_SHARE, RETAINED_PAGES);
 	for (unsigned i = 0; i < RETAINED_SPANS && chunk_count_retained() + npages > limit; i++)
 		put_oldest();
 	atomic_fetch_add_explicit(&retained.npages, npages, memory_order_relaxed);

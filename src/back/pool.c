@@ -22,15 +22,13 @@ static void init_pool(void) {
 	pool.ready = true;
 }
 
-static void publish_pool(void) { reclaim_publish(RECLAIM_POOL, 0, pool.ndirty); }
-
 /* ---- lists; the lock is held ---- */
 
 static void count_run(const struct run *run, int sign) {
 	pool.nruns += (size_t)sign;
 	pool.npages += (size_t)sign * run_pages(run);
 	pool.ndirty += (size_t)sign * run->ndirty;
-	publish_pool();
+	reclaim_publish(RECLAIM_POOL, 0, pool.ndirty);
 }
 
 static void add_run(struct run *run) {

@@ -79,13 +79,13 @@ static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, en
 	return cache_take(class);
 }
 
-/* Whether a trim could make the room for a request that failed: not if the kernel refuses even what is missing
- * when all that is free here is given back. */
+/* Whether a trim could make the room for a request that failed: not if the kernel refuses even what would be
+ * missing when all that can be free here were given back. What lies in quarantine is not counted there. */
 static bool may_help(size_t size, size_t align) {
 	size_t most = align + (chunk_count().chunks + 1) * CHUNK_SIZE + pool_count().npages * PAGE_SIZE;
 	if (size >> ADDRESS_BITS)
 		return false;
-	if (size <= most)
+	if (guard_on || size <= most)
 		return true;
 	void *missing = os_map(size - most);
 	if (missing)

@@ -351,8 +351,9 @@ static size_t expected_empty(const struct central *central) {
 
 /* Whether a scavenge pays: when the free slots on dirty pages, beyond those that the last scavenge
  * had to leave, exceed the bound; or an eighth of it, when the pages that are expected to be empty
- * exceed it (where few slots are live, one free may empty a page). Lock held. */
-static bool wants_scavenge(struct central *central) {
+ * exceed it (where few slots are live, one free may empty a page). `seldom`: it is asked so seldom that this
+ * alone is enough. Lock held. */
+static bool wants_scavenge(struct central *central, bool seldom) {
 	size_t dirty = dirty_pages(central);
 	if (dirty <= SCAVENGE_BASE || reclaim_rests())
 		return false;
@@ -361,7 +362,7 @@ static bool wants_scavenge(struct central *central) {
 	        SCAVENGE_BASE + live_pages(central) / SCAVENGE_SHARE + central->nslabs / SLABS_PER_PAGE;
 	size_t others = reclaim_resident() - central->published_dirty;
 	size_t limit = reclaim_limit(bound, 0, others, BEYOND_SLOTS), more = dirty - central->unpurgeable;
-	return more > limit || (more > limit / 8 && expected_empty(central) > limit);
+	return more > limit || ((seldom || more > limit / 8) && expected_empty(central) > limit);
 }
 
 static bool scavenge(struct central *central);
@@ -418,7 +419,7 @@ struct wrong central_flush(unsigned class, void *const *slots, unsigned n) {
 		return wrong;
 	}
 	struct wrong later = put_slots(central, class, slots, n, &chain);
-	bool dirty = wants_scavenge(central);
+	bool dirty = wants_scavenge(central, false);
 	lock_release(&central->lock);
 	drop_slabs(chain);
 	if (unlikely(dirty))
@@ -527,7 +528,7 @@ void central_reclaim(unsigned class) {
 	lock_take(&central->lock);
 	while (central->nempty > EMPTY_BASE + central->npages / EMPTY_SHARE)
 		detach_to(&chain, central, CONTAINER(empty->prev, struct slab, link)); /* the oldest */
-	bool dirty = central->ready && wants_scavenge(central);
+	bool dirty = central->ready && wants_scavenge(central, true);
 	lock_release(&central->lock);
 	drop_slabs(chain);
 	if (dirty)

@@ -10,6 +10,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* The bytes of a class's slabs that are no taken slot, without its clean pages, on which there are no taken slots. */
+static size_t free_on_dirty(unsigned class, const struct central_totals *central) {
+	size_t taken = (central->slots - central->free_slots) * class_size(class);
+	return (central->slab_pages - central->clean_pages) * PAGE_SIZE - taken;
+}
+
 struct account account_read(void) {
 	struct chunk_totals chunk = chunk_count();
 	struct large_totals large = large_count();
@@ -21,7 +27,7 @@ struct account account_read(void) {
 	        .chunk_dirty = chunk.dirty_pages * PAGE_SIZE,
 	        .large = large.live,
 	        .large_live = large.live_bytes,
-	        .large_retained = pool.ndirty * PAGE_SIZE,
+	        .pooled = pool.ndirty * PAGE_SIZE,
 	        .records = metadata_mapped(),
 	        .peak = chunk.peak_pages * PAGE_SIZE + large.peak_bytes,
 	};
@@ -34,6 +40,7 @@ struct account account_read(void) {
 		account.cached += cached * class_size(class);
 		account.chunk_live -= central.slab_pages * PAGE_SIZE;
 		account.chunk_live += (central.slots - central.free_slots - cached) * class_size(class);
+		account.free_slots += free_on_dirty(class, &central);
 	}
 	return account;
 }
@@ -48,8 +55,9 @@ void account_print(void) {
 	say("  peak    %z KB resident", (size_t)usage.ru_maxrss);
 	say("  live    %z KB in chunks, %z KB in %z large blocks", account.chunk_live / 1024,
 	    account.large_live / 1024, account.large);
-	say("  kept    %z KB in caches, %z KB in free pages, %z KB in freed large blocks",
-	    account.cached / 1024, account.chunk_dirty / 1024, account.large_retained / 1024);
+	say("  kept    %z KB in caches, %z KB in free pages, %z KB in the pool", account.cached / 1024,
+	    account.chunk_dirty / 1024, account.pooled / 1024);
+	say("  slots   %z KB free on dirty pages", account.free_slots / 1024);
 	say("  slack   %z.%z %% of the %z KB handed out in %z calls", slack * 100 / given,
 	    slack * 1000 / given % 10, calls.given / 1024, calls.number);
 	say("  chunks  %z of 2 MB, and %z KB of records", account.chunks, account.records / 1024);

@@ -5,16 +5,18 @@
 
 #include "ground/base.h"
 
-/* Bytes, unless a field says otherwise. Exact while no other thread allocates or frees. Free slots
- * of slabs and clean pages are counted in chunk_bytes alone. */
+/* Bytes, unless a field says otherwise. Exact while no other thread allocates or frees. What may be resident
+ * is the sum of chunk_live, cached, free_slots, chunk_dirty, large_live, pooled and records; the rest of
+ * chunk_bytes is clean pages. */
 struct account {
 	size_t chunks;               /* number */
 	size_t chunk_bytes;          /* mapped in chunks */
 	size_t chunk_live;           /* in live slots, live spans and isolated pages */
 	size_t chunk_dirty;          /* free pages that are dirty */
 	size_t cached, cached_slots; /* in caches and depots, with retained spans; the slots' number */
+	size_t free_slots;           /* free slots of slabs, and the ends of slabs, on dirty pages */
 	size_t large, large_live;    /* live blocks: number; bytes */
-	size_t large_retained;       /* freed runs that are retained */
+	size_t pooled;               /* dirty pages in the pool of chunks */
 	size_t records;              /* mapped for our own records */
 	size_t peak; /* the most that was used in chunks, plus the most that was live in large blocks */
 };

@@ -9,6 +9,8 @@
 enum {
 	REST_MS = 8192, /* the longest rest after purges that the kernel refused */
 	REFAULT_MS = 1000,
+	COLLAPSE = 4,       /* live memory below this part of its peak has collapsed: */
+	COLLAPSED_MS = 50,  /* then so long without a refault is enough */
 	REFAULT_WEIGHT = 2, /* the bound has grown enough after fewer phases than with 1 */
 	BASE_MIN = 64,      /* pages: 256 KB … */
 	BASE_MAX = 512      /* … and 2 MB */
@@ -121,8 +123,8 @@ void reclaim_decay(void) {
 	size_t refaulted = get(&reclaim.refaulted), peak = get(&reclaim.peak), live = reclaim_live();
 	if (!refaulted)
 		return;
-	uint64_t now = os_milliseconds();
-	if (now - atomic_load_explicit(&reclaim.refaulted_at, memory_order_relaxed) <= REFAULT_MS)
+	uint64_t now = os_milliseconds(), quiet = live < peak / COLLAPSE ? COLLAPSED_MS : REFAULT_MS;
+	if (now - atomic_load_explicit(&reclaim.refaulted_at, memory_order_relaxed) <= quiet)
 		return;
 	set(&reclaim.refaulted, refaulted / 2);
 	if (peak > live)

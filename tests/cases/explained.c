@@ -37,8 +37,9 @@ static size_t rows_kb(void) {
 		return 0;
 	fclose(stream);
 	return (attribute(text, "chunks", "live") + attribute(text, "chunks", "dirty") +
-	        attribute(text, "cached", "size") + attribute(text, "large", "size") +
-	        attribute(text, "large", "held") + attribute(text, "records", "size")) /
+	        attribute(text, "cached", "size") + attribute(text, "slots", "free") +
+	        attribute(text, "large", "size") + attribute(text, "large", "held") +
+	        attribute(text, "records", "size")) /
 	       1024;
 }
 

@@ -177,7 +177,7 @@ ask_states() {
 	END
 	ask 'bm why large[0] + 4194303' <<-END
 		@large0 + 4194303@: in a large block of 4194304 bytes at @large0@, 4194303 bytes after its start: live
-		  before  a large block of 3145728 bytes at @odd@: live
+		  before  …
 		  after   a run of 2 free chunks at @large1@: in the pool
 	END
 	ask 'bm why large[1]' <<-END
@@ -187,8 +187,8 @@ ask_states() {
 	END
 	ask 'bm why odd' <<-END
 		@odd@: the start of a large block of 3145728 bytes: live
-		  before  not of this heap
-		  after   a large block of 4194304 bytes at @large0@: live
+		  before  …
+		  after   …
 	END
 	ask 'bm why odd + 3145729' <<-END
 		@odd + 3145729@: past the end of a large block of 3145728 bytes at @odd@, 1 byte after its end: live

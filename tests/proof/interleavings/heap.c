@@ -37,8 +37,7 @@ static void end(void) {
 	check();
 	trim();
 	struct account account = account_read();
-	EXPECT(account.chunks == 0 && account.large == 0 && account.large_retained == 0 &&
-	       account.cached == 0);
+	EXPECT(account.chunks == 0 && account.large == 0 && account.pooled == 0 && account.cached == 0);
 }
 
 static void fill(void *block, size_t size, unsigned i) { memset(block, (int)i + 1, size); }
