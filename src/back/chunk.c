@@ -174,7 +174,8 @@ static void detach_chunk(struct chunk *chunk) {
 	add_dirty(chunk, -(int)chunk->ndirty);
 }
 
-/* Puts the addresses of a detached, empty chunk, `ndirty` of whose pages are dirty, back to the pool. */
+/* Puts the addresses of a detached, empty chunk, `ndirty` of whose pages are dirty, back to the
+ * pool. */
 static void drop_chunk(struct chunk *chunk, size_t ndirty) {
 	struct run *run = chunk->run;
 	run->advice = chunk->huge ? ADVICE_HUGE : run->advice == ADVICE_HUGE ? ADVICE_SMALL : run->advice;
@@ -278,8 +279,8 @@ static bool purge(struct batch *batch) {
 	return any;
 }
 
-/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`, which go to the pool; true when any
- * went. */
+/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`, which go to the
+ * pool; true when any went. */
 static bool give_back(size_t keep, size_t keep_empty) {
 	struct batch batch;
 	bool any = false, going = true;
@@ -589,7 +590,8 @@ char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npag
 	return !(*npages & SPAN_RETAINED) && *npages > at - page ? chunk->base + page * PAGE_SIZE : NULL;
 }
 
-/* Frees every span of a chunk that was retained: a thread that is not here may have been about to take it. */
+/* Frees every span of a chunk that was retained: a thread that is not here may have been about
+ * to take it. */
 static void free_retained_in(struct chunk *chunk) {
 	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
 		unsigned npages = chunk->npages_at[page];

@@ -76,11 +76,13 @@ void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t dirty)
 /* The pages of the live span that starts at the address, or 0. */
 unsigned chunk_span_at(const struct chunk *chunk, const void *address);
 
-/* Frees the live span that starts at the address, which stays whole for a while, so that a buffer that is freed and asked
- * for again costs no split and no coalescing; false when none starts there. Any thread, mostly without a lock. */
+/* Frees the live span that starts at the address, which stays whole for a while, so that a
+ * buffer that is freed and asked for again costs no split and no coalescing; false when none
+ * starts there. Any thread, mostly without a lock. */
 bool chunk_retain(struct chunk *chunk, void *address);
 
-/* A span of exactly npages that was retained, live again, what it held being there still; or NULL. */
+/* A span of exactly npages that was retained, live again, what it held being there still; or
+ * NULL. */
 char *chunk_take_retained(unsigned npages);
 
 /* Frees every retained span; true when there was one. */

@@ -61,9 +61,9 @@ bool large_put(struct run *run, const void *address) {
 
 /* ---- resizing ---- */
 
-/* Moves pages to addresses that are ours and unused. What the kernel cannot move at once, for it lies in several
- * mappings, moves chunk by chunk; a chunk that it does not move is copied, and given back at once. True: the old
- * range is clean now. */
+/* Moves pages to addresses that are ours and unused. What the kernel cannot move at once, for it
+ * lies in several mappings, moves chunk by chunk; a chunk that it does not move is copied, and
+ * given back at once. True: the old range is clean now. */
 static bool move_pages(char *from, char *to, size_t size) {
 	bool clean = true;
 	if (os_move(from, size, to))
@@ -92,8 +92,8 @@ static bool move_run(struct run *run, size_t nchunks) {
 	return true;
 }
 
-/* Moves `size` bytes up by less than CHUNK_SIZE within their mapping: from the end on, in parts that do not overlap
- * their new place. False: the kernel does not. */
+/* Moves `size` bytes up by less than CHUNK_SIZE within their mapping: from the end on, in parts
+ * that do not overlap their new place. False: the kernel does not. */
 static bool shift_up(char *from, size_t size, size_t distance) {
 	for (size_t end = size; end > 0; end -= min_size(end, distance)) {
 		size_t part = min_size(end, distance);
@@ -103,7 +103,8 @@ static bool shift_up(char *from, size_t size, size_t distance) {
 	return true;
 }
 
-/* Room for a leaf of the pagemap, kept while a block moves, and proof that the kernel can move pages within a mapping. */
+/* Room for a leaf of the pagemap, kept while a block moves, and proof that the kernel can move
+ * pages within a mapping. */
 static char *take_spare(void) {
 	char *spare = os_map(sizeof(struct leaf));
 	if (spare && os_move(spare, os_page_size(), spare + os_page_size()))
@@ -113,9 +114,10 @@ static char *take_spare(void) {
 	return NULL;
 }
 
-/* Makes a run longer where the kernel likes, which needs no second place beside the first: under a limit of addresses
- * there may be none. A chunk more is asked for, in case the answer has to be aligned. The pagemap forgets the old
- * addresses first, for afterwards they may be another thread's. */
+/* Makes a run longer where the kernel likes, which needs no second place beside the first: under
+ * a limit of addresses there may be none. A chunk more is asked for, in case the answer has to
+ * be aligned. The pagemap forgets the old addresses first, for afterwards they may be another
+ * thread's. */
 static bool move_by_kernel(struct run *run, size_t nchunks) {
 	size_t size = run->nchunks * CHUNK_SIZE, new_size = nchunks * CHUNK_SIZE;
 	char *spare = take_spare(), *moved = NULL;

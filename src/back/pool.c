@@ -89,7 +89,8 @@ static void put_run(struct run *run) {
 	list_push(&pool.newest, &run->age_link);
 }
 
-/* Cuts what is behind the first nchunks off a run that is not in the pool; NULL: no memory for its record. */
+/* Cuts what is behind the first nchunks off a run that is not in the pool; NULL: no memory for
+ * its record. */
 static struct run *split_run(struct run *run, size_t nchunks) {
 	struct run *rest = metadata_take(sizeof *rest);
 	if (!rest)
@@ -187,7 +188,8 @@ static struct run *take_longest(void) {
 	return longest;
 }
 
-/* A run of nchunks of which the pool has the longest part and the kernel gives what lies behind or before it. */
+/* A run of nchunks of which the pool has the longest part and the kernel gives what lies behind
+ * or before it. */
 static struct run *complete(size_t nchunks) {
 	lock_take(&pool_lock);
 	struct run *run = take_longest();
@@ -220,8 +222,8 @@ void pool_forget(const struct run *run) {
 	lock_release(&pool_lock);
 }
 
-/* Unmaps a run that is not in the pool. False: the kernel has no room to split a mapping; its pages go back all the
- * same, and it is in the pool again, for another use or another try. */
+/* Unmaps a run that is not in the pool. False: the kernel has no room to split a mapping; its
+ * pages go back all the same, and it is in the pool again, for another use or another try. */
 static bool unmap_run(struct run *run) {
 	reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, run->ndirty);
 	pool_forget(run);
@@ -309,7 +311,8 @@ static size_t pool_limit(void) {
 	return reclaim_limit(reclaim_base(live), live, live, BEYOND_PAGES);
 }
 
-/* The oldest run, or its last chunks, while there are more than `limit` pages; NULL: within it. Lock held. */
+/* The oldest run, or its last chunks, while more than `limit` pages are dirty, or more than
+ * twice as many are there at all: down to 7/8 of it. NULL: within it. Lock held. */
 static struct run *take_excess(size_t limit) {
 	if (pool.npages <= limit || (pool.ndirty <= limit && pool.npages <= 2 * limit))
 		return NULL;
@@ -324,7 +327,7 @@ static struct run *take_excess(size_t limit) {
 	return run;
 }
 
-/* Unmaps the oldest runs down to `limit` pages, or until the kernel refuses. True: some went. */
+/* Unmaps the oldest runs beyond `limit` pages, until the kernel refuses. True: some went. */
 static bool shrink_pool(size_t limit) {
 	bool any = false;
 	for (;;) {

@@ -1,16 +1,17 @@
 /* pool.h (rank 3): runs of whole free chunks, which serve chunks and large blocks alike.
  *
- * A request takes the shortest run that is long enough, and only as much of it as it needs; without one the
- * kernel maps the chunks. A run that is put back coalesces with free neighbours. What lies here beyond the
- * bound is unmapped, the run that was put back longest ago first. Nothing is reserved: what is in no chunk, in
- * no large block and not here is not mapped.
+ * A request takes the shortest run that is long enough, and only as much of it as it needs. When none
+ * is, the kernel maps what the longest lacks right beside it, or all of it elsewhere. A run that is
+ * put back coalesces with free neighbours. What lies here beyond the bound is unmapped, the run that
+ * was put back longest ago first. Nothing is reserved: what is in no chunk, in no large block and not
+ * here is not mapped.
  *
- * P1. pool_lock guards the lists, every record in the pool and the owners of its addresses. Mapping and
- *     unmapping happen outside it.
- * P2. The owner of each 2 MB of a run in the pool is its record, of the kind OWNER_FREE. A record outside the
- *     pool has another kind, so that nobody coalesces with it.
- * P3. The pages of a run have one advice on huge pages: runs of different advice do not coalesce, since
- *     mremap moves pages of one mapping only.
+ * P1. pool_lock guards the lists, every record in the pool and the owners of its addresses. Chunks
+ *     are mapped and unmapped without it.
+ * P2. The owner of each 2 MB of a run in the pool is its record, of the kind OWNER_FREE. A record
+ *     outside the pool has another kind, so that nobody coalesces with it.
+ * P3. The pages of a run have one advice on huge pages: runs of different advice do not coalesce,
+ *     since one mremap moves pages of one mapping only.
  * P4. Putting back needs no memory: the record of a run is made when it is mapped, and kept.
  */
 #ifndef POOL_H
@@ -38,21 +39,23 @@ struct pool_totals {
 	size_t nruns, npages, ndirty;
 };
 
-/* A run of nchunks, its address a multiple of `align` (a power of two, at least CHUNK_SIZE); NULL: no memory.
- * Its ndirty says whether it may hold data. Any thread. */
+/* A run of nchunks, its address a multiple of `align` (a power of two, at least CHUNK_SIZE);
+ * NULL: no memory. Its ndirty says whether it may hold data. Any thread. */
 struct run *pool_take(size_t nchunks, size_t align);
 
 /* Puts a run back, at most `ndirty` of whose pages hold data. */
 void pool_put(struct run *run, size_t ndirty);
 
-/* Makes a run that was taken nchunks long where it lies; false when the addresses behind it are in use, or there
- * is no memory. */
+/* Makes a run that was taken nchunks long where it lies; false when the addresses behind it are
+ * in use, or there is no memory. */
 bool pool_lengthen(struct run *run, size_t nchunks);
 
-/* Puts the chunks beyond the first nchunks of a run that was taken back; false: no memory for a record. */
+/* Shortens a run that was taken to its first nchunks: the others go to the pool. False: no
+ * memory for a record. */
 bool pool_shorten(struct run *run, size_t nchunks);
 
-/* Makes the pagemap forget the addresses of a run that was taken: they are about to be the kernel's. */
+/* Makes the pagemap forget the addresses of a run that was taken: they are about to be the
+ * kernel's. */
 void pool_forget(const struct run *run);
 
 /* Tells the kernel about huge pages in a run that was taken. */
@@ -66,8 +69,8 @@ bool pool_trim(void);
 
 struct pool_totals pool_count(void);
 
-/* Whether the lists, the counts and the pagemap agree; takes the lock. In pool_check.c: debug builds and
- * tests only. */
+/* Whether the lists, the counts and the pagemap agree; takes the lock. In pool_check.c: debug
+ * builds and tests only. */
 bool pool_check(void);
 
 extern struct lock pool_lock;

@@ -1,7 +1,9 @@
-/* pool_check.c (rank 3): verifies P2 and P3 (pool.h), the lists and the counts. Debug builds and tests only. */
+/* pool_check.c (rank 3): verifies P2 and P3 (pool.h), the lists and the counts. Debug builds and
+ * tests only. */
 #include "back/pool_state.h"
 
-/* Whether every 2 MB of a run is registered for it, and no neighbour should have been coalesced with it. */
+/* Whether every 2 MB of a run is registered for it, and no neighbour should have been coalesced
+ * with it. */
 static bool is_registered(const struct run *run) {
 	for (size_t i = 0; i < run->nchunks; i++)
 		if (pagemap_owner(run->base + i * CHUNK_SIZE) != &run->owner)

@@ -354,8 +354,9 @@ size_t cache_count(unsigned class) {
 	return total;
 }
 
-/* Makes all magazines of a flushed cache as if they had never been made. Its thread may have been in the middle of
- * changing one, so which array is whose cannot be told: the arrays, some KB, are lost to this child. */
+/* Makes all magazines of a flushed cache as if they had never been made. Its thread may have
+ * been in the middle of changing one, so which array is whose cannot be told: the arrays, some
+ * KB, are lost to this child. */
 static void forget_magazines(struct cache *cache) {
 	memcpy(cache->top, empty_cache.top, sizeof cache->top);
 	memcpy(cache->full, empty_cache.full, sizeof cache->full);

@@ -45,8 +45,8 @@ _Static_assert(sizeof(struct cache) <= 2048, "a thread that holds little costs l
  * slow twin. */
 extern _Thread_local struct cache *thread_cache __attribute__((tls_model("initial-exec")));
 
-/* The owner reads its tops plainly and stores them by this, after what they cover (T6); others read them
- * atomically. */
+/* The owner reads its tops plainly and stores them by this, after what they cover (T6); others
+ * read them atomically. */
 static inline void cache_set_top(struct cache *cache, size_t class, void **top) {
 	atomic_signal_fence(memory_order_release);
 	__atomic_store_n(&cache->top[class], top, __ATOMIC_RELAXED);

@@ -79,8 +79,9 @@ static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, en
 	return cache_take(class);
 }
 
-/* Whether a trim could make the room for a request that failed: not if the kernel refuses even what would be
- * missing when all that can be free here were given back. What lies in quarantine is not counted there. */
+/* Whether a trim could make the room for a request that failed: not if the kernel refuses even
+ * what would be missing when all that can be free here were given back. What lies in quarantine
+ * is not counted there. */
 static bool may_help(size_t size, size_t align) {
 	size_t most = align + (chunk_count().chunks + 1) * CHUNK_SIZE + pool_count().npages * PAGE_SIZE;
 	if (size >> ADDRESS_BITS)

@@ -58,8 +58,8 @@ void *os_map_fenced(size_t size) {
 	return NULL;
 }
 
-/* Maps `align` bytes too many, without access, so that they count towards no limit but that of addresses,
- * unmaps what sticks out and opens the rest. */
+/* Maps `align` bytes too many, without access, so that they count towards no limit but that of
+ * addresses, unmaps what sticks out and opens the rest. */
 static char *map_trimmed(size_t size, size_t align) {
 	size_t total = size + align - os_page_size();
 	char *raw = total >= size ? map_at(NULL, total, PROT_NONE) : NULL;
@@ -161,8 +161,8 @@ void *os_move_longer(void *address, size_t size, size_t new_size) {
 	return moved == MAP_FAILED ? NULL : moved;
 }
 
-/* Whether less than half of the kernel's pages in a range are there, so that giving them back costs less than writing
- * to all. */
+/* Whether less than half of the kernel's pages in a range are there, so that giving them back
+ * costs less than writing to all. */
 static bool is_sparse(char *address, size_t size) {
 	unsigned char pages[4096];
 	size_t page = os_page_size(), step = sizeof pages * page, there = 0;

@@ -40,15 +40,17 @@ bool os_purge(void *address, size_t size);
 /* Asks for huge pages, or refuses them, in a range. Advice only. */
 void os_huge_pages(void *address, size_t size, bool wanted);
 
-/* Moves the pages of a mapping to `target`, which is mapped, without copying them; the range stays mapped, and reads
- * as zero then. False: not on this kernel (before 5.7), or not of several mappings at once; nothing moved. */
+/* Moves the pages of a mapping to `target`, which is mapped, without copying them; the range
+ * stays mapped, and reads as zero then. False: not on this kernel (before 5.7), or not of
+ * several mappings at once; nothing moved. */
 bool os_move(void *address, size_t size, void *target);
 
 /* Makes a mapping longer where it lies; false: it cannot, or there are several mappings. */
 bool os_lengthen(void *address, size_t size, size_t new_size);
 
-/* Makes a mapping longer where the kernel likes, which counts it once towards every limit. Its pages are not copied. NULL:
- * no memory, or several mappings; it is as it was. Else the old range is no longer mapped. */
+/* Makes a mapping longer where the kernel likes, which counts it once towards every limit. Its
+ * pages are not copied. NULL: no memory, or several mappings; it is as it was. Else the old
+ * range is no longer mapped. */
 void *os_move_longer(void *address, size_t size, size_t new_size);
 
 /* Zeroes a range: by writing where most of its pages are there, else by giving them back. */

@@ -1,13 +1,13 @@
 /* pagemap.h (rank 2): address -> what lies there. Two levels: a root, indexed by address bits 47 …
  * 32, over leaves of 4 GiB, made on demand. Read without locks.
  *
- * A leaf has an owner for each 2 MiB (a chunk, or the large block that covers it) and a class for
+ * A leaf has an owner for each 2 MiB (a chunk, or a run of chunks: a large block, or free) and a class for
  * each page (of the slab on it; 0: no slab), which is all that the free of a slot reads. The first
  * leaf is the window: a heap mostly lies within its 4 GiB, and there the class is read without the
  * root.
  *
- * R1. No lock guards the entries. An entry is written by the one thread that has what it describes
- *     to itself: a chunk, a slab or a large block that is not on any list yet, or not any more. So
+ * R1. An entry is written by the one thread that has what it describes to itself (a chunk, a slab
+ *     or a run that is not on any list yet, or not any more), or under the lock of the pool. So
  *     the holder of a live pointer reads the entries of its block as they were written before the
  *     pointer was handed out; for any other pointer a reader may see an old entry or a new one.
  * R2. A leaf that is in the root stays there. The window is set once, its index last.

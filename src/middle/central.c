@@ -319,8 +319,8 @@ static void detach_to(struct list **chain, struct central *central, struct slab 
 	*chain = &slab->link;
 }
 
-/* What is to be done with a slab that has more free slots than `enough`: it moves to another list, or, by H4, is
- * detached and chained to be dropped. Lock held. */
+/* What is to be done with a slab that has more free slots than `enough`: it moves to another
+ * list, or, by H4, is detached and chained to be dropped. Lock held. */
 static COLD void outgrow(struct central *central, struct slab *slab, struct list **chain) {
 	if (slab->nfree < slab->nslots ||
 	    free_slot_pages(central) <= EMPTY_BASE + central->npages / EMPTY_SHARE) {
@@ -349,10 +349,10 @@ static size_t expected_empty(const struct central *central) {
 	return (size_t)empty;
 }
 
-/* Whether a scavenge pays: when the free slots on dirty pages, beyond those that the last scavenge
- * had to leave, exceed the bound; or an eighth of it, when the pages that are expected to be empty
- * exceed it (where few slots are live, one free may empty a page). `seldom`: it is asked so seldom that this
- * alone is enough. Lock held. */
+/* Whether a scavenge pays: when the free slots on dirty pages, beyond those that the last
+ * scavenge had to leave, exceed the bound; or an eighth of it, when the pages that are expected
+ * to be empty exceed it (where few slots are live, one free may empty a page). `seldom`: it is
+ * asked so seldom that this alone is enough. Lock held. */
 static bool wants_scavenge(struct central *central, bool seldom) {
 	size_t dirty = dirty_pages(central);
 	if (dirty <= SCAVENGE_BASE || reclaim_rests())

@@ -5,11 +5,13 @@
  *     before it is attached and dropped after it is detached, both without the lock, by a thread
  *     that has it to itself; that thread also writes its pages' entries of the pagemap and of
  *     slab_of_page.
- * H2. A slab with free slots is on the list of its quarter; one without is on none. While a
+ * H2. A slab with free slots is on the list of its quarter, or on that of the slabs that have nothing
+ *     but free slots; one without is on none. While a
  *     scavenge purges pages of a slab, the slab is on the list of the scavenged instead.
  * H3. `clean` is the number of clean pages of all attached slabs; nfree the sum of their nfree.
  * H4. A slab without a taken slot is dropped by a free when the free slots of its class would fill
- *     more than 8 pages plus a fourth of its slabs' pages; by a scavenge always.
+ *     more than 8 pages plus a fourth of its slabs' pages; by a scavenge always. Of those
+ *     that stayed, central_reclaim drops the oldest beyond as much.
  */
 #ifndef CENTRAL_H
 #define CENTRAL_H
@@ -57,8 +59,8 @@ struct slab *central_slab_of(const void *address);
 /* Whether flushed batches go to the depots: they do while there are several threads. */
 void central_set_depot(bool wanted);
 
-/* Purges empty pages of a class when too many of its free slots lie on dirty pages by now, as time has passed or
- * other memory has grown. To be called now and then. */
+/* Purges empty pages of a class when too many of its free slots lie on dirty pages by now, as
+ * time has passed or other memory has grown. To be called now and then. */
 void central_reclaim(unsigned class);
 
 /* Empties the depots, drops every slab without a taken slot and purges every empty page inside the

@@ -6,8 +6,8 @@
 #include "ground/list.h"
 #include "middle/central.h"
 
-/* A slab's bucket: the list of its quarter (0 … QUARTERS - 1), that of the slabs without a taken slot, no list, or the
- * list of the scavenged. */
+/* A slab's bucket: the list of its quarter (0 … QUARTERS - 1), that of the slabs without a taken
+ * slot, no list, or the list of the scavenged. */
 enum { QUARTERS = 4, BUCKET_EMPTY = QUARTERS, LISTS, BUCKET_NONE = LISTS, BUCKET_SCAVENGED };
 
 struct central {

@@ -10,7 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* The bytes of a class's slabs that are no taken slot, without its clean pages, on which there are no taken slots. */
+/* The bytes of a class's slabs that are no taken slot, without its clean pages, on which there
+ * are no taken slots. */
 static size_t free_on_dirty(unsigned class, const struct central_totals *central) {
 	size_t taken = (central->slots - central->free_slots) * class_size(class);
 	return (central->slab_pages - central->clean_pages) * PAGE_SIZE - taken;

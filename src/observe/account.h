@@ -5,9 +5,9 @@
 
 #include "ground/base.h"
 
-/* Bytes, unless a field says otherwise. Exact while no other thread allocates or frees. What may be resident
- * is the sum of chunk_live, cached, free_slots, chunk_dirty, large_live, pooled and records; the rest of
- * chunk_bytes is clean pages. */
+/* Bytes, unless a field says otherwise. Exact while no other thread allocates or frees. What may
+ * be resident is the sum of chunk_live, cached, free_slots, chunk_dirty, large_live, pooled and
+ * records; the rest of chunk_bytes is clean pages. */
 struct account {
 	size_t chunks;               /* number */
 	size_t chunk_bytes;          /* mapped in chunks */

@@ -61,7 +61,8 @@ size_t reclaim_used(void) {
 		used += reclaim_live_in(part);
 	return used;
 }
-/* Between two of these counts a change may be under way: what they say together is never below nothing. */
+/* Between two of these counts a change may be under way: what they say together is never below
+ * nothing. */
 size_t reclaim_live(void) {
 	size_t used = reclaim_used(), unused = get(&free_slots);
 	return used > unused ? used - unused : 0;

@@ -18,32 +18,31 @@
 
 #include "ground/base.h"
 
-/* The two parts of memory that hold free pages beside each other: what one holds counts against the other. */
+/* The parts of memory that have pages in use or free ones: what one holds counts against the
+ * other. */
 enum reclaim_part { RECLAIM_CHUNKS, RECLAIM_LARGE, RECLAIM_POOL, RECLAIM_SLOTS, RECLAIM_PARTS };
 
 /* Says how many pages of a part are in use, and how many are free and dirty. Each part calls it
  * under its lock. */
 void reclaim_publish(enum reclaim_part part, size_t live, size_t retained);
 
-/* The same of free slots, which lie on pages that chunks publish as in use: by how many pages all of them, and
- * those on dirty pages, have become more. */
+/* The same of free slots, which lie on pages that chunks publish as in use: by how many pages
+ * all of them, and those on dirty pages, have become more. */
 void reclaim_add_slots(ptrdiff_t nfree, ptrdiff_t ndirty);
 
-/* The pages in use in one part; in all of them; in all without those of free slots: what the program has; the
- * same with what the parts beside `part` retain; and with what all retain. */
-size_t reclaim_live_in(enum reclaim_part part);
-size_t reclaim_used(void);
-size_t reclaim_live(void);
-size_t reclaim_live_beside(enum reclaim_part part);
-size_t reclaim_resident(void);
+size_t reclaim_live_in(enum reclaim_part part);     /* the pages in use in one part */
+size_t reclaim_used(void);                          /* in all parts */
+size_t reclaim_live(void);                          /* without those of free slots: what the program has */
+size_t reclaim_live_beside(enum reclaim_part part); /* with what the other parts retain */
+size_t reclaim_resident(void);                      /* with what all parts retain */
 
 /* The base: 256 KB and a quarter of `live`, at most 2 MB. */
 size_t reclaim_base(size_t live);
 
-/* The bound on what a part may retain. `live`: the pages whose share it may retain; `resident`: the
- * pages that are there without the part's own free ones; `beyond`: to how many percent above the peak
- * of the live memory both together may grow. Of slots that is more, for the size classes have their peaks at
- * different times. */
+/* The bound on what a part may retain. `live`: the pages whose share it may retain; `resident`:
+ * the pages that are there without the part's own free ones; `beyond`: to how many percent above
+ * the peak of the live memory both together may grow. Of slots that is more, for the size
+ * classes have their peaks at different times. */
 enum { BEYOND_PAGES = 25, BEYOND_SLOTS = 50 };
 size_t reclaim_limit(size_t base, size_t live, size_t resident, unsigned beyond);
 
@@ -57,9 +56,10 @@ void reclaim_note_returned(enum reclaim_place place, size_t npages);
 /* Says that `npages` clean pages are about to be used: the kernel will have to give them. */
 void reclaim_note_wanted(enum reclaim_place place, size_t npages);
 
-/* Says whether a purge of some pages gave any of them back. After one that gave none back, for the kernel
- * refuses (all is locked by mlockall, a filter forbids the call), nothing is to be purged for a time that doubles at
- * each such purge, from 1 ms to 8 s; reclaim_rests is true then. */
+/* Says whether a purge of some pages gave any of them back. After one that gave none back, for
+ * the kernel refuses (all is locked by mlockall, a filter forbids the call), nothing is to be
+ * purged for a time that doubles at each such purge, from 1 ms to 8 s; reclaim_rests is true
+ * then. */
 void reclaim_note_purge(bool any);
 bool reclaim_rests(void);
 
