@@ -13,7 +13,6 @@ enum {
 	HUGE_AFTER = 20,      /* chunks; a huge page more is then at most 5 % of the heap */
 	HUGE_SLOW_US = 500,   /* what 512 small ones take at about 1 us each */
 	WITHOUT_HUGE = 256,   /* chunks, at first: 512 MB */
-	REFUSALS_MAX = 2,     /* purges that are tried when the kernel refuses the first ones */
 	EMPTY_MAX = 1,        /* empty chunks that stay chunks */
 	RETAINED_SHARE = 12,  /* of the live pages such a part may lie in retained spans, … */
 	RETAINED_PAGES = 256, /* … but so many at most; one span is always kept */
@@ -266,7 +265,7 @@ static void put_back_runs(struct batch *batch, const bool *purged) {
  * purged. */
 static bool purge(struct batch *batch) {
 	bool purged[BATCH] = {false}, any = false;
-	for (unsigned i = 0; i < batch->n && (any || i < REFUSALS_MAX); i++) {
+	for (unsigned i = 0; i < batch->n && (any || i == 0); i++) { /* or the kernel refuses */
 		struct page_run *run = &batch->runs[i];
 		chunk_refuse_huge(run->chunk);
 		purged[i] = os_purge(run->chunk->base + run->page * PAGE_SIZE, run->npages * PAGE_SIZE);

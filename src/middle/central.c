@@ -16,7 +16,6 @@ enum {
 	SCAVENGE_BASE = 16,       /* pages: free slots of 64 KB a class, … */
 	SCAVENGE_SHARE = 2,       /* … and of half of its live pages, are not worth a scavenge */
 	SCAVENGE_SLABS = 4096,    /* slabs that one scavenge examines */
-	REFUSALS_MAX = 2,         /* slabs that are tried when the kernel refuses the first ones */
 	EMPTY_BASE = 8,     /* pages: a slab without taken slots stays while free slots fill no more, … */
 	EMPTY_SHARE = 4,    /* … plus a fourth of its class's pages */
 	SLABS_PER_PAGE = 4, /* a scavenge pays when it may find a page in so many slabs */
@@ -472,6 +471,8 @@ static uint16_t purge_isolated(const struct slab *slab) {
 		unsigned run = ((1u << n) - 1) << first;
 		if (os_purge(slab->base + first * PAGE_SIZE, n * PAGE_SIZE))
 			purged |= run;
+		else if (!purged)
+			break; /* the kernel refuses */
 		pages &= ~run;
 	}
 	return (uint16_t)purged;
@@ -500,12 +501,12 @@ static COLD bool scavenge(struct central *central) {
 	struct list *at = last->next;
 	lock_release(&central->lock);
 	size_t purged = 0;
-	bool tried = n > 0;
-	for (unsigned refusals = 0; n > 0; n--) {
+	bool tried = n > 0, refused = false;
+	for (; n > 0; n--) {
 		struct slab *slab = CONTAINER(at, struct slab, link);
-		uint16_t pages = refusals < REFUSALS_MAX ? purge_isolated(slab) : 0;
-		refusals += !pages && !purged;
+		uint16_t pages = refused ? 0 : purge_isolated(slab);
 		purged += (size_t)__builtin_popcount(pages);
+		refused = !purged;
 		lock_take(&central->lock);
 		at = at->next;
 		put_back_slab(central, slab, pages, &empty);
