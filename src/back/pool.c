@@ -135,8 +135,8 @@ static struct run *take_from_pool(size_t nchunks, size_t align) {
 	}
 	list_delete(&run->age_link);
 	if (rest) {
-		list_add_between(&rest->age_link, run->age_link.prev,
-		                 run->age_link.next); /* as old as it was */
+		/* as old as it was */
+		list_add_between(&rest->age_link, run->age_link.prev, run->age_link.next);
 		add_run(rest);
 	}
 	return run;
@@ -174,8 +174,9 @@ static bool map_beside(struct run *run, char *address, size_t size) {
 	return true;
 }
 
-/* The longest run of the pool, which is too short, taken out of it; or NULL. */
-static struct run *take_longest(void) {
+/* The longest run of the pool, taken out of it; NULL: none, or it is not shorter than nchunks:
+ * another thread's came meanwhile, or there was no memory for the record of its rest. */
+static struct run *take_longest(size_t nchunks) {
 	if (!pool.mask)
 		return NULL;
 	const struct list *head = &pool.lengths[63 - __builtin_clzl(pool.mask)];
@@ -183,6 +184,8 @@ static struct run *take_longest(void) {
 	for (struct list *at = head->next; at != head; at = at->next)
 		if (CONTAINER(at, struct run, length_link)->nchunks > longest->nchunks)
 			longest = CONTAINER(at, struct run, length_link);
+	if (longest->nchunks >= nchunks)
+		return NULL;
 	remove_run(longest);
 	list_delete(&longest->age_link);
 	return longest;
@@ -192,7 +195,7 @@ static struct run *take_longest(void) {
  * or before it. */
 static struct run *complete(size_t nchunks) {
 	lock_take(&pool_lock);
-	struct run *run = take_longest();
+	struct run *run = take_longest(nchunks);
 	lock_release(&pool_lock);
 	if (!run)
 		return NULL;
@@ -280,8 +283,8 @@ bool pool_lengthen(struct run *run, size_t nchunks) {
 		pagemap_set_owner(end, more, &run->owner);
 	lock_release(&pool_lock);
 	if (!taken && !pagemap_owner(end) && os_lengthen(run->base, run_bytes(run), run_bytes(run) + more)) {
-		taken = pagemap_set_owner(
-		        end, more, &run->owner); /* one mapping still, which the kernel can move at once */
+		/* one mapping still, which the kernel can move at once */
+		taken = pagemap_set_owner(end, more, &run->owner);
 		if (!taken)
 			os_unmap(end, more);
 	}
