@@ -35,15 +35,9 @@ struct buddy {
 	uint32_t height;  /* log2 of nleaves: the root's order */
 	uint32_t mask;    /* bit k: the list of order k is not empty */
 	uint32_t stride;  /* bytes from one leaf's link to the next leaf's */
-	uint32_t *bits;   /* bit n: something inside the block of node n is allocated */
+	uint32_t *bits;   /* bit n: a leaf of the block of node n is allocated */
 	unsigned char *links;
 	struct buddy_link heads[BUDDY_MAX_ORDER + 1];
-};
-
-/* A block as buddy_at finds it. */
-struct buddy_block {
-	uint32_t order;
-	int is_free; /* 1 free, 0 allocated, -1 no block starts there */
 };
 
 /* Makes an arena of `nleaves` (a power of two, at most 2^24) free leaves. `bits` is BUDDY_WORDS(nleaves)
@@ -55,23 +49,29 @@ void buddy_init(struct buddy *buddy, uint32_t nleaves, uint32_t *bits, void *lin
  * leaf, or BUDDY_NONE. The surplus of the block it came from is given back at once: no slack. O(height). */
 uint32_t buddy_take(struct buddy *buddy, uint32_t n, uint32_t align_order);
 
-/* Takes exactly the leaves [leaf, leaf + n), where `leaf` follows an allocated leaf or starts a free block;
- * returns 1, or 0 with nothing changed when one of them is not free. O(n). */
+/* Takes exactly the leaves [leaf, leaf + n), wherever they lie; returns 1, or 0 with nothing changed when
+ * one of them is not free. O(n / 32 + height). */
 int buddy_take_at(struct buddy *buddy, uint32_t leaf, uint32_t n);
 
-/* Frees the run [leaf, leaf + n), which starts at an allocated block and ends with one. O(n + height). */
+/* Frees the leaves [leaf, leaf + n), which are allocated: a run that was taken, a part of one, or several
+ * side by side. O(n / 32 + height). */
 void buddy_put(struct buddy *buddy, uint32_t leaf, uint32_t n);
 
-/* Shortens an allocated run of n leaves at `leaf` to its first `keep` (1 … n). */
-void buddy_trim(struct buddy *buddy, uint32_t leaf, uint32_t n, uint32_t keep);
+/* The first leaf from `leaf` on that is free, and that is allocated; nleaves when none is. O(n / 32). */
+uint32_t buddy_next_free(const struct buddy *buddy, uint32_t leaf);
+uint32_t buddy_next_used(const struct buddy *buddy, uint32_t leaf);
 
-/* Says what block starts at `leaf`: its order, and whether it is free. O(height). */
-struct buddy_block buddy_at(const struct buddy *buddy, uint32_t leaf);
+/* The first run of at least n (1 … nleaves) free leaves that begins at `leaf` or behind it, where `leaf` is 0
+ * or follows an allocated leaf; its end goes to *end. nleaves: there is none. A run is as long as can be: one
+ * or more free blocks side by side. */
+uint32_t buddy_next_run(const struct buddy *buddy, uint32_t leaf, uint32_t n, uint32_t *end);
 
 /* The largest order with a free block, or -1. */
 int buddy_largest(const struct buddy *buddy);
 
-/* Verifies every invariant; 0, or the number of the first one that does not hold (B1 is 1, …). */
+/* For debug builds and tests, in buddy_check.c: verifies every invariant; 0, or the number of the first one
+ * that does not hold (B1 is 1, …). And the order of the free block that starts at a leaf, or -1. */
 int buddy_check(const struct buddy *buddy);
+int buddy_free_order(const struct buddy *buddy, uint32_t leaf);
 
 #endif

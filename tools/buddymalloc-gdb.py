@@ -277,7 +277,8 @@ class Chunk:
         record = read_record(heap.chunk_layout, address)
         self.heap, self.number, self.base = heap, number, record["base"]
         self.nused, self.ndirty, self.huge = record["nused"], record["ndirty"], bool(record["huge"])
-        self.free, self.dirty = bits_of(record["free.words"]), bits_of(record["dirty.words"])
+        leaves = record["bits"][len(record["bits"]) // 2 :]  # the buddy's row of pages
+        self.free, self.dirty = ~bits_of(leaves, 32), bits_of(record["dirty.words"], 64)
         self.npages_at, self.slab_of_page = record["npages_at"], record["slab_of_page"]
 
     def is_dirty(self, page):
@@ -314,8 +315,8 @@ class Chunk:
         return end - page
 
 
-def bits_of(words):
-    return sum(word << 64 * i for i, word in enumerate(words))
+def bits_of(words, width):
+    return sum(word << width * i for i, word in enumerate(words))
 
 
 class Large:

@@ -3,8 +3,8 @@
  *
  * 1. A request is rounded up to a power of two and served from one of many 2 MB chunks, each a buddy tree of
  * its own: one bit per block, a circular list per order, the links inside the free blocks.
- * 2. No size header: a block's order is read off the bits (buddy_at), its chunk off its address. Alignment is
- * free: a block is aligned to its size.
+ * 2. No size header: one more bit per leaf says that a block starts there, and its end is the next start or the
+ * next free leaf; its chunk is read off its address. Alignment is free: a block is aligned to its size.
  * 3. The chunks are in a circle. The search starts at the one that served last and goes round once; when none
  * can serve, a chunk is mapped. Of chunks wholly free one is kept.
  * 4. What is larger than a chunk gets a mapping of its own, aligned to a chunk like one.
@@ -25,6 +25,7 @@ struct chunk {
 	struct chunk *next, *prev;
 	size_t mapped; /* bytes of a mapping that is one block; 0: a chunk of blocks */
 	uint32_t bits[BUDDY_WORDS(LEAVES)];
+	uint32_t starts[LEAVES / 32]; /* bit i: an allocated block starts at leaf i */
 };
 #define RECORD align_up(sizeof(struct chunk), 4096)
 
@@ -95,11 +96,22 @@ static void drain(struct chunk *chunk) {
 
 /* ---- blocks ---- */
 
+/* The leaves of the allocated block that starts at a leaf. */
+static uint32_t length_of(const struct chunk *chunk, uint32_t leaf) {
+	uint32_t end = buddy_next_free(&chunk->buddy, leaf), w = (leaf + 1) / 32;
+	uint32_t starts = w < LEAVES / 32 ? chunk->starts[w] & ~0u << (leaf + 1) % 32 : 0;
+	while (!starts && ++w < (end + 31) / 32)
+		starts = chunk->starts[w];
+	uint32_t next = starts ? w * 32 + (uint32_t)__builtin_ctz(starts) : LEAVES;
+	return (next < end ? next : end) - leaf;
+}
+
 static void *take_from(struct chunk *chunk, unsigned order) {
 	uint32_t leaf = buddy_take(&chunk->buddy, 1u << order, order); /* a power of two: nothing to trim */
 	if (leaf == BUDDY_NONE)
 		return NULL;
 	last = chunk;
+	chunk->starts[leaf / 32] |= 1u << leaf % 32;
 	return base_of(chunk) + ((size_t)leaf << LEAF_SHIFT);
 }
 
@@ -126,7 +138,8 @@ void engine_put(void *block) {
 		return;
 	}
 	uint32_t leaf = leaf_of(chunk, block);
-	buddy_put(&chunk->buddy, leaf, 1u << buddy_at(&chunk->buddy, leaf).order);
+	buddy_put(&chunk->buddy, leaf, length_of(chunk, leaf));
+	chunk->starts[leaf / 32] &= ~(1u << leaf % 32);
 	if (is_empty(chunk))
 		drain(chunk);
 }
@@ -135,6 +148,6 @@ struct engine_block engine_at(const void *block) {
 	struct chunk *chunk = chunk_of(block);
 	size_t size = chunk->mapped;
 	if (!size)
-		size = (size_t)QUANTUM << buddy_at(&chunk->buddy, leaf_of(chunk, block)).order;
+		size = (size_t)length_of(chunk, leaf_of(chunk, block)) << LEAF_SHIFT;
 	return (struct engine_block){.size = size, .given = size, .fresh = chunk->mapped != 0};
 }

@@ -35,34 +35,6 @@ static inline void bitmap_clear(struct bitmap *map, unsigned page, unsigned n) {
 		map->words[w] &= ~bitmap_mask(w, page, n);
 }
 
-static inline bool bitmap_test(const struct bitmap *map, unsigned page) {
-	return map->words[page / 64] >> page % 64 & 1;
-}
-
-/* The first page from `page` on whose bit is `set`, or CHUNK_PAGES. */
-static inline unsigned bitmap_next(const struct bitmap *map, unsigned page, bool set) {
-	uint64_t flip = set ? 0 : ~(uint64_t)0, mask = ~(uint64_t)0 << page % 64;
-	for (unsigned w = page / 64; w < BITMAP_WORDS; w++, mask = ~(uint64_t)0) {
-		uint64_t bits = (map->words[w] ^ flip) & mask;
-		if (bits)
-			return w * 64 + (unsigned)__builtin_ctzl(bits);
-	}
-	return CHUNK_PAGES;
-}
-
-/* Walks the runs of set bits: [page, end). */
-#define EACH_RUN(map, page, end)                                                                             \
-	for (unsigned page = bitmap_next(map, 0, true), end;                                                 \
-	     page < CHUNK_PAGES && (end = bitmap_next(map, page, false));                                    \
-	     page = bitmap_next(map, end, true))
-
-static inline unsigned bitmap_longest_run(const struct bitmap *map) {
-	unsigned longest = 0;
-	EACH_RUN (map, page, end)
-		longest = longest > end - page ? longest : end - page;
-	return longest;
-}
-
 /* The bits [page, page + 16) as a number, the first as its lowest bit; 0 for those beyond the last
  * page. */
 static inline uint16_t bitmap_16(const struct bitmap *map, unsigned page) {

@@ -2,19 +2,20 @@
  *
  * 1. The arena is a binary tree of blocks in array form: root 1, children 2n and 2n+1, parent n/2,
  *    buddy n^1. A leaf is order 0, the root order `height`; leaf i is node nleaves + i.
- * 2. One bit per node: "something inside this block is allocated". Of a node whose parent's bit is
- *    set: a clear bit says that the block is free; a set bit with both children clear (or of a
- *    leaf) that it is allocated as a whole; a set bit with a child set that it is split.
+ * 2. One bit per node: "a leaf of this block is allocated". So the leaves' bits say what is free,
+ *    and those above them which of it is one block: a clear node whose parent is set.
  * 3. Take: the smallest order with a free block that is large enough gives one (mask, count
- *    trailing zeros). Carve walks down from it to the end of the run: a half beyond the run becomes
- *    a free block, a half within it an allocated one. So one loop both splits and trims.
- * 4. Put: clear the block's bit; while its buddy's bit is clear too, take the buddy off its list,
- *    clear the parent's bit and go on with the parent. Then put the block on the list of its order.
+ *    trailing zeros), and of it just the leaves that were asked for.
+ * 4. Both taking and putting change a run of leaves from the leaves' order up. What lies between
+ *    the run's two ends needs no thought; at each end lies a node whose buddy is outside the run.
+ *    Taking splits: while the parent was free, the buddy becomes a free block of its own, and the
+ *    parent is next. Putting coalesces: while the buddy is free, it stops being a block of its own,
+ *    and the parent is next.
  *
  * Invariants, checked by buddy_check (buddy_check.c):
- * B1. A set bit has a set parent.
+ * B1. The bit of a node that is no leaf is set exactly when that of one of its children is.
  * B2. Bit 0, which is no node, is clear.
- * B3. A clear node under a split parent, and a clear root, is on its order's list; nothing else is.
+ * B3. A clear node under a set parent, and a clear root, is on its order's list; nothing else is.
  * B4. Lists are circular: x.next.prev = x = x.prev.next; leaves are in range, aligned to the order.
  * B5. Bit k of mask is set exactly when list k is not empty.
  *
@@ -24,39 +25,81 @@
  */
 #include "buddy.h"
 
-#define NO_FREE_NODE 0u
+/* ---- bits ---- */
 
-/* Where a block lies: arithmetic alone. */
-static uint32_t node_order(const struct buddy *b, uint32_t node) {
-	return b->height -
-	       (31 - (uint32_t)__builtin_clz(node)); /* height 9, node 5 (third level): 9 - 2 = 7 */
-}
-static uint32_t node_leaf(const struct buddy *b, uint32_t node) {
-	return (node << node_order(b, node)) - b->nleaves;
-}
-static uint32_t leaf_node(const struct buddy *b, uint32_t leaf, uint32_t order) {
-	return (b->nleaves + leaf) >> order;
-}
-
-/* Whether a block is free, whole, or may coalesce: the bits alone. */
 static int used(const struct buddy *b, uint32_t node) { return b->bits[node / 32] >> (node % 32) & 1; }
-static void set_used(struct buddy *b, uint32_t node) { b->bits[node / 32] |= 1u << (node % 32); }
-static void clear_used(struct buddy *b, uint32_t node) { b->bits[node / 32] &= ~(1u << (node % 32)); }
-static int is_leaf(const struct buddy *b, uint32_t node) { return node >= b->nleaves; }
-static int may_coalesce(const struct buddy *b, uint32_t node) { return node > 1 && !used(b, node ^ 1); }
-static int is_whole(const struct buddy *b, uint32_t node) {
-	return used(b, node) && (is_leaf(b, node) || (!used(b, 2 * node) && !used(b, 2 * node + 1)));
+
+static inline void mark_in(uint32_t *word, uint32_t mask, int set) {
+	*word = set ? *word | mask : *word & ~mask;
 }
 
-/* The lists of free blocks. Index nleaves + k is the sentinel of order k. */
+/* Sets or clears the bits of the nodes [lo, hi]. */
+static inline void mark(struct buddy *b, uint32_t lo, uint32_t hi, int set) {
+	uint32_t w = lo / 32, mask = ~0u << (lo % 32);
+	for (; w < hi / 32; w++, mask = ~0u)
+		mark_in(&b->bits[w], mask, set);
+	mark_in(&b->bits[w], mask & ~0u >> (31 - hi % 32), set);
+}
+
+/* The first of the nodes [node, end) whose bit is not that of `flip` (0, or all bits); `end` when
+ * there is none. */
+static inline uint32_t next_node(const struct buddy *b, uint32_t node, uint32_t end, uint32_t flip) {
+	uint32_t w = node / 32;
+	if (node >= end)
+		return end;
+	uint32_t found = (b->bits[w] ^ flip) & ~0u << (node % 32);
+	while (!found) {
+		if (++w * 32 >= end)
+			return end;
+		found = b->bits[w] ^ flip;
+	}
+	node = w * 32 + (uint32_t)__builtin_ctz(found);
+	return node < end ? node : end;
+}
+
+uint32_t buddy_next_free(const struct buddy *b, uint32_t leaf) {
+	return next_node(b, b->nleaves + leaf, 2 * b->nleaves, ~0u) - b->nleaves;
+}
+uint32_t buddy_next_used(const struct buddy *b, uint32_t leaf) {
+	return next_node(b, b->nleaves + leaf, 2 * b->nleaves, 0) - b->nleaves;
+}
+
+/* The leaf behind the last allocated one of [from, leaf), or `from`. */
+static inline uint32_t run_start(const struct buddy *b, uint32_t from, uint32_t leaf) {
+	uint32_t node = b->nleaves + leaf, w = node / 32, first = (b->nleaves + from) / 32;
+	uint32_t found = b->bits[w] & ((1u << node % 32) - 1);
+	while (!found && w > first)
+		found = b->bits[--w];
+	node = found ? w * 32 + 32 - (uint32_t)__builtin_clz(found) : 0;
+	return node > b->nleaves + from ? node - b->nleaves : from;
+}
+
+/* A run of n leaves holds a free, aligned block of the order of (n + 1) / 2: of 7 leaves one of 4.
+ * So only the bits of that order are searched, and the run is measured from what is found. */
+uint32_t buddy_next_run(const struct buddy *b, uint32_t leaf, uint32_t n, uint32_t *end) {
+	uint32_t order = 31 - (uint32_t)__builtin_clz((n + 1) / 2), size = 1u << order;
+	uint32_t row = b->nleaves >> order;
+	for (uint32_t from = leaf;; from = *end) {
+		uint32_t node = next_node(b, row + (from + size - 1) / size, 2 * row, ~0u);
+		if (node == 2 * row)
+			return b->nleaves;
+		uint32_t start = run_start(b, from, (node - row) * size);
+		*end = buddy_next_used(b, (node - row + 1) * size);
+		if (*end - start >= n)
+			return start;
+	}
+}
+
+/* ---- the lists of free blocks; index nleaves + k is the sentinel of order k ---- */
+
 static struct buddy_link *link_of(const struct buddy *b, uint32_t index) {
 	if (index >= b->nleaves)
 		return (struct buddy_link *)&b->heads[index - b->nleaves];
 	return (struct buddy_link *)(void *)(b->links + (uint64_t)index * b->stride);
 }
 
-static void list_add(struct buddy *b, uint32_t order, uint32_t leaf) {
-	uint32_t head = b->nleaves + order;
+static void list_add(struct buddy *b, uint32_t order, uint32_t node) {
+	uint32_t leaf = (node << order) - b->nleaves, head = b->nleaves + order;
 	uint32_t next = b->heads[order].next;
 	*link_of(b, leaf) = (struct buddy_link){.next = next, .prev = head};
 	link_of(b, next)->prev = leaf;
@@ -64,66 +107,77 @@ static void list_add(struct buddy *b, uint32_t order, uint32_t leaf) {
 	b->mask |= 1u << order;
 }
 
-static void list_remove(struct buddy *b, uint32_t order, uint32_t leaf) {
-	struct buddy_link link = *link_of(b, leaf);
+static void list_remove(struct buddy *b, uint32_t order, uint32_t node) {
+	struct buddy_link link = *link_of(b, (node << order) - b->nleaves);
 	link_of(b, link.prev)->next = link.next;
 	link_of(b, link.next)->prev = link.prev;
-	if (link.next == link.prev && link.next == b->nleaves + order)
+	if (link.next == link.prev && link.next >= b->nleaves)
 		b->mask &= ~(1u << order);
 }
 
-static void add_free(struct buddy *b, uint32_t node) { list_add(b, node_order(b, node), node_leaf(b, node)); }
-static void remove_free(struct buddy *b, uint32_t node) {
-	list_remove(b, node_order(b, node), node_leaf(b, node));
-}
+/* ---- changing a run ---- */
 
-/* Keeps the first n leaves of the block `node`, which is on no list, and frees the rest of it. */
-static void carve(struct buddy *b, uint32_t node, uint32_t n) {
-	uint32_t order = node_order(b, node);
-	set_used(b, node);
-	while (n < 1u << order) {
-		uint32_t left = 2 * node, half = 1u << --order;
-		if (n <= half) {
-			add_free(b, left + 1);
-			node = left;
-		} else {
-			set_used(b, left);
-			n -= half;
-			node = left + 1;
+/* Takes the leaves [leaf, leaf + n), which are free. At each order, lo … hi are the nodes that
+ * change. The leftmost block that the splits leave may start where the block that they split
+ * starts, whose link lies there: so it comes on its list last. */
+static void take_leaves(struct buddy *b, uint32_t leaf, uint32_t n) {
+	uint32_t lo = b->nleaves + leaf, hi = lo + n - 1, leftmost = 0, its_order = 0;
+	for (uint32_t order = 0; lo <= hi; order++, lo /= 2, hi /= 2) {
+		mark(b, lo, hi, 1);
+		if (lo == 1) {
+			list_remove(b, order, lo);
+			break;
 		}
-		set_used(b, node);
+		if (lo % 2 == 1 && used(b, lo / 2)) {
+			list_remove(b, order, lo++);
+		} else if (lo % 2 == 1) {
+			if (leftmost)
+				list_add(b, its_order, leftmost);
+			leftmost = lo ^ 1;
+			its_order = order;
+		}
+		if (hi % 2 == 0 && lo <= hi) {
+			if (used(b, hi / 2))
+				list_remove(b, order, hi--);
+			else
+				list_add(b, order, hi ^ 1);
+		}
+	}
+	if (leftmost)
+		list_add(b, its_order, leftmost);
+}
+
+/* Coalesces a node that became free and whose buddy is outside the run, and says so; or puts it on
+ * its list. */
+static inline int coalesces(struct buddy *b, uint32_t node, uint32_t order) {
+	if (used(b, node ^ 1)) {
+		list_add(b, order, node);
+		return 0;
+	}
+	list_remove(b, order, node ^ 1);
+	return 1;
+}
+
+void buddy_put(struct buddy *b, uint32_t leaf, uint32_t n) {
+	uint32_t lo = b->nleaves + leaf, hi = lo + n - 1;
+	for (uint32_t order = 0; lo <= hi; order++, lo /= 2, hi /= 2) {
+		mark(b, lo, hi, 0);
+		if (lo == 1) {
+			list_add(b, order, lo);
+			break;
+		}
+		if (lo % 2 == 1 && !coalesces(b, lo, order))
+			lo++;
+		if (hi % 2 == 0 && lo <= hi && !coalesces(b, hi, order))
+			hi--;
 	}
 }
 
-/* Frees one allocated block. */
-static void put_block(struct buddy *b, uint32_t node) {
-	clear_used(b, node);
-	while (may_coalesce(b, node)) {
-		remove_free(b, node ^ 1);
-		node /= 2;
-		clear_used(b, node);
-	}
-	add_free(b, node);
-}
-
-/* The allocated block that starts at `leaf`. */
-static uint32_t block_from(const struct buddy *b, uint32_t leaf) {
-	uint32_t node = b->nleaves + leaf;
-	while (!used(b, node))
-		node /= 2;
-	return node;
-}
-
-/* The free block that holds `leaf`, or NO_FREE_NODE. */
-static uint32_t free_around(const struct buddy *b, uint32_t leaf) {
-	uint32_t node = b->nleaves + leaf;
-	if (used(b, node))
-		return NO_FREE_NODE;
-	while (node > 1 && !used(b, node / 2))
-		node /= 2;
-	if (node > 1 && is_whole(b, node / 2))
-		return NO_FREE_NODE;
-	return node;
+int buddy_take_at(struct buddy *b, uint32_t leaf, uint32_t n) {
+	if (leaf >= b->nleaves || n > b->nleaves - leaf || buddy_next_used(b, leaf) < leaf + n)
+		return 0;
+	take_leaves(b, leaf, n);
+	return 1;
 }
 
 void buddy_init(struct buddy *b, uint32_t nleaves, uint32_t *bits, void *links, uint32_t stride) {
@@ -137,7 +191,7 @@ void buddy_init(struct buddy *b, uint32_t nleaves, uint32_t *bits, void *links, 
 		bits[i] = 0;
 	for (uint32_t k = 0; k <= b->height; k++)
 		b->heads[k] = (struct buddy_link){.next = nleaves + k, .prev = nleaves + k};
-	add_free(b, 1);
+	list_add(b, b->height, 1);
 }
 
 uint32_t buddy_take(struct buddy *b, uint32_t n, uint32_t align_order) {
@@ -151,63 +205,8 @@ uint32_t buddy_take(struct buddy *b, uint32_t n, uint32_t align_order) {
 		return BUDDY_NONE;
 	order += (uint32_t)__builtin_ctz(candidates);
 	uint32_t leaf = b->heads[order].next;
-	list_remove(b, order, leaf);
-	carve(b, leaf_node(b, leaf, order), n);
+	take_leaves(b, leaf, n);
 	return leaf;
-}
-
-int buddy_take_at(struct buddy *b, uint32_t leaf, uint32_t n) {
-	uint32_t end = leaf + n;
-	for (uint32_t at = leaf; at < end;) {
-		uint32_t node = at < b->nleaves ? free_around(b, at) : NO_FREE_NODE;
-		if (node == NO_FREE_NODE || node_leaf(b, node) != at)
-			return 0;
-		at += 1u << node_order(b, node);
-	}
-	while (leaf < end) {
-		uint32_t node = free_around(b, leaf), size = 1u << node_order(b, node);
-		remove_free(b, node);
-		carve(b, node, size < end - leaf ? size : end - leaf);
-		leaf += size;
-	}
-	return 1;
-}
-
-void buddy_put(struct buddy *b, uint32_t leaf, uint32_t n) {
-	uint32_t end = leaf + n;
-	while (leaf < end) {
-		uint32_t node = block_from(b, leaf);
-		leaf += 1u << node_order(b, node);
-		put_block(b, node);
-	}
-}
-
-void buddy_trim(struct buddy *b, uint32_t leaf, uint32_t n, uint32_t keep) {
-	uint32_t end = leaf + n, kept = leaf + keep;
-	while (leaf < kept) {
-		uint32_t node = block_from(b, leaf), size = 1u << node_order(b, node);
-		if (leaf + size > kept)
-			carve(b, node, kept - leaf);
-		leaf += size;
-	}
-	if (leaf < end)
-		buddy_put(b, leaf, end - leaf);
-}
-
-struct buddy_block buddy_at(const struct buddy *b, uint32_t leaf) {
-	uint32_t node = b->nleaves + leaf;
-	while (!used(b, node)) {
-		if (node == 1 || node % 2 == 1)
-			break; /* the root, or a right half: no larger block starts here */
-		if (used(b, node / 2) && !is_whole(b, node / 2))
-			break;
-		node /= 2;
-	}
-	struct buddy_block none = {.order = 0, .is_free = -1};
-	struct buddy_block found = {.order = node_order(b, node), .is_free = !used(b, node)};
-	if (found.is_free ? free_around(b, leaf) != node : !is_whole(b, node))
-		return none;
-	return found;
 }
 
 int buddy_largest(const struct buddy *b) { return 31 - (b->mask ? __builtin_clz(b->mask) : 32); }

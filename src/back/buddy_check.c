@@ -5,22 +5,24 @@
 
 static uint32_t bit(const struct buddy *b, uint32_t node) { return b->bits[node / 32] >> (node % 32) & 1; }
 
-/* Whether a block is allocated as a whole: its bit is set, and no bit below it. */
-static int allocated(const struct buddy *b, uint32_t node) {
-	return bit(b, node) && (node >= b->nleaves || !(bit(b, 2 * node) | bit(b, 2 * node + 1)));
-}
-
-/* Whether the bits show a free block: the node is clear and its parent is split, or it is a clear
+/* Whether the bits show a free block: the node is clear and its parent is set, or it is a clear
  * root. */
 static int free_by_bits(const struct buddy *b, uint32_t node) {
-	return !bit(b, node) && (node == 1 || (bit(b, node / 2) && !allocated(b, node / 2)));
+	return !bit(b, node) && (node == 1 || bit(b, node / 2));
+}
+
+int buddy_free_order(const struct buddy *b, uint32_t leaf) {
+	for (uint32_t order = 0; order <= b->height && leaf % (1u << order) == 0; order++)
+		if (free_by_bits(b, (b->nleaves + leaf) >> order))
+			return (int)order;
+	return -1;
 }
 
 /* The free blocks of one order by the bits, or UINT32_MAX when B1 fails. */
 static uint32_t count_by_bits(const struct buddy *b, uint32_t order) {
 	uint32_t count = 0;
 	for (uint32_t node = b->nleaves >> order; node < 2 * (b->nleaves >> order); node++) {
-		if (node > 1 && bit(b, node) && !bit(b, node / 2))
+		if (node < b->nleaves && bit(b, node) != (bit(b, 2 * node) | bit(b, 2 * node + 1)))
 			return UINT32_MAX;
 		count += (uint32_t)free_by_bits(b, node);
 	}

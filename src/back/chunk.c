@@ -56,7 +56,6 @@ static void unlink_place(struct chunk *chunk) {
 }
 
 static void update_place(struct chunk *chunk) {
-	chunk->longest = 0;
 	unsigned place = place_of(chunk);
 	if (place == chunk->place)
 		return;
@@ -71,40 +70,43 @@ static void update_place(struct chunk *chunk) {
 	chunks.mask |= (uint64_t)1 << place;
 }
 
-/* Takes exactly these pages, the first of which starts a block or follows a taken page. False: one
- * of them is not free, and nothing is taken. */
-static bool take_free_pages(struct chunk *chunk, unsigned page, unsigned npages) {
-	if (!buddy_take_at(&chunk->buddy, page, npages))
-		return false;
-	bitmap_clear(&chunk->free, page, npages);
-	return true;
-}
-
-static void put_pages(struct chunk *chunk, unsigned page, unsigned npages) {
-	buddy_put(&chunk->buddy, page, npages);
-	bitmap_set(&chunk->free, page, npages);
-}
-
-/* npages is negative when pages are freed. */
-static void add_used(struct chunk *chunk, int npages) {
+/* Counts pages that were taken (npages > 0) or freed, of which `dirty` may hold data, and finds the
+ * chunk its place. */
+static void count_pages(struct chunk *chunk, int npages, int dirty) {
+	bool was_dirty = chunk->ndirty > 0;
 	chunks.empty -= chunk->nused == 0;
 	chunk->nused += (unsigned)npages;
 	chunks.empty += chunk->nused == 0;
 	chunks.used_pages += (size_t)npages;
 	chunks.peak_pages = max_size(chunks.peak_pages, chunks.used_pages);
+	chunk->ndirty -= (unsigned)dirty;
+	chunks.dirty_pages -= (size_t)dirty;
+	if (!was_dirty && chunk->ndirty)
+		list_append(&chunks.dirty, &chunk->dirty_link);
+	else if (was_dirty && !chunk->ndirty)
+		list_delete(&chunk->dirty_link);
 	reclaim_publish(RECLAIM_CHUNKS, chunks.used_pages, chunks.dirty_pages);
+	update_place(chunk);
 }
 
-static void add_dirty(struct chunk *chunk, int npages) {
-	bool was = chunk->ndirty > 0;
-	chunk->ndirty += (unsigned)npages;
-	chunks.dirty_pages += (size_t)npages;
-	reclaim_publish(RECLAIM_CHUNKS, chunks.used_pages, chunks.dirty_pages);
-	if (!was && chunk->ndirty)
-		list_append(&chunks.dirty, &chunk->dirty_link);
-	else if (was && !chunk->ndirty)
-		list_delete(&chunk->dirty_link);
+/* Counts pages that the buddy gave; how many of them may hold data. */
+static unsigned count_taken(struct chunk *chunk, unsigned page, unsigned npages) {
+	unsigned dirty = chunk->ndirty ? bitmap_count(&chunk->dirty, page, npages) : 0;
+	count_pages(chunk, (int)npages, (int)dirty);
+	return dirty;
 }
+
+/* Frees pages whose bits of `dirty` are set. */
+static void put_pages(struct chunk *chunk, unsigned page, unsigned npages) {
+	buddy_put(&chunk->buddy, page, npages);
+	chunk->longest = CHUNK_PAGES;
+	count_pages(chunk, -(int)npages, -(int)bitmap_count(&chunk->dirty, page, npages));
+}
+
+/* Walks the runs of at least npages free pages: [page, end). */
+#define EACH_FREE_RUN(chunk, npages, page, end)                                                              \
+	for (uint32_t end, page = buddy_next_run(&(chunk)->buddy, 0, npages, &end); page < CHUNK_PAGES;      \
+	     page = buddy_next_run(&(chunk)->buddy, end, npages, &end))
 
 /* ---- making and dropping chunks ---- */
 
@@ -147,9 +149,12 @@ static struct chunk *make_chunk(bool huge) {
 		pool_advise(run, ADVICE_HUGE);
 	else if (run->advice == ADVICE_HUGE || os_huge_by_default())
 		pool_advise(run, ADVICE_SMALL);
-	*chunk = (struct chunk){
-	        .owner = {OWNER_CHUNK}, .run = run, .base = run->base, .place = PLACE_NONE, .huge = huge};
-	bitmap_set(&chunk->free, 0, CHUNK_PAGES);
+	*chunk = (struct chunk){.owner = {OWNER_CHUNK},
+	                        .run = run,
+	                        .base = run->base,
+	                        .place = PLACE_NONE,
+	                        .huge = huge,
+	                        .longest = CHUNK_PAGES};
 	if (run->ndirty)
 		bitmap_set(&chunk->dirty, 0, CHUNK_PAGES);
 	buddy_init(&chunk->buddy, CHUNK_PAGES, chunk->bits, chunk->links, sizeof chunk->links[0]);
@@ -161,16 +166,15 @@ static void attach_chunk(struct chunk *chunk) {
 	list_append(&chunks.all, &chunk->all_link);
 	chunks.count++;
 	chunks.empty++;
-	add_dirty(chunk, (int)bitmap_count(&chunk->dirty, 0, CHUNK_PAGES));
-	update_place(chunk);
+	count_pages(chunk, 0, -(int)bitmap_count(&chunk->dirty, 0, CHUNK_PAGES));
 }
 
 static void detach_chunk(struct chunk *chunk) {
+	count_pages(chunk, 0, (int)chunk->ndirty);
 	unlink_place(chunk);
 	list_delete(&chunk->all_link);
 	chunks.count--;
 	chunks.empty--;
-	add_dirty(chunk, -(int)chunk->ndirty);
 }
 
 /* Puts the addresses of a detached, empty chunk, `ndirty` of whose pages are dirty, back to the
@@ -204,18 +208,15 @@ static struct chunk *find_empty(void) {
 
 /* Isolates the free runs of a chunk that have dirty pages, as far as the batch has room. */
 static void isolate_from(struct chunk *chunk, struct batch *batch) {
-	EACH_RUN (&chunk->free, page, end) {
-		unsigned npages = end - page, dirty = bitmap_count(&chunk->dirty, page, npages);
+	EACH_FREE_RUN (chunk, 1, page, end) {
 		if (batch->n == BATCH)
 			break;
-		if (!dirty)
+		if (!bitmap_count(&chunk->dirty, page, end - page))
 			continue;
-		take_free_pages(chunk, page, npages);
-		add_used(chunk, (int)npages);
-		add_dirty(chunk, -(int)dirty);
-		batch->runs[batch->n++] = (struct page_run){chunk, page, npages};
+		buddy_take_at(&chunk->buddy, page, end - page);
+		count_taken(chunk, page, end - page);
+		batch->runs[batch->n++] = (struct page_run){chunk, page, end - page};
 	}
-	update_place(chunk);
 }
 
 /* A chunk with dirty pages from the highest place that begins with one: spans are taken from the
@@ -254,9 +255,6 @@ static void put_back_runs(struct batch *batch, const bool *purged) {
 			bitmap_clear(&run->chunk->dirty, run->page, run->npages);
 		}
 		put_pages(run->chunk, run->page, run->npages);
-		add_used(run->chunk, -(int)run->npages);
-		add_dirty(run->chunk, (int)bitmap_count(&run->chunk->dirty, run->page, run->npages));
-		update_place(run->chunk);
 	}
 	list_delete(&batch->link);
 }
@@ -327,122 +325,80 @@ void chunk_reclaim(void) {
 
 /* ---- spans ---- */
 
-/* A chunk with a free run of npages, of the first CHUNK_LOOKS at a place whose blocks are all
- * shorter. */
-static struct chunk *find_run(unsigned place, unsigned npages) {
-	unsigned looks = CHUNK_LOOKS;
-	const struct list *head = &chunks.places[place];
-	for (struct list *at = head->next; at != head && looks-- > 0; at = at->next) {
-		struct chunk *chunk = CONTAINER(at, struct chunk, link);
-		if (!chunk->longest)
-			chunk->longest = bitmap_longest_run(&chunk->free);
-		if (chunk->longest >= npages)
-			return chunk;
-	}
-	return NULL;
-}
-
-/* A chunk with a free run of npages; with `aligned`, one with a free block of `order`, which holds
- * npages. A chunk whose largest order is k has runs of at most 2^(k+2) - 2 pages, so for 5 … 8
- * pages (order 3) chunks are examined from order 1 on, which may have a run of 6. */
-static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned) {
-	unsigned least = aligned || order < 2 ? order : order - 2;
-	for (unsigned first = 0; first < PLACES; first += ORDERS) {
-		uint64_t places = chunks.mask >> first & (((uint64_t)1 << ORDERS) - ((uint64_t)1 << least));
-		for (; places; places &= places - 1) {
-			unsigned at = (unsigned)__builtin_ctzl(places);
-			if (at >= order)
-				return CONTAINER(chunks.places[first + at].next, struct chunk, link);
-			struct chunk *chunk = find_run(first + at, npages);
-			if (chunk)
-				return chunk;
-		}
-	}
-	return NULL;
-}
-
 /* The page from which npages are best taken: at one end of a free run, where the fewest of them are
- * clean (the kernel would have to give these); among equals, in the shortest run. */
-static unsigned find_pages(const struct chunk *chunk, unsigned npages) {
-	unsigned best = 0, least = UINT32_MAX;
+ * clean (the kernel would have to give these); among equals, in the shortest run. CHUNK_PAGES: no
+ * run is so long. */
+static unsigned find_pages(struct chunk *chunk, unsigned npages) {
+	unsigned best = CHUNK_PAGES, least = UINT32_MAX, longest = npages - 1;
 	bool mixed = chunk->ndirty && chunk->ndirty != CHUNK_PAGES - chunk->nused;
-	EACH_RUN (&chunk->free, page, end) {
-		if (end - page < npages)
-			continue;
+	if (chunk->longest < npages)
+		return CHUNK_PAGES;
+	EACH_FREE_RUN (chunk, npages, page, end) {
+		longest = longest > end - page ? longest : end - page;
 		unsigned last = end - npages;
-		unsigned first_dirty = mixed ? bitmap_count(&chunk->dirty, page, npages) : 0;
-		unsigned last_dirty = mixed ? bitmap_count(&chunk->dirty, last, npages) : 0;
+		unsigned first_dirty = mixed ? bitmap_count(&chunk->dirty, page, npages) : npages;
+		unsigned last_dirty = mixed && last > page ? bitmap_count(&chunk->dirty, last, npages) : 0;
 		unsigned dirty = first_dirty >= last_dirty ? first_dirty : last_dirty;
 		unsigned cost = (npages - dirty) * CHUNK_PAGES + (end - page);
 		if (cost < least) {
 			least = cost;
 			best = first_dirty >= last_dirty ? page : last;
 		}
+		if (cost == npages)
+			return best; /* there is none better */
 	}
+	chunk->longest = longest;
 	return best;
 }
 
-/* Takes free pages that may begin within a free block: the free pages before them are taken first,
- * and put back. */
-static void take_within(struct chunk *chunk, unsigned page, unsigned npages) {
-	if (take_free_pages(chunk, page, npages))
-		return;
-	unsigned before = page;
-	while (before > 0 && bitmap_test(&chunk->free, before - 1))
-		before--;
-	take_free_pages(chunk, before, page - before);
-	take_free_pages(chunk, page, npages);
-	put_pages(chunk, before, page - before);
-}
-
-/* Counts pages as used that were just taken for a span. */
-static void count_taken_span(struct chunk *chunk, unsigned page, unsigned npages) {
-	unsigned dirty = bitmap_count(&chunk->dirty, page, npages);
-	add_used(chunk, (int)npages);
-	add_dirty(chunk, -(int)dirty);
-	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, npages - dirty);
-	update_place(chunk);
+/* A chunk with a free run of npages, and the best page in it; with `aligned`, one with a free block
+ * of `order`, which holds npages. A chunk whose largest order is k has runs of at most 2^(k+2) - 2
+ * pages, so for 5 … 8 pages (order 3) chunks are examined from order 1 on, which may have a run of
+ * 6: of each place the first few. */
+static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned, unsigned *page) {
+	unsigned least = aligned || order < 2 ? order : order - 2;
+	for (unsigned first = 0; first < PLACES; first += ORDERS) {
+		uint64_t places = chunks.mask >> first & (((uint64_t)1 << ORDERS) - ((uint64_t)1 << least));
+		for (; places; places &= places - 1) {
+			const struct list *head = &chunks.places[first + (unsigned)__builtin_ctzl(places)];
+			unsigned looks = CHUNK_LOOKS;
+			for (struct list *at = head->next; at != head && looks-- > 0; at = at->next) {
+				struct chunk *chunk = CONTAINER(at, struct chunk, link);
+				if (aligned || (*page = find_pages(chunk, npages)) < CHUNK_PAGES)
+					return chunk;
+			}
+		}
+	}
+	return NULL;
 }
 
 /* Frees pages. Those of the first 16 whose bit of `dirty` is set may hold data, and all beyond
  * these. */
 static void free_span_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t dirty) {
 	bitmap_set(&chunk->dirty, page, npages);
-	for (unsigned i = 0; i < 16 && i < npages; i++)
-		if (!(dirty >> i & 1))
-			bitmap_clear(&chunk->dirty, page + i, 1);
+	for (unsigned clean = (uint16_t)~dirty, i; clean && (i = (unsigned)__builtin_ctz(clean)) < npages;
+	     clean &= clean - 1)
+		bitmap_clear(&chunk->dirty, page + i, 1);
 	put_pages(chunk, page, npages);
-	add_used(chunk, -(int)npages);
-	add_dirty(chunk, (int)bitmap_count(&chunk->dirty, page, npages));
-	update_place(chunk);
 }
 
-static struct span take_span_from(struct chunk *chunk, unsigned npages, unsigned align_order) {
-	unsigned page;
-	if (align_order) {
-		page = buddy_take(&chunk->buddy, npages, align_order);
-		bitmap_clear(&chunk->free, page, npages);
-	} else {
-		page = find_pages(chunk, npages);
-		take_within(chunk, page, npages);
-	}
-	struct span span = {
-	        .base = chunk->base + page * PAGE_SIZE,
-	        .chunk = chunk,
-	        .clean = bitmap_count(&chunk->dirty, page, npages) == 0,
-	        .dirty = bitmap_16(&chunk->dirty, page),
-	};
+/* Makes a span of pages that the buddy gave. */
+static struct span make_span(struct chunk *chunk, unsigned page, unsigned npages) {
+	unsigned dirty = count_taken(chunk, page, npages);
+	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, npages - dirty);
 	chunk->npages_at[page] = (uint16_t)npages;
-	count_taken_span(chunk, page, npages);
-	return span;
+	return (struct span){.base = chunk->base + page * PAGE_SIZE,
+	                     .chunk = chunk,
+	                     .clean = dirty == 0,
+	                     .dirty = bitmap_16(&chunk->dirty, page)};
 }
 
 struct span chunk_take(unsigned npages, unsigned align_order) {
+	unsigned order = ceil_log2(npages) > align_order ? ceil_log2(npages) : align_order, page = 0;
 	lock_take(&chunk_lock);
 	if (unlikely(!chunks.ready))
 		init_lists();
-	unsigned order = ceil_log2(npages) > align_order ? ceil_log2(npages) : align_order;
-	struct chunk *chunk = find_chunk(npages, order, align_order > 0);
+	struct chunk *chunk = find_chunk(npages, order, align_order > 0, &page);
 	if (!chunk) {
 		bool huge = wants_huge();
 		lock_release(&chunk_lock);
@@ -453,8 +409,13 @@ struct span chunk_take(unsigned npages, unsigned align_order) {
 			judge_huge(chunk);
 		lock_take(&chunk_lock);
 		attach_chunk(chunk);
+		page = 0;
 	}
-	struct span span = take_span_from(chunk, npages, align_order);
+	if (align_order)
+		page = buddy_take(&chunk->buddy, npages, align_order);
+	else
+		buddy_take_at(&chunk->buddy, page, npages);
+	struct span span = make_span(chunk, page, npages);
 	lock_release(&chunk_lock);
 	return span;
 }
@@ -559,16 +520,14 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 	lock_take(&chunk_lock);
 	unsigned old = chunk->npages_at[page];
 	if (npages > old) {
-		resized = page + npages <= CHUNK_PAGES && take_free_pages(chunk, page + old, npages - old);
+		unsigned more = npages - old;
+		resized = buddy_take_at(&chunk->buddy, page + old, more);
 		if (resized)
-			count_taken_span(chunk, page + old, npages - old);
+			reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS,
+			                    more - count_taken(chunk, page + old, more));
 	} else if (npages < old) {
 		bitmap_set(&chunk->dirty, page + npages, old - npages);
-		buddy_trim(&chunk->buddy, page, old, npages);
-		bitmap_set(&chunk->free, page + npages, old - npages);
-		add_used(chunk, -(int)(old - npages));
-		add_dirty(chunk, (int)(old - npages));
-		update_place(chunk);
+		put_pages(chunk, page + npages, old - npages);
 	}
 	if (resized)
 		chunk->npages_at[page] = (uint16_t)npages;

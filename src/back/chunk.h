@@ -36,7 +36,7 @@ struct chunk {
 	struct owner owner;
 	unsigned nused;    /* pages that are not free: in spans (live or retained), or isolated */
 	unsigned ndirty;   /* free pages that are dirty */
-	unsigned longest;  /* pages of the longest free run; 0: not computed since the last change */
+	unsigned longest;  /* no free run has more pages */
 	unsigned place;    /* the list that it is on, or PLACE_NONE */
 	_Atomic bool huge; /* huge pages are asked for */
 	struct run *run;   /* its addresses */
@@ -45,7 +45,6 @@ struct chunk {
 	struct list all_link;   /* every chunk */
 	struct list dirty_link; /* chunks with dirty pages, the first to get some first; else unlinked */
 	struct buddy buddy;
-	struct bitmap free; /* the free pages: the same as the buddy's bits say, a bit each */
 	struct bitmap dirty;
 	uint32_t bits[BUDDY_WORDS(CHUNK_PAGES)];
 	_Atomic uint16_t npages_at[CHUNK_PAGES];

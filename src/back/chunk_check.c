@@ -2,26 +2,22 @@
  * only. */
 #include "back/chunk_state.h"
 
-/* The free pages of a chunk by its buddy's blocks; *marked: those of them whose bit of `free` is
- * set; *dirty: those whose bit of `dirty` is. */
-static unsigned count_free_pages(const struct chunk *chunk, unsigned *marked, unsigned *dirty) {
-	unsigned free_pages = 0;
-	*marked = *dirty = 0;
-	for (unsigned page = 0; page < CHUNK_PAGES;) {
-		struct buddy_block block = buddy_at(&chunk->buddy, page);
-		unsigned npages = 1u << block.order;
-		if (block.is_free == 1) {
-			free_pages += npages;
-			*marked += bitmap_count(&chunk->free, page, npages);
-			*dirty += bitmap_count(&chunk->dirty, page, npages);
-		}
-		page += npages;
+/* The free pages of a chunk by its buddy; *dirty: those of them whose bit of `dirty` is set; *longest:
+ * the pages of the longest run of them. */
+static unsigned count_free_pages(const struct chunk *chunk, unsigned *dirty, unsigned *longest) {
+	unsigned free_pages = 0, run = 0;
+	*dirty = *longest = 0;
+	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
+		bool is_free = buddy_next_free(&chunk->buddy, page) == page;
+		run = is_free ? run + 1 : 0;
+		free_pages += is_free;
+		*dirty += is_free ? bitmap_count(&chunk->dirty, page, 1) : 0;
+		*longest = run > *longest ? run : *longest;
 	}
 	return free_pages;
 }
 
-/* C3: the pages in spans, or UINT32_MAX when one overlaps another or free pages, or ends within a
- * block. */
+/* C3: the pages in spans, or UINT32_MAX when one overlaps another or free pages. */
 static unsigned count_in_spans(const struct chunk *chunk) {
 	unsigned in_spans = 0, end = 0;
 	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
@@ -29,12 +25,9 @@ static unsigned count_in_spans(const struct chunk *chunk) {
 		if (!entry)
 			continue;
 		if (page < end || !npages || npages > CHUNK_PAGES - page ||
-		    bitmap_count(&chunk->free, page, npages))
+		    buddy_next_free(&chunk->buddy, page) < page + npages)
 			return UINT32_MAX;
 		end = page + npages;
-		if (buddy_at(&chunk->buddy, page).is_free != 0 ||
-		    (end < CHUNK_PAGES && buddy_at(&chunk->buddy, end).is_free < 0))
-			return UINT32_MAX;
 		in_spans += npages;
 	}
 	return in_spans;
@@ -48,18 +41,15 @@ static unsigned expected_place(const struct chunk *chunk) {
 }
 
 static int check_one(const struct chunk *chunk) {
-	unsigned marked, dirty;
+	unsigned dirty, longest;
 	int broken = buddy_check(&chunk->buddy);
 	if (broken)
 		return broken;
-	if (chunk->place != expected_place(chunk) ||
-	    (chunk->longest && chunk->longest != bitmap_longest_run(&chunk->free)))
+	unsigned free_pages = count_free_pages(chunk, &dirty, &longest);
+	if (chunk->place != expected_place(chunk) || chunk->longest < longest)
 		return 10;
-	unsigned free_pages = count_free_pages(chunk, &marked, &dirty);
 	if (free_pages != CHUNK_PAGES - chunk->nused)
 		return 11;
-	if (marked != free_pages || bitmap_count(&chunk->free, 0, CHUNK_PAGES) != free_pages)
-		return 15;
 	if (dirty != chunk->ndirty)
 		return 12;
 	return count_in_spans(chunk) <= chunk->nused ? 0 : 13;

@@ -64,16 +64,16 @@ static void put(struct arena *arena, uint32_t leaf, uint32_t n) {
 	memset(arena->shadow + leaf, 0, n);
 }
 
-/* Walks the arena block by block: what is free in the shadow is free, and in blocks as large as can be. */
+/* What is free in the shadow is free, and in blocks as large as can be; the rest is allocated. */
 static void compare_with_shadow(const struct arena *arena) {
 	uint32_t nleaves = arena->buddy.nleaves;
 	assert_int_equal(buddy_check(&arena->buddy), 0);
 	for (uint32_t leaf = 0; leaf < nleaves;) {
-		struct buddy_block block = buddy_at(&arena->buddy, leaf);
-		assert_in_range(block.is_free, 0, 1);
-		uint32_t size = 1u << block.order;
-		assert_true(shadow_is(arena, leaf, size, !block.is_free));
-		if (block.is_free && size < nleaves)
+		int order = buddy_free_order(&arena->buddy, leaf);
+		uint32_t size = order < 0 ? 1 : 1u << order;
+		assert_true(shadow_is(arena, leaf, size, order < 0));
+		assert_int_equal(is_set(arena, nleaves + leaf), order < 0);
+		if (order >= 0 && size < nleaves)
 			assert_false(shadow_is(arena, leaf ^ size, size, 0)); /* else it had coalesced */
 		leaf += size;
 	}
@@ -85,7 +85,7 @@ static bool is_whole(const struct arena *arena) {
 
 /* ---- the table of states ---- */
 
-enum pair { UNUSED, LEFT, RIGHT, BOTH, WHOLE };
+enum pair { UNUSED, LEFT, RIGHT, BOTH };
 enum step { TAKE_HALF, TAKE_ALL, PUT_LEFT, PUT_RIGHT, PUT_ALL };
 
 static const struct transition {
@@ -94,22 +94,18 @@ static const struct transition {
 	enum pair to;
 } transitions[] = {
         {UNUSED, TAKE_HALF, LEFT}, /* splits */
-        {UNUSED, TAKE_ALL, WHOLE},  {LEFT, TAKE_HALF, BOTH},  {RIGHT, TAKE_HALF, BOTH},
-        {BOTH, PUT_LEFT, RIGHT},    {BOTH, PUT_RIGHT, LEFT},  {LEFT, PUT_LEFT, UNUSED}, /* coalesces */
-        {RIGHT, PUT_RIGHT, UNUSED},                                                     /* coalesces */
-        {BOTH, PUT_ALL, UNUSED},    {WHOLE, PUT_ALL, UNUSED},
+        {UNUSED, TAKE_ALL, BOTH},   {LEFT, TAKE_HALF, BOTH}, {RIGHT, TAKE_HALF, BOTH},
+        {BOTH, PUT_LEFT, RIGHT},    {BOTH, PUT_RIGHT, LEFT}, {LEFT, PUT_LEFT, UNUSED}, /* coalesces */
+        {RIGHT, PUT_RIGHT, UNUSED},                                                    /* coalesces */
+        {BOTH, PUT_ALL, UNUSED},
 };
 
 /* The pair is the two halves of the arena: nodes 2 and 3, their parent is the root. */
 static enum pair pair_state(const struct arena *arena) {
 	bool parent = is_set(arena, 1), left = is_set(arena, 2), right = is_set(arena, 3);
-	assert_int_equal(parent, buddy_at(&arena->buddy, 0).order != arena->buddy.height ||
-	                                 !buddy_at(&arena->buddy, 0).is_free);
-	if (!parent)
-		return UNUSED;
-	if (!left && !right)
-		return WHOLE;
-	return left && right ? BOTH : left ? LEFT : RIGHT;
+	assert_int_equal(parent, left || right);
+	assert_int_equal(parent, buddy_free_order(&arena->buddy, 0) != (int)arena->buddy.height);
+	return left && right ? BOTH : left ? LEFT : right ? RIGHT : UNUSED;
 }
 
 static void pair_step(struct arena *arena, enum step step) {
@@ -134,8 +130,6 @@ static void pair_step(struct arena *arena, enum step step) {
 }
 
 static void pair_bring_to(struct arena *arena, enum pair pair) {
-	if (pair == WHOLE)
-		pair_step(arena, TAKE_ALL);
 	if (pair == LEFT || pair == RIGHT || pair == BOTH)
 		pair_step(arena, TAKE_HALF);
 	if (pair == RIGHT || pair == BOTH)
@@ -190,7 +184,7 @@ TEST(one_leaf_splits_every_order_and_coalesces_them) {
 	}
 }
 
-/* ---- take, put, trim ---- */
+/* ---- take and put ---- */
 
 TEST(every_run_is_trimmed_to_its_length) {
 	for (uint32_t nleaves = 1; nleaves <= 512; nleaves *= 2) {
@@ -209,30 +203,14 @@ TEST(every_run_is_trimmed_to_its_length) {
 }
 
 TEST(a_run_may_be_put_back_in_two_parts) {
-	struct arena arena;
-	arena_make(&arena, 64, INSIDE);
-	for (uint32_t n = 2; n <= 64; n++) {
-		take(&arena, n, 0);
-		uint32_t first = 1u << buddy_at(&arena.buddy, 0).order;
-		if (first < n)
-			put(&arena, first, n - first);
-		compare_with_shadow(&arena);
-		put(&arena, 0, first);
-		assert_true(is_whole(&arena));
-	}
-	arena_drop(&arena);
-}
-
-TEST(buddy_trim_keeps_any_length_of_any_run) {
 	enum { N = 64 };
 	FOR_BOTH_PLACEMENTS(placement) {
 		struct arena arena;
 		arena_make(&arena, N, placement);
 		for (uint32_t n = 1; n <= N; n++) {
-			for (uint32_t keep = 1; keep <= n; keep++) {
+			for (uint32_t keep = 1; keep < n; keep++) {
 				take(&arena, n, 0);
-				buddy_trim(&arena.buddy, 0, n, keep);
-				memset(arena.shadow + keep, 0, n - keep);
+				put(&arena, keep, n - keep);
 				compare_with_shadow(&arena);
 				put(&arena, 0, keep);
 				assert_true(is_whole(&arena));
@@ -240,6 +218,21 @@ TEST(buddy_trim_keeps_any_length_of_any_run) {
 		}
 		arena_drop(&arena);
 	}
+}
+
+TEST(neighbours_may_be_put_back_together) {
+	struct arena arena;
+	arena_make(&arena, 64, INSIDE);
+	for (uint32_t n = 1; n <= 32; n++) {
+		uint32_t first = take(&arena, 1, 0), second = take(&arena, n, 0);
+		assert_int_equal(first, 0);
+		if (second > 1)
+			assert_true(buddy_take_at(&arena.buddy, 1, second - 1));
+		memset(arena.shadow + 1, 1, second - 1);
+		put(&arena, 0, second + n);
+		assert_true(is_whole(&arena));
+	}
+	arena_drop(&arena);
 }
 
 TEST(alignment_holds_among_fragments) {
@@ -299,7 +292,7 @@ TEST(what_cannot_be_served_changes_nothing) {
 	}
 }
 
-/* ---- take_at and buddy_at, in every arrangement of eight leaves ---- */
+/* ---- take_at and the runs, in every arrangement of eight leaves ---- */
 
 enum { SMALL = 8, ARRANGEMENTS = 1 << SMALL };
 
@@ -324,53 +317,56 @@ static int free_order_at(const struct arena *arena, uint32_t leaf) {
 	return -1;
 }
 
-TEST(buddy_at_knows_every_leaf) {
+/* The first run of at least n from a leaf on, by its definition; SMALL: none. */
+static uint32_t next_run(const struct arena *arena, uint32_t leaf, uint32_t n, uint32_t *end) {
+	for (; leaf < SMALL; leaf = *end + 1) {
+		for (*end = leaf; *end < SMALL && !arena->shadow[*end]; ++*end)
+			;
+		if (*end - leaf >= n)
+			return leaf;
+	}
+	return SMALL;
+}
+
+static void check_runs(const struct arena *arena) {
+	for (uint32_t n = 1; n <= SMALL; n++) {
+		for (uint32_t leaf = 0; leaf <= SMALL; leaf++) {
+			if (leaf > 0 && !arena->shadow[leaf - 1])
+				continue; /* the contract asks for this */
+			uint32_t end = 0, expected_end, expected = next_run(arena, leaf, n, &expected_end);
+			assert_int_equal(buddy_next_run(&arena->buddy, leaf, n, &end), expected);
+			if (expected < SMALL)
+				assert_int_equal(end, expected_end);
+		}
+	}
+}
+
+TEST(blocks_and_runs_of_every_arrangement) {
 	FOR_BOTH_PLACEMENTS(placement) {
 		for (unsigned used = 0; used < ARRANGEMENTS; used++) {
 			struct arena arena;
 			arrange(&arena, used, placement);
 			compare_with_shadow(&arena);
-			for (uint32_t leaf = 0; leaf < SMALL; leaf++) {
-				struct buddy_block block = buddy_at(&arena.buddy, leaf);
-				int order = free_order_at(&arena, leaf);
-				assert_int_equal(block.is_free, arena.shadow[leaf] ? 0 : order < 0 ? -1 : 1);
-				if (block.is_free >= 0)
-					assert_int_equal(block.order, block.is_free ? order : 0);
-			}
+			for (uint32_t leaf = 0; leaf < SMALL; leaf++)
+				assert_int_equal(buddy_free_order(&arena.buddy, leaf),
+				                 free_order_at(&arena, leaf));
+			check_runs(&arena);
 			arena_drop(&arena);
 		}
 	}
 }
 
-TEST(buddy_at_finds_only_the_starts_of_allocated_blocks) {
-	struct arena arena;
-	arena_make(&arena, 16, BESIDE);
-	take(&arena, 13, 0); /* blocks at 0 (8), 8 (4), 12 (1); free: 13 (1), 14 (2) */
-	static const int order_at[16] = {3, -1, -1, -1, -1, -1, -1, -1, 2, -1, -1, -1, 0, 0, 1, -1};
-	for (uint32_t leaf = 0; leaf < 16; leaf++) {
-		struct buddy_block block = buddy_at(&arena.buddy, leaf);
-		assert_int_equal(block.is_free, order_at[leaf] < 0 ? -1 : leaf >= 13);
-		if (order_at[leaf] >= 0)
-			assert_int_equal(block.order, order_at[leaf]);
-	}
-	arena_drop(&arena);
-}
-
 static void check_take_at(unsigned used, uint32_t leaf, uint32_t n, enum placement placement) {
 	struct arena arena;
 	arrange(&arena, used, placement);
-	bool inside = leaf + n <= SMALL,
-	     starts_well = leaf == 0 || arena.shadow[leaf - 1] || free_order_at(&arena, leaf) >= 0;
-	bool is_free = inside && shadow_is(&arena, leaf, n, 0);
-	if (starts_well || !is_free) { /* the contract asks for one of these */
-		assert_int_equal(buddy_take_at(&arena.buddy, leaf, n), is_free);
-		if (is_free)
-			memset(arena.shadow + leaf, 1, n);
-		compare_with_shadow(&arena);
-		if (is_free)
-			put(&arena, leaf, n);
-		compare_with_shadow(&arena);
-	}
+	bool is_free = leaf + n <= SMALL && shadow_is(&arena, leaf, n, 0);
+	assert_int_equal(buddy_take_at(&arena.buddy, leaf, n), is_free);
+	if (is_free)
+		memset(arena.shadow + leaf, 1, n);
+	compare_with_shadow(&arena);
+	if (is_free)
+		put(&arena, leaf, n);
+	compare_with_shadow(&arena);
 	arena_drop(&arena);
 }
 
@@ -394,8 +390,8 @@ TEST(a_run_grows_and_shrinks_where_it_lies) {
 				assert_true(buddy_take_at(&arena.buddy, n, wanted - n));
 				memset(arena.shadow + n, 1, wanted - n);
 			} else {
-				buddy_trim(&arena.buddy, 0, n, wanted);
-				memset(arena.shadow + wanted, 0, n - wanted);
+				if (wanted < n)
+					put(&arena, wanted, n - wanted);
 			}
 			n = wanted;
 			compare_with_shadow(&arena);
@@ -465,12 +461,11 @@ int main(void) {
 	        cmocka_unit_test(one_leaf_splits_every_order_and_coalesces_them),
 	        cmocka_unit_test(every_run_is_trimmed_to_its_length),
 	        cmocka_unit_test(a_run_may_be_put_back_in_two_parts),
-	        cmocka_unit_test(buddy_trim_keeps_any_length_of_any_run),
+	        cmocka_unit_test(neighbours_may_be_put_back_together),
 	        cmocka_unit_test(alignment_holds_among_fragments),
 	        cmocka_unit_test(the_smallest_sufficient_block_serves),
 	        cmocka_unit_test(what_cannot_be_served_changes_nothing),
-	        cmocka_unit_test(buddy_at_knows_every_leaf),
-	        cmocka_unit_test(buddy_at_finds_only_the_starts_of_allocated_blocks),
+	        cmocka_unit_test(blocks_and_runs_of_every_arrangement),
 	        cmocka_unit_test(take_at_takes_exactly_what_is_free),
 	        cmocka_unit_test(a_run_grows_and_shrinks_where_it_lies),
 	        cmocka_unit_test(arenas_from_one_leaf_to_2_to_the_17),

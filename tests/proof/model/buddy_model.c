@@ -41,18 +41,31 @@ static void expect_state(void) {
 	uint32_t mask = 0;
 	EXPECT(buddy_check(&buddy) == 0);
 	for (uint32_t leaf = 0; leaf < buddy.nleaves; leaf++) {
-		struct buddy_block block = buddy_at(&buddy, leaf);
+		int free_order = buddy_free_order(&buddy, leaf);
 		if (used[leaf]) {
-			EXPECT(block.is_free <= 0);
+			EXPECT(free_order < 0);
 			continue;
 		}
 		uint32_t order = order_around(leaf);
 		mask |= 1u << order;
-		EXPECT(block.is_free == (leaf % (1u << order) ? -1 : 1));
-		EXPECT(block.is_free < 0 || block.order == order);
+		EXPECT(free_order == (leaf % (1u << order) ? -1 : (int)order));
 	}
 	EXPECT(buddy.mask == mask);
 	EXPECT(buddy_largest(&buddy) == (mask ? 31 - __builtin_clz(mask) : -1));
+}
+
+/* The runs of at least n free leaves, each against the bytes. */
+static void expect_runs(uint32_t n) {
+	uint32_t from = 0, end;
+	for (uint32_t run = 0; run < buddy.nleaves; from = end) {
+		run = buddy_next_run(&buddy, from, n, &end);
+		for (uint32_t leaf = from, length = 0; leaf < run; leaf++)
+			EXPECT((length = used[leaf] ? 0 : length + 1) < n || leaf + 1 == run);
+		if (run == buddy.nleaves)
+			return;
+		EXPECT(end - run >= n && all_are(run, end - run, 0));
+		EXPECT((run == 0 || used[run - 1]) && (end == buddy.nleaves || used[end]));
+	}
 }
 
 static void make_arena(struct source *source) {
@@ -87,7 +100,8 @@ static void do_put(struct run *run) {
 
 static void do_trim(struct source *source, struct run *run) {
 	uint32_t keep = 1 + draw_below(source, run->n);
-	buddy_trim(&buddy, run->leaf, run->n, keep);
+	if (keep < run->n)
+		buddy_put(&buddy, run->leaf + keep, run->n - keep);
 	memset(used + run->leaf + keep, 0, run->n - keep);
 	run->n = keep;
 }
@@ -105,12 +119,12 @@ static void do_grow(struct source *source, struct run *run) {
 /* Takes a free block as a whole, as the purge of a chunk does. */
 static void do_take_block(struct source *source, struct run *run) {
 	uint32_t leaf = draw_below(source, buddy.nleaves);
-	struct buddy_block block = buddy_at(&buddy, leaf);
-	if (block.is_free != 1)
+	int order = buddy_free_order(&buddy, leaf);
+	if (order < 0)
 		return;
-	EXPECT(buddy_take_at(&buddy, leaf, 1u << block.order) == 1);
-	memset(used + leaf, 1, 1u << block.order);
-	*run = (struct run){leaf, 1u << block.order};
+	EXPECT(buddy_take_at(&buddy, leaf, 1u << order) == 1);
+	memset(used + leaf, 1, 1u << order);
+	*run = (struct run){leaf, 1u << order};
 }
 
 static void step(struct source *source) {
@@ -125,6 +139,7 @@ static void step(struct source *source) {
 	else
 		do_grow(source, run);
 	expect_state();
+	expect_runs(1 + kind % buddy.nleaves);
 }
 
 static void run(struct source *source, size_t nsteps) {

@@ -125,7 +125,7 @@ static void mutate_buddy(struct tally *of_bits, struct tally *of_links, struct t
 		alter_link(of_links, &buddy.heads[order].prev);
 	}
 	for (uint32_t leaf = 0; leaf < buddy.nleaves; leaf++) {
-		if (buddy_at(&buddy, leaf).is_free == 1) {
+		if (buddy_free_order(&buddy, leaf) >= 0) {
 			alter_link(of_links, &link_of(leaf)->next);
 			alter_link(of_links, &link_of(leaf)->prev);
 		}
@@ -138,7 +138,7 @@ static bool ignores_the_rest(void) {
 	for (uint32_t order = buddy.height + 1; order <= BUDDY_MAX_ORDER; order++)
 		buddy.heads[order] = (struct buddy_link){0xdeadbeef, 0xdeadbeef};
 	for (uint32_t leaf = 0; leaf < buddy.nleaves; leaf++)
-		if (buddy_at(&buddy, leaf).is_free != 1)
+		if (buddy_free_order(&buddy, leaf) < 0)
 			memset(link_of(leaf), 0xa5, sizeof(struct buddy_link));
 	if (2 * buddy.nleaves < 32)
 		bits[0] |= ~0u << (2 * buddy.nleaves);
@@ -318,24 +318,16 @@ static void mutate_spans(struct chunk *chunk, struct tally *of_spans) {
 }
 
 static void mutate_chunk(struct chunk *chunk, struct tally *of_fields, struct tally *of_dirty,
-                         struct tally *of_free, struct tally *of_buddy) {
+                         struct tally *of_buddy) {
 	flip_unsigned(of_fields, &chunk->nused);
 	flip_unsigned(of_fields, &chunk->ndirty);
 	flip_unsigned(of_fields, &chunk->place);
-	for (unsigned page = 0; page < CHUNK_PAGES;) {
-		struct buddy_block block = buddy_at(&chunk->buddy, page);
-		for (unsigned end = page + (1u << block.order); page < end; page++) {
-			if (block.is_free != 1)
-				continue;
-			chunk->dirty.words[page / 64] ^= (uint64_t)1 << (page % 64);
-			note(of_dirty, !chunk_holds());
-			chunk->dirty.words[page / 64] ^= (uint64_t)1 << (page % 64);
-		}
-	}
 	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
-		chunk->free.words[page / 64] ^= (uint64_t)1 << (page % 64);
-		note(of_free, !chunk_holds());
-		chunk->free.words[page / 64] ^= (uint64_t)1 << (page % 64);
+		if (buddy_next_free(&chunk->buddy, page) != page)
+			continue;
+		chunk->dirty.words[page / 64] ^= (uint64_t)1 << (page % 64);
+		note(of_dirty, !chunk_holds());
+		chunk->dirty.words[page / 64] ^= (uint64_t)1 << (page % 64);
 	}
 	for (unsigned node = 0; node < 2 * CHUNK_PAGES; node += 3) {
 		chunk->bits[node / 32] ^= 1u << (node % 32);
@@ -366,7 +358,7 @@ static void test_chunk(void) {
 	enum { SPANS = 400 };
 	static struct span spans[SPANS];
 	struct tally of_fields = {.name = "chunk: nused, ndirty, place"},
-	             of_dirty = {.name = "chunk: dirty, of free pages"}, of_free = {.name = "chunk: free"},
+	             of_dirty = {.name = "chunk: dirty, of free pages"},
 	             of_buddy = {.name = "chunk: its buddy's bits and mask"},
 	             of_spans = {.name = "chunk: the length of every span"},
 	             of_lists = {.name = "chunk: the lists"};
@@ -377,9 +369,9 @@ static void test_chunk(void) {
 		chunk_put(spans[i].chunk, spans[i].base, 1 + i % 9, i % 3 ? UINT16_MAX : 5);
 	sparse = chunk_take(CHUNK_PAGES / 2 + 1, 0);
 	bool good = chunk_holds();
-	mutate_chunk(full.chunk, &of_fields, &of_dirty, &of_free, &of_buddy);
-	mutate_chunk(spans[1].chunk, &of_fields, &of_dirty, &of_free, &of_buddy);
-	mutate_chunk(sparse.chunk, &of_fields, &of_dirty, &of_free, &of_buddy);
+	mutate_chunk(full.chunk, &of_fields, &of_dirty, &of_buddy);
+	mutate_chunk(spans[1].chunk, &of_fields, &of_dirty, &of_buddy);
+	mutate_chunk(sparse.chunk, &of_fields, &of_dirty, &of_buddy);
 	mutate_spans(full.chunk, &of_spans);
 	mutate_spans(spans[1].chunk, &of_spans);
 	mutate_spans(sparse.chunk, &of_spans);
@@ -388,7 +380,6 @@ static void test_chunk(void) {
 	ok(good, "chunk: what was altered is restored, and right");
 	report(&of_fields);
 	report(&of_dirty);
-	report(&of_free);
 	report(&of_buddy);
 	report(&of_spans);
 	report(&of_lists);

@@ -2,9 +2,8 @@
  *
  *	buddy_states [LEAVES]        arenas of 1, 2, 4 … LEAVES leaves (default 16)
  *
- * A state is which leaves are allocated and how they are cut into blocks: two masks of leaves. It settles
- * the bits, and which blocks lie on which list. What it leaves open is the order on the lists and the links
- * of leaves that start no free block:
+ * A state is which leaves are allocated: a mask. It settles the bits, and which blocks lie on which list. What
+ * it leaves open is the order on the lists and the links of leaves that start no free block:
  * 1. Only buddy_take reads an order: it takes the head. The other operations add at the head, or unlink a
  *    block that the bits name, for which only its two neighbours matter.
  * 2. So each operation runs once for every rotation of the lists: every block is the head once, and every
@@ -14,10 +13,8 @@
  * 4. After each operation the bits, the mask and each list as a set must be those of the reference's state,
  *    and the lists be circular. That is a state met before or a new one, in some order, and orders are
  *    covered by 1 and 2.
- * buddy_at, buddy_largest and a refusal read only the bits and the mask: they are asked for once per state.
- *
- * Of a block of order 0 there are S(0) = 2 states; of order k: free, whole, or split into two halves that are
- * not both free, S(k) = S(k-1)^2 + 1. All of these must be reached, and no other: 458,330 of 16 leaves.
+ * buddy_next_free, buddy_next_used, buddy_largest and a refusal read only the bits and the mask: they are
+ * asked for once per state. All 2^LEAVES states must be reached.
  */
 #include "tap.h"
 
@@ -29,13 +26,7 @@
 #include <unistd.h>
 
 enum { LEAVES_MAX = 16, ORDERS = 5, STRIDE_MAX = 16, POISON = 0xa5, SECONDS_MAX = 60 };
-enum { STATES_MAX = 458330, TABLE = 1 << 20 }; /* a power of two, twice the states */
-
-/* Bit i of both: of leaf i. */
-struct state {
-	uint16_t used;   /* it is allocated */
-	uint16_t starts; /* an allocated block starts at it */
-};
+enum { STATES_MAX = 1 << LEAVES_MAX };
 
 /* All that the engine may write, as one piece that can be copied and compared. */
 struct arena {
@@ -46,7 +37,7 @@ struct arena {
 
 static uint32_t nleaves, height, stride;
 static struct arena arena, fresh; /* what is operated on; the state as it was before */
-static struct state state;        /* what `fresh` shows */
+static uint32_t state;            /* what `fresh` shows: bit i: leaf i is allocated */
 static uint32_t rotation;
 static bool differs; /* `arena` from `fresh` */
 static unsigned long noperations;
@@ -54,7 +45,7 @@ static unsigned long noperations;
 /* The operation under way, for the report. */
 static struct {
 	const char *name;
-	uint32_t arguments[3];
+	uint32_t arguments[2];
 } doing;
 
 /* ---- failure ---- */
@@ -62,9 +53,8 @@ static struct {
 static bool failed;
 
 static void print_where(void) {
-	fprintf(stderr, "# %u leaves, used %04x, starts %04x, rotation %u: %s(%u, %u, %u)\n", nleaves,
-	        state.used, state.starts, rotation, doing.name, doing.arguments[0], doing.arguments[1],
-	        doing.arguments[2]);
+	fprintf(stderr, "# %u leaves, used %04x, rotation %u: %s(%u, %u)\n", nleaves, state, rotation,
+	        doing.name, doing.arguments[0], doing.arguments[1]);
 }
 
 static void complain(const char *what, uint32_t is, uint32_t expected) {
@@ -116,49 +106,20 @@ static void find_free_blocks(void) {
 		}
 }
 
-/* The leaves of the allocated block that starts at a leaf: as far as the next start or the next free leaf. */
-static uint32_t block_length(struct state s, uint32_t leaf) {
-	uint32_t n = 1;
-	while (leaf + n < nleaves && s.used >> (leaf + n) & 1 && !(s.starts >> (leaf + n) & 1))
-		n++;
-	return n;
-}
-
-/* Makes the leaves [leaf, leaf + n) allocated, in blocks as large as alignment and the run's end allow. */
-static struct state with_run(struct state s, uint32_t leaf, uint32_t n) {
-	s.used |= (uint16_t)leaves_of(leaf, n);
-	s.starts &= (uint16_t)~leaves_of(leaf, n);
-	while (n > 0) {
-		uint32_t size = LEAVES_MAX;
-		while (size > n || leaf % size != 0)
-			size /= 2;
-		s.starts |= (uint16_t)(1u << leaf);
-		leaf += size;
-		n -= size;
-	}
-	return s;
-}
-
-static struct state without_run(struct state s, uint32_t leaf, uint32_t n) {
-	s.used &= (uint16_t)~leaves_of(leaf, n);
-	s.starts &= (uint16_t)~leaves_of(leaf, n);
-	return s;
-}
-
-/* Of every allocated block its own bit and those of all that contain it. */
-static uint32_t bits_of(struct state s) {
+/* Of every allocated leaf its own bit and those of all blocks that contain it. */
+static uint32_t bits_of(uint32_t used) {
 	uint32_t bits = 0;
 	for (uint32_t leaf = 0; leaf < nleaves; leaf++)
-		if (s.starts >> leaf & 1)
-			for (uint32_t node = (nleaves + leaf) / block_length(s, leaf); node > 0; node /= 2)
+		if (used >> leaf & 1)
+			for (uint32_t node = nleaves + leaf; node > 0; node /= 2)
 				bits |= 1u << node;
 	return bits;
 }
 
-static uint32_t mask_of(struct state s) {
+static uint32_t mask_of(uint32_t used) {
 	uint32_t mask = 0;
 	for (uint32_t order = 0; order <= height; order++)
-		mask |= (uint32_t)(free_starts[s.used][order] != 0) << order;
+		mask |= (uint32_t)(free_starts[used][order] != 0) << order;
 	return mask;
 }
 
@@ -172,7 +133,7 @@ static struct buddy_link *link_at(struct arena *a, uint32_t index) {
 
 /* The list of an order, its blocks in rising order, begun `rotation` places further on. */
 static void build_list(struct arena *a, uint32_t order) {
-	uint32_t starts = free_starts[state.used][order], blocks[LEAVES_MAX], n = 0;
+	uint32_t starts = free_starts[state][order], blocks[LEAVES_MAX], n = 0;
 	for (uint32_t leaf = 0; leaf < nleaves; leaf++)
 		if (starts >> leaf & 1)
 			blocks[n++] = leaf;
@@ -201,11 +162,10 @@ static void build(void) {
 		build_list(&fresh, order);
 }
 
-static void begin(const char *name, uint32_t a, uint32_t b, uint32_t c) {
+static void begin(const char *name, uint32_t a, uint32_t b) {
 	doing.name = name;
 	doing.arguments[0] = a;
 	doing.arguments[1] = b;
-	doing.arguments[2] = c;
 	if (differs)
 		arena = fresh;
 	differs = false;
@@ -230,9 +190,9 @@ static void expect_list(uint32_t order, uint32_t expected) {
 }
 
 /* What stays allocated was not written to, nor what lies around that which the engine was given. */
-static void expect_untouched(struct state now) {
+static void expect_untouched(uint32_t now) {
 	static const struct buddy_link unused = {0xa5a5a5a5, 0xa5a5a5a5};
-	uint32_t kept = state.used & now.used;
+	uint32_t kept = state & now;
 	for (uint32_t leaf = 0; leaf < nleaves; leaf++)
 		if (kept >> leaf & 1 &&
 		    memcmp(arena.links + leaf * stride, fresh.links + leaf * stride, stride))
@@ -252,14 +212,14 @@ static void expect_untouched(struct state now) {
 	expect("links moved", arena.buddy.links != arena.links, 0);
 }
 
-static void meet(struct state next);
+static void meet(uint32_t next);
 
 /* After an operation that changed something. */
-static void expect_state(struct state now) {
+static void expect_state(uint32_t now) {
 	expect("bits", arena.bits, bits_of(now));
 	expect("mask", arena.buddy.mask, mask_of(now));
 	for (uint32_t order = 0; order <= height && !failed; order++)
-		expect_list(order, free_starts[now.used][order]);
+		expect_list(order, free_starts[now][order]);
 	if (!failed)
 		expect("buddy_check", (uint32_t)buddy_check(&arena.buddy), 0);
 	expect_untouched(now);
@@ -279,7 +239,7 @@ static void expect_nothing_changed(void) {
 /* The smallest order with a free block that serves, or ORDERS. */
 static uint32_t serving_order(uint32_t n, uint32_t align_order) {
 	uint32_t order = align_order;
-	while (order < ORDERS && (1u << order < n || !free_starts[state.used][order]))
+	while (order < ORDERS && (1u << order < n || !free_starts[state][order]))
 		order++;
 	return order;
 }
@@ -289,7 +249,7 @@ static void try_take(uint32_t n, uint32_t align_order) {
 	uint32_t expected = order < ORDERS ? fresh.buddy.heads[order].next : BUDDY_NONE;
 	if (expected == BUDDY_NONE && rotation > 0)
 		return;
-	begin("buddy_take", n, align_order, 0);
+	begin("buddy_take", n, align_order);
 	uint32_t leaf = buddy_take(&arena.buddy, n, align_order);
 	expect("leaf", leaf, expected);
 	if (failed)
@@ -297,78 +257,56 @@ static void try_take(uint32_t n, uint32_t align_order) {
 	if (leaf == BUDDY_NONE)
 		expect_nothing_changed();
 	else
-		expect_state(with_run(state, leaf, n));
-}
-
-static bool starts_free_block(uint32_t leaf) {
-	bool starts = false;
-	for (uint32_t order = 0; order <= height; order++)
-		starts |= free_starts[state.used][order] >> leaf & 1;
-	return starts;
+		expect_state(state | leaves_of(leaf, n));
 }
 
 static void try_take_at(uint32_t leaf, uint32_t n) {
-	bool can = leaf + n <= nleaves && !(state.used & leaves_of(leaf, n));
-	if (can ? !starts_free_block(leaf) : rotation > 0)
-		return; /* the contract says nothing; or it was refused before */
-	begin("buddy_take_at", leaf, n, 0);
+	bool can = leaf + n <= nleaves && !(state & leaves_of(leaf, n));
+	if (!can && rotation > 0)
+		return; /* it was refused before */
+	begin("buddy_take_at", leaf, n);
 	expect("taken", (uint32_t)buddy_take_at(&arena.buddy, leaf, n), can);
 	if (failed)
 		return;
 	if (can)
-		expect_state(with_run(state, leaf, n));
+		expect_state(state | leaves_of(leaf, n));
 	else
 		expect_nothing_changed();
 }
 
 static void try_put(uint32_t leaf, uint32_t n) {
-	begin("buddy_put", leaf, n, 0);
+	begin("buddy_put", leaf, n);
 	buddy_put(&arena.buddy, leaf, n);
-	expect_state(without_run(state, leaf, n));
+	expect_state(state & ~leaves_of(leaf, n));
 }
 
-/* The block that the new end lies in is cut anew; those before it stay as they are. */
-static void try_trim(uint32_t leaf, uint32_t n, uint32_t keep) {
-	struct state then = without_run(state, leaf + keep, n - keep);
-	uint32_t last = leaf + keep;
-	while (!(state.starts >> --last & 1))
-		;
-	if (last + block_length(state, last) > leaf + keep)
-		then = with_run(then, last, leaf + keep - last);
-	begin("buddy_trim", leaf, n, keep);
-	buddy_trim(&arena.buddy, leaf, n, keep);
-	expect_state(then);
-}
-
-static void try_runs_at(uint32_t leaf) {
-	for (uint32_t end = leaf; end < nleaves && state.starts >> end & 1 && !failed;) {
-		end += block_length(state, end);
-		try_put(leaf, end - leaf);
-		for (uint32_t keep = 1; keep <= end - leaf && !failed; keep++)
-			try_trim(leaf, end - leaf, keep);
-	}
+/* The first leaf from `leaf` on that is allocated, or free. */
+static uint32_t next_that_is(uint32_t leaf, bool allocated) {
+	while (leaf < nleaves && (state >> leaf & 1) != allocated)
+		leaf++;
+	return leaf;
 }
 
 static void ask_at(uint32_t leaf) {
-	struct buddy_block expected = {.order = 0, .is_free = -1};
-	if (state.starts >> leaf & 1)
-		expected = (struct buddy_block){31 - (uint32_t)__builtin_clz(block_length(state, leaf)), 0};
-	for (uint32_t order = 0; order <= height; order++)
-		if (free_starts[state.used][order] >> leaf & 1)
-			expected = (struct buddy_block){order, 1};
-	begin("buddy_at", leaf, 0, 0);
-	struct buddy_block found = buddy_at(&arena.buddy, leaf);
-	expect("is_free", (uint32_t)found.is_free, (uint32_t)expected.is_free);
-	expect("order", found.order, expected.order);
+	int order = -1;
+	for (uint32_t k = 0; k <= height; k++)
+		if (free_starts[state][k] >> leaf & 1)
+			order = (int)k;
+	begin("buddy_free_order", leaf, 0);
+	expect("order", (uint32_t)buddy_free_order(&arena.buddy, leaf), (uint32_t)order);
+	begin("buddy_next_free", leaf, 0);
+	expect("leaf", buddy_next_free(&arena.buddy, leaf), next_that_is(leaf, false));
+	begin("buddy_next_used", leaf, 0);
+	expect("leaf", buddy_next_used(&arena.buddy, leaf), next_that_is(leaf, true));
 	expect_nothing_changed();
 }
 
 static void ask_largest(void) {
 	int largest = -1;
 	for (uint32_t order = 0; order <= height; order++)
-		if (free_starts[state.used][order])
+		if (free_starts[state][order])
 			largest = (int)order;
-	begin("buddy_largest", 0, 0, 0);
+	begin("buddy_largest", 0, 0);
 	expect("largest", (uint32_t)buddy_largest(&arena.buddy), (uint32_t)largest);
 	expect_nothing_changed();
 }
@@ -377,7 +315,10 @@ static void ask_all(void) {
 	ask_largest();
 	for (uint32_t leaf = 0; leaf < nleaves; leaf++)
 		ask_at(leaf);
-	begin("buddy_check", 0, 0, 0);
+	begin("buddy_next_free", nleaves, 0);
+	expect("leaf", buddy_next_free(&arena.buddy, nleaves), nleaves);
+	expect("leaf", buddy_next_used(&arena.buddy, nleaves), nleaves);
+	begin("buddy_check", 0, 0);
 	expect("buddy_check", (uint32_t)buddy_check(&arena.buddy), 0);
 	expect_nothing_changed();
 }
@@ -389,40 +330,29 @@ static void try_all(void) {
 	for (uint32_t leaf = 0; leaf < nleaves; leaf++) {
 		for (uint32_t n = 1; n <= nleaves - leaf + 1 && !failed; n++)
 			try_take_at(leaf, n);
-		try_runs_at(leaf);
+		for (uint32_t end = leaf; end < nleaves && state >> end & 1 && !failed; end++)
+			try_put(leaf, end + 1 - leaf);
 	}
 }
 
 /* ---- the search ---- */
 
-static struct state queue[STATES_MAX + 1];
+static uint32_t queue[STATES_MAX];
 static size_t nstates;
-static uint32_t table[TABLE]; /* 0: empty; else the number of a state in the queue, from 1 */
+static bool met[STATES_MAX];
 
 /* Queues a state that was not met before. */
-static void meet(struct state next) {
-	uint32_t key = (uint32_t)next.starts << 16 | next.used;
-	for (uint32_t at = key * 0x9e3779b1u >> 12;; at = (at + 1) % TABLE) {
-		if (!table[at]) {
-			if (nstates > STATES_MAX) {
-				complain("states", (uint32_t)nstates, STATES_MAX);
-				return;
-			}
-			queue[nstates++] = next;
-			table[at] = (uint32_t)nstates;
-			return;
-		}
-		struct state met = queue[table[at] - 1];
-		if (met.used == next.used && met.starts == next.starts)
-			return;
-	}
+static void meet(uint32_t next) {
+	if (!met[next])
+		queue[nstates++] = next;
+	met[next] = true;
 }
 
 /* The rotations that make every block of every list the head. */
 static uint32_t count_rotations(void) {
 	uint32_t longest = 1;
 	for (uint32_t order = 0; order <= height; order++) {
-		uint32_t length = (uint32_t)__builtin_popcount(free_starts[state.used][order]);
+		uint32_t length = (uint32_t)__builtin_popcount(free_starts[state][order]);
 		longest = length > longest ? length : longest;
 	}
 	return longest;
@@ -430,20 +360,13 @@ static uint32_t count_rotations(void) {
 
 /* What buddy_init makes is the first state: all free. */
 static void try_init(void) {
-	state = (struct state){0, 0};
+	state = 0;
 	rotation = 0;
 	differs = true;
 	memset(&fresh, POISON, sizeof fresh);
-	begin("buddy_init", nleaves, stride, 0);
+	begin("buddy_init", nleaves, stride);
 	buddy_init(&arena.buddy, nleaves, &arena.bits, arena.links, stride);
 	expect_state(state);
-}
-
-static size_t expected_states(void) {
-	size_t expected = 2;
-	for (uint32_t order = 0; order < height; order++)
-		expected = expected * expected + 1;
-	return expected;
 }
 
 static void search(uint32_t leaves, uint32_t link_stride) {
@@ -452,7 +375,7 @@ static void search(uint32_t leaves, uint32_t link_stride) {
 	stride = link_stride;
 	nstates = noperations = 0;
 	failed = false;
-	memset(table, 0, sizeof table);
+	memset(met, 0, sizeof met);
 	find_free_blocks();
 	try_init();
 	for (size_t i = 0; i < nstates && !failed; i++) {
@@ -466,7 +389,7 @@ static void search(uint32_t leaves, uint32_t link_stride) {
 			try_all();
 		}
 	}
-	ok(!failed && nstates == expected_states(),
+	ok(!failed && nstates == (size_t)1 << nleaves,
 	   "%u leaves, links %u bytes apart: %zu states, %lu operations", leaves, link_stride, nstates,
 	   noperations);
 }

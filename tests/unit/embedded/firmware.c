@@ -50,10 +50,10 @@ static void ok(int holds, const char *name) {
 /* Leaves in use, by the allocator's own word. */
 static uint32_t count_used(void) {
 	uint32_t used = 0;
-	for (uint32_t leaf = 0; leaf < LEAVES;) {
-		struct buddy_block block = buddy_at(&buddy, leaf);
-		used += block.is_free == 0 ? 1u << block.order : 0;
-		leaf += 1u << block.order;
+	for (uint32_t leaf = buddy_next_used(&buddy, 0), end; leaf < LEAVES;
+	     leaf = buddy_next_used(&buddy, end)) {
+		end = buddy_next_free(&buddy, leaf);
+		used += end - leaf;
 	}
 	return used;
 }
