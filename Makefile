@@ -117,7 +117,7 @@ check: ## install what the tests need, build and run every test, and sum up
 	tests/install.sh all
 	@tests/check.sh all
 
-check-quick: ## those that take a few minutes together
+check-quick: ## those that take under 2 minutes together
 	tests/install.sh quick
 	@tests/check.sh quick
 

@@ -10,7 +10,7 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
 
 quick=(
-	gcc:cc libc6-dev make:make perl:prove libcmocka-dev:/usr/include/cmocka.h valgrind:valgrind
+	gcc:cc libc6-dev make:make perl:prove libcmocka-dev:/usr/include/cmocka.h
 )
 programs=( # of tests/programs/real and of bench
 	coreutils:timeout xz-utils:xz python3:/usr/bin/python3 g++:g++ clang:clang git:git sqlite3:sqlite3 gawk:gawk lua5.4:lua5.4
@@ -19,7 +19,7 @@ programs=( # of tests/programs/real and of bench
 	imagemagick:/usr/bin/convert ffmpeg:ffmpeg chromium:chromium stress-ng:stress-ng
 )
 tools=( # of the other tests
-	gdb:gdb hyperfine:hyperfine strace:strace qemu-system-arm:qemu-system-arm gcc-arm-none-eabi:arm-none-eabi-gcc
+	valgrind:valgrind gdb:gdb hyperfine:hyperfine strace:strace qemu-system-arm:qemu-system-arm gcc-arm-none-eabi:arm-none-eabi-gcc
 	patch:patch python3-matplotlib libclang-rt-14-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4
 )
 system=( # of tests/programs/system, which puts all else into its own folders

@@ -4,6 +4,7 @@
 
 programs_of      = $(patsubst tests/%,build/tests/%,$(basename $(wildcard $(1:%=tests/process/%/*.c) $(1:%=tests/process/%/*.cc))))
 preload_programs := $(call programs_of,preload abuse)
+quick_programs   := $(filter-out build/tests/process/preload/slow_%,$(preload_programs))
 security_program := $(call programs_of,security)
 valgrind_programs := $(call programs_of,valgrind)
 gdb_programs     := build/tests/process/gdb/layout build/tests/process/gdb/layout-linked
@@ -28,12 +29,14 @@ build/tests/process/gdb/layout-linked: tests/process/gdb/layout.c $(build)/libbu
 .PHONY: check-preload check-cases check-gdb check-soak check-security check-valgrind check-real check-bench
 .PHONY: soak security-table check-system
 
-quick_tests := tests/process/abuse $(filter-out %/slow_preload.t,$(wildcard tests/process/preload/*.t))
+# Two at a time, the longest first. What changes a setting of the whole system would change it under the other.
+quick_tests := $(addprefix tests/process/preload/,preload.t modes.t) tests/process/abuse \
+	       $(filter-out %/preload.t %/modes.t %/slow_preload.t %/overcommit.t,$(wildcard tests/process/preload/*.t))
 
 ##@ Tests, group by group
 
-check-preload: $(preload_programs) libbuddymalloc.so libbuddymalloc.a ## libc's names under the preload, limits, misuse
-	$(prove) $(if $(QUICK),$(quick_tests),tests/process/preload tests/process/abuse)
+check-preload: $(if $(QUICK),$(quick_programs),$(preload_programs)) libbuddymalloc.so libbuddymalloc.a ## libc's names under the preload, limits, misuse
+	$(if $(QUICK),BM_QUICK=1 $(prove) -j2 $(quick_tests),$(prove) tests/process/preload tests/process/abuse)
 
 check-security: $(security_program) $(libraries) ## one misuse a run: what normal mode, mode:hardened and debug:1 make of it
 	$(prove) tests/process/security

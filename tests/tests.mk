@@ -124,7 +124,7 @@ have_fuzzer := $(if $(have_clang),$(wildcard $(shell clang -print-runtime-dir 2>
 
 ##@ Tests, group by group
 
-check-unit: $(call unit_of,gcc) $(call unit_of,debug) ## the unit tests, release and debug
+check-unit: $(call unit_of,gcc) $(if $(QUICK),,$(call unit_of,debug)) ## the unit tests, release and debug (QUICK=1: release)
 	$(proven) $^
 
 check-embedded: ## the buddy without a C library, here and on a Cortex-M3
@@ -133,8 +133,12 @@ check-embedded: ## the buddy without a C library, here and on a Cortex-M3
 # Replays what the fuzzer has found worth keeping.
 replay_corpora = $(foreach name,$(fuzz_names),$(proven) $(engine)/$(1)/proof/model/$(name) :: --corpus $(corpora)/$(name) &&) true
 
-check-model: $(call model_of,gcc) $(call model_of,debug) $(fuzz_names:%=$(engine)/gcc/fuzz-%.o) ## the models, release and debug
-	$(proven) $(filter-out %.o,$^)
+# The one that has real threads at once is not driven by choices.
+driven_of = $(filter-out %/threads,$(call model_of,$(1)))
+
+check-model: $(call model_of,gcc) $(call model_of,debug) $(if $(QUICK),,$(fuzz_names:%=$(engine)/gcc/fuzz-%.o)) ## the models, release and debug (QUICK=1: a quarter of the steps)
+	$(proven) $(call driven_of,gcc) $(call driven_of,debug) $(if $(QUICK),:: --steps 10000)
+	$(proven) $(filter %/threads,$^)
 	@$(call replay_corpora,gcc)
 
 check-mutate: $(call mutate_of,gcc) ## the checkers notice every mutation
@@ -178,7 +182,7 @@ check-fuzz: $(fuzz_names:%=$(engine)/fuzz/proof/model/%) ## the models fed by li
 endif
 
 check-golden: libbuddymalloc.so ## layers, sizes, the fast path, the version, names in the docs; what make promises
-	$(if $(QUICK),BM_QUICK=1) $(prove) tests/meta/golden tests/meta/make
+	$(if $(QUICK),BM_QUICK=1) $(prove) -j2 tests/meta/golden tests/meta/make
 
 ##@ Tests that are not part of check
 

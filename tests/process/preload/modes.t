@@ -1,6 +1,6 @@
 #!/bin/bash
 # modes.t: the programs of this folder that say what is correct, and some real ones, in mode:hardened and with debug:1. Left
-# out are those whose checks are of another kind, or would take minutes there.
+# out are those whose checks are of another kind, or would take minutes there; with BM_QUICK=1 also those that take seconds.
 # shellcheck disable=SC2154
 . "$(dirname "$0")/../../lib.sh"
 . "$(dirname "$0")/programs.sh"
@@ -13,6 +13,7 @@ left_out() { # PROGRAM: why
 	fork_streams) echo "its stream takes 3 MB at each write, with a lock held that a fork waits for" ;;
 	fork_in_handler) echo "its timer is quicker than a fork with as many mappings" ;;
 	slow_*) echo "it is slow" ;;
+	faults | faults_new | fork | fork_handlers | sized | threads) [ -z "${BM_QUICK:-}" ] || echo "BM_QUICK is set" ;;
 	statistics) echo "it counts what normal mode keeps" ;;
 	esac
 }
