@@ -1,4 +1,4 @@
-/* bitmap.h (rank 1): a bit for each of a chunk's pages, counted, set and searched in runs. Pure. */
+/* bitmap.h (level 1): a bit for each page of a chunk, counted, set and searched in runs. Pure. */
 #ifndef BITMAP_H
 #define BITMAP_H
 

@@ -1,4 +1,4 @@
-/* buddy.c (rank 0): a binary buddy allocator over an abstract arena. Freestanding.
+/* buddy.c (level 0): a binary buddy allocator over an abstract arena. Freestanding.
  *
  * 1. The arena is a binary tree of blocks in array form: root 1, children 2n and 2n+1, parent n/2,
  *    buddy n^1. A leaf is order 0, the root order `height`; leaf i is node nleaves + i.

@@ -1,4 +1,4 @@
-/* buddy_check.c (rank 0): verifies the invariants at the head of buddy.c. Debug builds and tests
+/* buddy_check.c (level 0): verifies the invariants at the head of buddy.c. Debug builds and tests
  * only. It has no function in common with the allocator, so that one mistake cannot hide in
  * both. */
 #include "buddy.h"

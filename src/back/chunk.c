@@ -1,4 +1,4 @@
-/* chunk.c (rank 4): see chunk.h. Decides under the lock; maps, unmaps and purges outside it. */
+/* chunk.c (level 4): see chunk.h. Decides under the lock; maps, unmaps and purges outside it. */
 #include "back/chunk.h"
 
 #include "back/chunk_state.h"

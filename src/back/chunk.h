@@ -1,4 +1,4 @@
-/* chunk.h (rank 4): 2 MB chunks of 512 pages, and the search across them. Hands out spans of pages.
+/* chunk.h (level 4): 2 MB chunks of 512 pages and the search across them. Hands out spans of pages.
  *
  * C1. chunk_lock guards all of this, with two exceptions: the steps of C3, and slab_of_page. That
  *     is written without a lock by the thread that makes or drops a slab, while it has the slab's

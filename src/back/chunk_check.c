@@ -1,4 +1,4 @@
-/* chunk_check.c (rank 4): verifies C2 … C5 (chunk.h) and each chunk's buddy. Debug builds and tests
+/* chunk_check.c (level 4): checks C2 … C5 (chunk.h) and each chunk's buddy. Debug builds and tests
  * only. */
 #include "back/chunk_state.h"
 

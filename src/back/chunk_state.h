@@ -1,4 +1,4 @@
-/* chunk_state.h (rank 4): what chunk.c and its checker know of all chunks. Nobody else includes
+/* chunk_state.h (level 4): what chunk.c and its checker know of all chunks. Nobody else includes
  * it. */
 #ifndef CHUNK_STATE_H
 #define CHUNK_STATE_H

@@ -1,4 +1,4 @@
-/* large.c (rank 4): see large.h. */
+/* large.c (level 4): see large.h. */
 #include "back/large.h"
 
 #include "ground/metadata.h"

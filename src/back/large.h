@@ -1,4 +1,4 @@
-/* large.h (rank 4): large blocks: over a chunk, or aligned to more than one. Each is a run of whole
+/* large.h (level 4): large blocks: over a chunk or aligned to more than one. Each is a run of whole
  * chunks of its own (pool.h), which its record describes; its size is exact to the kernel's page.
  *
  * G1. pool_lock guards what a run says of its block, and the counts; mapping, unmapping and moving

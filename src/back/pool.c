@@ -1,4 +1,4 @@
-/* pool.c (rank 3): see pool.h. */
+/* pool.c (level 3): see pool.h. */
 #include "back/pool.h"
 
 #include "back/pool_state.h"

@@ -1,4 +1,4 @@
-/* pool.h (rank 3): runs of whole free chunks, which serve chunks and large blocks alike.
+/* pool.h (level 3): runs of whole free chunks, which serve chunks and large blocks alike.
  *
  * A request takes the shortest run that is long enough, and only as much of it as it needs. When none
  * is, the kernel maps what the longest lacks right beside it, or all of it elsewhere. A run that is

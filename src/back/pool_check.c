@@ -1,4 +1,4 @@
-/* pool_check.c (rank 3): verifies P2 and P3 (pool.h), the lists and the counts. Debug builds and
+/* pool_check.c (level 3): verifies P2 and P3 (pool.h), the lists and the counts. Debug builds and
  * tests only. */
 #include "back/pool_state.h"
 

@@ -1,4 +1,4 @@
-/* pool_state.h (rank 3): what pool.c and its checker know of all runs. Nobody else includes it. */
+/* pool_state.h (level 3): what pool.c and its checker know of all runs. Nobody else includes it. */
 #ifndef POOL_STATE_H
 #define POOL_STATE_H
 

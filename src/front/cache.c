@@ -1,4 +1,4 @@
-/* cache.c (rank 6): see cache.h. */
+/* cache.c (level 6): see cache.h. */
 #include "front/cache.h"
 
 #include "back/large.h"

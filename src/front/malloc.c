@@ -1,4 +1,4 @@
-/* malloc.c (rank 8): see malloc.h. */
+/* malloc.c (level 8): see malloc.h. */
 #include "front/malloc.h"
 
 #include "back/chunk.h"

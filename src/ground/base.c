@@ -1,4 +1,4 @@
-/* base.c (rank 0): one line on stderr without stdio, which would allocate. */
+/* base.c (level 0): one line on stderr without stdio, which would allocate. */
 #include "ground/base.h"
 
 #include <errno.h>

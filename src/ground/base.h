@@ -1,4 +1,4 @@
-/* base.h (rank 0): the words every file speaks: geometry, arithmetic, asserts, and one line on
+/* base.h (level 0): the words every file speaks: geometry, arithmetic, asserts, and one line on
  * stderr.
  *
  * A page here is the heap's unit, 4 KiB on every machine; the kernel's own page size is

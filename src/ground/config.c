@@ -1,4 +1,4 @@
-/* config.c (rank 1): see config.h. */
+/* config.c (level 1): see config.h. */
 #include "ground/config.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* config.h (rank 1): what BUDDYMALLOC_CONF can change: "option:value,option:value".
+/* config.h (level 1): what BUDDYMALLOC_CONF can change: "option:value,option:value".
  *
  *	stats:1        print an account of the heap on stderr at exit (slower: every call is counted)
  *	stats:PID      the same for the process of that number alone

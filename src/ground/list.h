@@ -1,5 +1,5 @@
-/* list.h (rank 1): circular doubly linked lists with a sentinel head. Only these functions add to a
- * list and delete from it; others read `next` and `prev` to walk one. The link of an item that is
+/* list.h (level 1): circular doubly linked lists with a sentinel head. Only these functions add to
+ * a list and delete from it; others read `next` and `prev` to walk one. The link of an item that is
  * on no list is its owner's to use. */
 #ifndef LIST_H
 #define LIST_H

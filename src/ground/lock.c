@@ -1,4 +1,4 @@
-/* lock.c (rank 1): see lock.h. */
+/* lock.c (level 1): see lock.h. */
 #include "ground/lock.h"
 
 #include <errno.h>

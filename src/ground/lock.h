@@ -1,4 +1,4 @@
-/* lock.h (rank 1): a small mutex: spin a little, then sleep on a futex. Source: Drepper, "Futexes
+/* lock.h (level 1): a small mutex: spin a little, then sleep on a futex. Source: Drepper, "Futexes
  * are tricky" (2011), mutex 3.
  *
  * L1. Locks are taken in rising rank (enum lock_rank); debug builds check it at every take.

@@ -1,4 +1,4 @@
-/* metadata.c (rank 2): see metadata.h. */
+/* metadata.c (level 2): see metadata.h. */
 #include "ground/metadata.h"
 
 #include "ground/config.h"

@@ -1,4 +1,4 @@
-/* os.c (rank 1): see os.h. */
+/* os.c (level 1): see os.h. */
 #include "ground/os.h"
 
 #include <errno.h>

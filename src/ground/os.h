@@ -1,5 +1,5 @@
-/* os.h (rank 1): all contact with the kernel's memory calls. Sizes in bytes; errno is kept by every
- * function.
+/* os.h (level 1): all contact with the kernel's memory calls. Sizes in bytes; errno is kept by
+ * every function.
  *
  * "No memory" (ENOMEM and its kin) is an answer: NULL or false. Anything else, such as unmapping
  * what was never mapped, is our own bug and an assert.

@@ -1,4 +1,4 @@
-/* pagemap.c (rank 2): see pagemap.h. */
+/* pagemap.c (level 2): see pagemap.h. */
 #include "ground/pagemap.h"
 
 #include "ground/config.h"

@@ -1,4 +1,4 @@
-/* memcheck.h (rank 1): what Valgrind's memcheck is told about our blocks, by client requests: some
+/* memcheck.h (level 1): what Valgrind's memcheck is told about our blocks, by client requests: some
  * instructions that do nothing outside Valgrind. Without Valgrind's header at build time there are
  * none. */
 #ifndef MEMCHECK_H

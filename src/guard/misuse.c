@@ -1,5 +1,5 @@
-/* misuse.c (rank 6): see misuse.h. Records are read without their locks, but for chunk_span_around:
- * of a live block they are the caller's, and otherwise the process ends here. */
+/* misuse.c (level 6): see misuse.h. Records are read without their locks, but for
+ * chunk_span_around: of a live block they are the caller's, and otherwise the process ends here. */
 #include "guard/misuse.h"
 
 #include "back/chunk.h"

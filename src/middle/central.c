@@ -1,4 +1,4 @@
-/* central.c (rank 5): see central.h. */
+/* central.c (level 5): see central.h. */
 #include "middle/central.h"
 
 #include "back/chunk.h"

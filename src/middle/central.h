@@ -1,4 +1,4 @@
-/* central.h (rank 5): the central list of each size class: a lock, its slabs by fullness, and a
+/* central.h (level 5): the central list of each size class: a lock, its slabs by fullness, and a
  * depot of free slots on their way from one thread's cache to another's.
  *
  * H1. A central list's lock guards its slabs, its lists, its counts and its depot. A slab is made

@@ -1,5 +1,5 @@
-/* central_check.c (rank 5): verifies H2 and H3 (central.h), and every slab of a class that has free
- * slots. Debug builds and tests only. */
+/* central_check.c (level 5): verifies H2 and H3 (central.h), and every slab of a class that has
+ * free slots. Debug builds and tests only. */
 #include "middle/central_state.h"
 
 #include "back/chunk.h"

@@ -1,4 +1,4 @@
-/* central_state.h (rank 5): what central.c and its checker know of a class. Nobody else includes
+/* central_state.h (level 5): what central.c and its checker know of a class. Nobody else includes
  * it. */
 #ifndef CENTRAL_STATE_H
 #define CENTRAL_STATE_H

@@ -1,4 +1,4 @@
-/* sizeclass.c (rank 1): the tables of sizeclass.h, computed by the compiler. */
+/* sizeclass.c (level 1): the tables of sizeclass.h, computed by the compiler. */
 #include "middle/sizeclass.h"
 
 /* Class c > 8 is the (c-9)th past the linear ones: doubling (c-9)/8, step (c-9)%8. 9: 144, 16: 256,

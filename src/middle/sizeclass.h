@@ -1,4 +1,4 @@
-/* sizeclass.h (rank 1): size -> class -> slot size. Pure tables; sizes in bytes.
+/* sizeclass.h (level 1): size -> class -> slot size. Pure tables; sizes in bytes.
  *
  * Classes 1 … 8 are 16, 32, … 128; then there are STEPS classes per doubling up to SMALL_MAX, so
  * that the slack of a slot over 128 bytes is at most 1/STEPS of the request (docs/design.md has the

@@ -1,4 +1,4 @@
-/* slab.c (rank 2): see slab.h. */
+/* slab.c (level 2): see slab.h. */
 #include "middle/slab.h"
 
 static unsigned words(const struct slab *slab) { return (slab->nslots + 63u) / 64; }

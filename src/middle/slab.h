@@ -1,4 +1,4 @@
-/* slab.h (rank 2): a run of equal slots and the bitmap of those that are free. Pure: it never
+/* slab.h (level 2): a run of equal slots and the bitmap of those that are free. Pure: it never
  * touches the slots. The lock of the class's central list guards it.
  *
  * S1. nfree is the number of set bits; bits beyond nslots are clear.

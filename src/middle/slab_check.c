@@ -1,4 +1,4 @@
-/* slab_check.c (rank 2): verifies S1 … S3 (slab.h). Debug builds and tests only. */
+/* slab_check.c (level 2): verifies S1 … S3 (slab.h). Debug builds and tests only. */
 #include "middle/slab.h"
 
 static bool bit_of(const struct slab *slab, unsigned slot) { return slab->bits[slot / 64] >> slot % 64 & 1; }

@@ -1,4 +1,4 @@
-/* account.h (rank 9): what the heap holds, in figures; and the account printed at exit under
+/* account.h (level 9): what the heap holds, in figures; and the account printed at exit under
  * stats:1. */
 #ifndef ACCOUNT_H
 #define ACCOUNT_H

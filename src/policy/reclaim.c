@@ -1,4 +1,4 @@
-/* reclaim.c (rank 2): see reclaim.h. */
+/* reclaim.c (level 2): see reclaim.h. */
 #include "policy/reclaim.h"
 
 #include "ground/config.h"

@@ -1,4 +1,4 @@
-/* reclaim.h (rank 2): how much free memory is kept for reuse before it goes back to the kernel.
+/* reclaim.h (level 2): how much free memory is kept for reuse before it goes back to the kernel.
  *
  *	bound = b + min(growth, max(5/4 peak - resident - b, 0)), b = base + hold % of the live pages
  *

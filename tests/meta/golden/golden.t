@@ -29,10 +29,10 @@ module() { # PATH: what it is a part of: src/back/chunk of chunk.c, chunk_state.
 	sed -E 's/\.[ch]$//; s/_(state|check)$//' <<<"$1"
 }
 
-rank() { # FILE: the N of "(rank N)" in its first line, or 99
+level() { # FILE: the N of "(level N)" in its first line, or 99
 	local file=$1
-	if [ "$file" = include/buddy.h ]; then file=src/back/buddy.c; fi # public: its rank is that of its source
-	sed -n '1s/.*(rank \([0-9]*\)).*/\1/p' "$file" | grep . || echo 99
+	if [ "$file" = include/buddy.h ]; then file=src/back/buddy.c; fi # public: its level is that of its source
+	sed -n '1s/.*(level \([0-9]*\)).*/\1/p' "$file" | grep . || echo 99
 }
 
 included() { # FILE...: the headers of ours that they include, as paths from the root
@@ -72,15 +72,15 @@ calls_up() { # of the library's objects, by what the linker has to find for them
 			print by[i] " uses " wanted[i] " of " where[wanted[i]] }'
 }
 
-false_ranks() { # true: 0 without a header of another module, else one more than the highest of these
-	local file header true_rank
+false_levels() { # true: 0 without a header of another module, else one more than the highest of these
+	local file header true_level
 	for file in src/*/*.[ch]; do
-		true_rank=0
+		true_level=0
 		# shellcheck disable=SC2046
 		for header in $(included "$(module "$file")"*.[ch]); do
-			own "$file" "$header" || [ "$(rank "$header")" -lt "$true_rank" ] || true_rank=$(($(rank "$header") + 1))
+			own "$file" "$header" || [ "$(level "$header")" -lt "$true_level" ] || true_level=$(($(level "$header") + 1))
 		done
-		[ "$(rank "$file")" -eq "$true_rank" ] || echo "$file says rank $(rank "$file"), its includes say $true_rank"
+		[ "$(level "$file")" -eq "$true_level" ] || echo "$file says level $(level "$file"), its includes say $true_level"
 	done
 }
 
@@ -113,7 +113,7 @@ none "a folder includes itself and lower ones" < <(includes_up)
 none "no call goes up" < <(calls_up)
 [ "$(nm "$built"/src/*/*.o | grep -c ' U ')" -gt 100 ]
 ok $? "and there are calls"
-none "the rank that a file says is the true one" < <(false_ranks)
+none "the level that a file says is the true one" < <(false_levels)
 none "buddy, bitmap, slab and sizeclass are pure" < <(impure)
 none "a module's state is its own" < <(state_elsewhere)
 none "a function's name exists once" < <(same_names)
