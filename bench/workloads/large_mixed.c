@@ -1,32 +1,15 @@
 /*
- * large_mixed.c: blocks of 5 to 25 MB, LIVE of them at a time, replaced at random; every page is
+ * large_mixed.c: blocks of 5 to 25 MB, 20 of them at a time, replaced at random; every page is
  * touched.
  */
-#include "common.h"
+#include "replaced.h"
 
-enum { LIVE = 20, BLOCKS = 300, MB = 1 << 20, PAGE = 4096 };
-
-static void touch(struct block *block) {
-	char *bytes = block->memory;
-	for (size_t at = 64; at + 64 < block->size; at += PAGE)
-		bytes[at] = (char)block->tag;
-}
+enum { MB = 1 << 20 };
 
 static void work(struct worker *worker) {
-	struct block live[LIVE] = {0};
-	uint64_t blocks = bench_scaled(worker->bench, BLOCKS);
-	for (uint64_t i = 0; i < blocks; i++) {
-		struct block *slot = &live[rng_below(&worker->rng, LIVE)];
-		if (slot->memory)
-			block_put(slot);
-		*slot = block_take(rng_between(&worker->rng, 5 * MB, 25 * MB), (uint32_t)i);
-		touch(slot);
-	}
-	for (unsigned i = 0; i < LIVE; i++) {
-		if (live[i].memory)
-			block_put(&live[i]);
-	}
-	worker->operations = 2 * blocks;
+	static const struct replaced shape = {
+	        .live = 20, .smallest = 5 * MB, .largest = 25 * MB, .pages = TOUCHED, .rounds = 300};
+	replace_at_random(worker, &shape);
 }
 
 int main(int argc, char **argv) {

@@ -1,31 +1,19 @@
 /*
- * medium.c: buffers of 16 to 512 KB, LIVE of them at a time, replaced at random; every page is touched.
+ * medium.c: buffers of 16 to 512 KB, 32 of them at a time, replaced at random; every page is
+ * touched.
  */
-#include "common.h"
+#include "replaced.h"
 
-enum { LIVE = 32, BUFFERS = 300000, KB = 1024 };
-
-static void touch(struct block *block) {
-	char *bytes = block->memory;
-	for (size_t at = 64; at + 64 < block->size; at += 4096)
-		bytes[at] = (char)block->tag;
-}
+enum { KB = 1024 };
 
 static void work(struct worker *worker) {
-	struct block live[LIVE] = {0};
-	uint64_t buffers = bench_scaled(worker->bench, BUFFERS);
-	for (uint64_t i = 0; i < buffers; i++) {
-		struct block *slot = &live[rng_below(&worker->rng, LIVE)];
-		if (slot->memory)
-			block_put(slot);
-		*slot = block_take(rng_log_between(&worker->rng, 16 * KB, 512 * KB), (uint32_t)i);
-		touch(slot);
-	}
-	for (unsigned i = 0; i < LIVE; i++) {
-		if (live[i].memory)
-			block_put(&live[i]);
-	}
-	worker->operations = 2 * buffers;
+	static const struct replaced shape = {.live = 32,
+	                                      .smallest = 16 * KB,
+	                                      .largest = 512 * KB,
+	                                      .logarithmic = true,
+	                                      .pages = TOUCHED,
+	                                      .rounds = 300000};
+	replace_at_random(worker, &shape);
 }
 
 int main(int argc, char **argv) {
