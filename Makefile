@@ -59,7 +59,7 @@ $(build)/libbuddymalloc.a: $(archived)
 $(linked): %: $(build)/% FORCE
 	@[ "$$(readlink $@)" = $< ] || ln -sfn $< $@
 
--include $(objects:.o=.d) $(build)/hardened/src/ground/config.d
+dependencies := $(objects:.o=.d) $(build)/hardened/src/ground/config.d # of what the compiler made; the makefiles below add theirs
 
 run: export CMD := $(value CMD)
 run: ## run CMD='program …' on our heap and print the account of it (default: a perl program)
@@ -128,3 +128,11 @@ test: ## one test, or those of a folder: T=unit/slab, T=process/preload/fork …
 	@tests/one.sh '$(T)' $(V)
 
 include tests/tests.mk bench/engines/engines.mk bench/workloads/workloads.mk bench/bench.mk tests/process.mk
+
+# Where a file was moved or removed, a list of dependencies would stop make for want of it: what it belongs to is made anew.
+lists := $(wildcard $(dependencies))
+named  = $(filter %.c %.cc %.h,$(file <$(1)))
+there := $(wildcard $(sort $(foreach list,$(lists),$(call named,$(list)))))
+stale := $(foreach list,$(lists),$(if $(filter-out $(there),$(call named,$(list))),$(list)))
+$(stale:.d=) $(stale:.d=.o): FORCE
+include $(filter-out $(stale),$(lists))

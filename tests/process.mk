@@ -24,7 +24,7 @@ build/tests/process/gdb/layout-linked: tests/process/gdb/layout.c $(build)/libbu
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(process_flags) -DLINKED=1 -o $@ $(filter %.c %.a,$^) -ldl
 
--include $(wildcard build/tests/cases/*.d build/tests/soak/*.d build/tests/process/*/*.d)
+dependencies += build/tests/cases/*.d build/tests/soak/*.d build/tests/process/*/*.d
 
 .PHONY: check-preload check-cases check-gdb check-soak check-security check-valgrind check-real check-bench
 .PHONY: soak security-table check-system
@@ -93,7 +93,7 @@ $(coverage)/libbuddymalloc.so: $(sources:%.c=$(coverage)/%.o) tests/meta/coverag
 coverage_tests := $(addprefix tests/process/preload/,preload.t statistics.t config.t early.t dlopen_self.t modes.t) \
 		  tests/process/abuse/abuse.t tests/process/security/security.t tests/process/valgrind/valgrind.t $(addprefix tests/programs/real/,sqlite.t perl.t gawk.t)
 
--include $(sources:%.c=$(coverage)/%.d)
+dependencies += $(sources:%.c=$(coverage)/%.d)
 
 coverage: $(call unit_of,cov) $(call model_of,cov) $(call mutate_of,cov) $(coverage)/libbuddymalloc.so libbuddymalloc-hardened.so $(preload_programs) $(security_program) $(valgrind_programs) ## lines and branches that the tests run
 	@find $(engine)/cov $(coverage) -name '*.gcda' -delete

@@ -100,7 +100,7 @@ $(engine)/$(1)/soak/soak: $(patsubst %.c,$(engine)/$(1)/%.o,$(wildcard tests/soa
 $(engine)/$(1)/tests/soak/%.o: engine_flags += -fno-builtin
 
 .PRECIOUS: $(engine)/$(1)/%.o $(engine)/$(1)/fuzz-%.o
--include $(wildcard $(engine)/$(1)/*.d $(engine)/$(1)/*/*.d $(engine)/$(1)/*/*/*.d $(engine)/$(1)/*/*/*/*.d)
+dependencies += $(addprefix $(engine)/$(1)/,*.d */*.d */*/*.d */*/*/*.d)
 endef
 
 comma := ,

@@ -24,4 +24,4 @@ build/engines/check: tests/meta/engines/check.c $(build)/flags
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(library_flags) -Itests -MMD -MP -MF $@.d -pthread -o $@ $<
 
--include $(engines:%=$(build)/bench/engines/%.d) $(engine_shared:.o=.d) build/engines/check.d
+dependencies += $(engines:%=$(build)/bench/engines/%.d) $(engine_shared:.o=.d) build/engines/check.d

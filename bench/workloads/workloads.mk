@@ -14,4 +14,4 @@ build/bench/%: bench/workloads/%.cc bench/workloads/workloads.mk flags.mk
 	@mkdir -p $(@D)
 	@echo "  CXX $@"; $(CXX) $(bench_cxx_flags) -MMD -MP -o $@ $< -lm
 
--include $(bench_programs:%=%.d)
+dependencies += $(bench_programs:%=%.d)

@@ -73,6 +73,45 @@ else
 	skip "make compile_commands.json" "no python3"
 fi
 
+# ---- lists of dependencies ----
+
+# One of each kind, in a copy of the tree: what is built there, and the source it was built from.
+sources=(
+	build/release/src/ground/base.o src/ground/base.c
+	build/tests/engine/gcc/src/ground/base.o src/ground/base.c
+	build/tests/engine/gcc/fuzz-buddy_model.o tests/proof/model/buddy_model.c
+	build/tests/process/preload/small tests/process/preload/small.c
+	build/bench/big bench/workloads/big.c
+	build/engines/check tests/meta/engines/check.c
+)
+copy=$scratch/copy
+make_copy() { quiet_make -C "$copy" "$@" >"$scratch/out" 2>&1; }
+list_of() { # TARGET
+	echo "$copy/${1%.o}.d"
+}
+
+# As if each source and a header had been moved between two runs of make: the list names what is not there, and has no rules.
+moves_stop_nothing() {
+	local i target list
+	make_copy "${targets[@]}" || return
+	for ((i = 0; i < ${#sources[@]}; i += 2)); do
+		list=$(list_of "${sources[i]}")
+		grep -q " ${sources[i + 1]}" "$list" || { echo "$list does not name ${sources[i + 1]}" >"$scratch/out" && return 1; }
+		sed -i "s|${sources[i + 1]}|moved/since/it.c|; /^[^ ]*:\$/d; s|include/buddy.h|moved/since/it.h|" "$list"
+	done
+	make_copy "${targets[@]}" || return
+	for target in "${targets[@]}"; do ! grep -H moved/since "$(list_of "$target")" >"$scratch/out" || return; done
+	make_copy "${targets[@]}" && [ ! -s "$scratch/out" ]
+}
+
+targets=()
+for ((i = 0; i < ${#sources[@]}; i += 2)); do targets+=("${sources[i]}"); done
+mkdir "$copy"
+cp -r Makefile flags.mk VERSION src include preload tests bench "$copy"
+moves_stop_nothing
+ok $? "a list of dependencies that names what was moved since stops nothing: ${#targets[@]} kinds of what is built are built anew, once"
+told "$scratch/out"
+
 # ---- install ----
 
 if [ -e libbuddymalloc.so ] && [ -e libbuddymalloc-hardened.so ] && [ -e libbuddymalloc.a ]; then
