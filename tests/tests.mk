@@ -66,6 +66,8 @@ $(engine)/$(1)/fuzz-%.o: tests/proof/model/%.c tests/tests.mk flags.mk
 $(engine)/$(1)/engine.a: $(engine_sources:%.c=$(engine)/$(1)/%.o)
 	@rm -f $$@; ar rcs $$@ $$^
 
+$(unit_names:%=$(engine)/$(1)/tests/unit/%.o): | $(engine)/cmocka
+
 $(engine)/$(1)/unit/%: $(engine)/$(1)/tests/unit/%.o $(engine)/$(1)/engine.a
 	@mkdir -p $$(@D)
 	@$(cc_$(1)) $$(engine_flags) $(flags_$(1)) $$(patsubst %,-Wl$$(comma)--wrap=%,$$(wraps_$$*)) -o $$@ $$^ -lcmocka
@@ -104,6 +106,14 @@ dependencies += $(addprefix $(engine)/$(1)/,*.d */*.d */*/*.d */*/*/*.d)
 endef
 
 comma := ,
+
+# Asked once and before any unit test is compiled: else each would fail with the compiler's words.
+$(engine)/cmocka:
+	@mkdir -p $(@D)
+	@gcc -E -x c -include cmocka.h /dev/null >/dev/null 2>&1 || \
+		{ echo "tests/unit needs cmocka.h, which the compiler does not find: tests/install.sh quick installs libcmocka-dev" >&2; exit 1; }
+	@touch $@
+
 $(foreach variant,gcc debug clang asan tsan fuzz cov steps steps_tsan,$(eval $(call engine_variant,$(variant))))
 
 unit_of   = $(unit_names:%=$(engine)/$(1)/unit/%)

@@ -112,6 +112,15 @@ moves_stop_nothing
 ok $? "a list of dependencies that names what was moved since stops nothing: ${#targets[@]} kinds of what is built are built anew, once"
 told "$scratch/out"
 
+# ---- a unit test without cmocka ----
+
+mkdir "$scratch/hiding"
+echo '#error hidden' >"$scratch/hiding/cmocka.h"
+! CPATH=$scratch/hiding "$copy/tests/one.sh" unit/list >"$scratch/out" 2>&1 && grep -q 'needs cmocka.h.*tests/install.sh quick' "$scratch/out" && ! grep -q hidden "$scratch/out"
+status=$?
+ok $status "make test of a unit test where cmocka is missing says so, and what installs it, instead of the compiler"
+[ $status -eq 0 ] || told "$scratch/out"
+
 # ---- install ----
 
 if [ -e libbuddymalloc.so ] && [ -e libbuddymalloc-hardened.so ] && [ -e libbuddymalloc.a ]; then
