@@ -11,8 +11,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PREFIX "libbuddymalloc: "
@@ -203,17 +206,66 @@ int account_write(int file, enum account_format format) {
 
 /* ---- at exit ---- */
 
+/* What stderr was at the start, and our duplicate of it; -1: none. */
+static struct {
+	bool known;
+	dev_t device;
+	ino_t inode;
+	int copy;
+} errors = {.copy = -1};
+
+/* The least number of the duplicate, where no program looks for its own files. */
+enum { COPY_FROM = 1000 };
+
+/* Whether a descriptor is open and leads to what stderr was: the program may have closed it, and
+ * opened a file of its own since. */
+static bool leads_to_errors(int file) {
+	struct stat now;
+	return errors.known && file >= 0 && fstat(file, &now) == 0 && now.st_dev == errors.device &&
+	       now.st_ino == errors.inode;
+}
+
 void account_begin(void) {
+	struct rlimit files;
+	struct stat now;
+	int saved = errno;
 	if (config.stats > 1 && config.stats != (size_t)getpid())
 		config.stats = 0;
+	if (config.stats && fstat(STDERR_FILENO, &now) == 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		size_t from = min_size(COPY_FROM, max_size(files.rlim_cur, 1) - 1);
+		errors.known = true, errors.device = now.st_dev, errors.inode = now.st_ino;
+		errors.copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)from);
+	}
+	errno = saved;
 }
 
 void account_after_fork(void) {
-	if (config.stats > 1)
-		config.stats = 0;
+	if (config.stats <= 1)
+		return;
+	config.stats = 0;
+	if (leads_to_errors(errors.copy))
+		close(errors.copy);
+}
+
+/* Nobody may read any more what a pipe is given. The signal of that is none of the program's, so it
+ * is kept from it. */
+static void write_last(int file) {
+	sigset_t broken, before, pending;
+	sigemptyset(&broken);
+	sigaddset(&broken, SIGPIPE);
+	sigpending(&pending);
+	sigprocmask(SIG_BLOCK, &broken, &before);
+	bool failed = account_write(file, ACCOUNT_TEXT) != 0 && errno == EPIPE;
+	if (failed && !sigismember(&pending, SIGPIPE))
+		sigtimedwait(&broken, NULL, &(struct timespec){0});
+	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 void account_end(void) {
-	if (config.stats)
-		account_write(STDERR_FILENO, ACCOUNT_TEXT);
+	if (!config.stats)
+		return;
+	if (leads_to_errors(STDERR_FILENO))
+		write_last(STDERR_FILENO);
+	else if (leads_to_errors(errors.copy))
+		write_last(errors.copy);
 }

@@ -64,8 +64,9 @@ size_t account_resident(void);
 enum account_format { ACCOUNT_TEXT, ACCOUNT_JSON };
 int account_write(int file, enum account_format format);
 
-/* The account at exit, on stderr, if BUDDYMALLOC_CONF asks for it, which is read before the first of
- * these. A child of a process that was named by its number prints none. */
+/* The account at exit: at the start, when BUDDYMALLOC_CONF is read, stderr is noted and duplicated,
+ * since many programs close it before they end. A child of a process that was named by its number
+ * prints none. What stderr was is written to, or nothing. */
 void account_begin(void);
 void account_after_fork(void);
 void account_end(void);
