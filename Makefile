@@ -18,6 +18,7 @@ archived := $(filter-out %/loading.o,$(objects)) # see loading.c
 .PHONY: all help run install uninstall same-code format clean FORCE
 
 libraries := libbuddymalloc.so libbuddymalloc-hardened.so
+headers   := include/buddy.h include/buddymalloc.h
 linked    := $(libraries) libbuddymalloc.a
 
 ##@ The library
@@ -76,13 +77,13 @@ install: all ## put the libraries, their headers and their commands of gdb under
 		ln -sf $$library.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$$library || exit 1; \
 	done
 	install -m 644 libbuddymalloc.a $(DESTDIR)$(PREFIX)/lib/
-	install -m 644 include/buddy.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(headers) $(DESTDIR)$(PREFIX)/include/
 	install -m 644 tools/buddymalloc-gdb.py $(DESTDIR)$(PREFIX)/lib/$(gdb_script)
 	ln -sf ../../lib/$(gdb_script) $(gdb_share)/buddymalloc-gdb.py
 
 uninstall: ## remove what install put there
 	rm -f $(addsuffix *,$(libraries:%=$(DESTDIR)$(PREFIX)/lib/%)) $(DESTDIR)$(PREFIX)/lib/libbuddymalloc.a \
-		$(DESTDIR)$(PREFIX)/include/buddy.h $(gdb_share)/buddymalloc-gdb.py
+		$(headers:%=$(DESTDIR)$(PREFIX)/%) $(gdb_share)/buddymalloc-gdb.py
 	rmdir $(gdb_share) 2>/dev/null || true
 
 clean: ## remove what was built

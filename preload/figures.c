@@ -1,5 +1,6 @@
-/* figures.c: mallinfo and its kin, from the account of src/observe/account.h; malloc_trim and
- * mallopt. */
+/* figures.c: bm_stats_print, mallinfo and its kin, from the account of src/observe/account.h;
+ * malloc_trim and mallopt. */
+#include "buddymalloc.h"
 #include "export.h"
 #include "process.h"
 
@@ -10,6 +11,7 @@
 #include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <unistd.h>
 
 EXPORT int malloc_trim(size_t pad) { return (void)pad, trim(); }
 
@@ -20,17 +22,22 @@ EXPORT int mallopt(int parameter, int value) {
 	       parameter == M_ARENA_MAX || parameter == M_MXFAST;
 }
 
+/* In the words of glibc's manual, "Statistics of malloc". There chunks are what malloc hands out;
+ * here they are what slots and spans are cut from. */
 EXPORT struct mallinfo2 mallinfo2(void) {
 	struct account account = account_read();
+	const size_t *rows = account.rows, in_chunks = account_in_chunks(&account);
 	return (struct mallinfo2){
-	        .arena = account.chunk_bytes,
-	        .smblks = account.cached_slots,
-	        .hblks = account.large,
-	        .hblkhd = account.large_live,
-	        .fsmblks = account.cached,
-	        .uordblks = account.chunk_live,
-	        .fordblks = account.chunk_bytes - account.chunk_live,
-	        .keepcost = account.chunk_dirty,
+	        .arena = account.chunks * CHUNK_SIZE,                /* mapped in chunks */
+	        .ordblks = account.free_slots,                       /* number: free slots in slabs */
+	        .smblks = account.cached_slots,                      /* and in magazines and depots, … */
+	        .fsmblks = rows[ROW_MAGAZINES] + rows[ROW_DEPOTS],   /* … which have so many bytes */
+	        .hblks = account.large,                              /* number: large blocks, … */
+	        .hblkhd = rows[ROW_LIVE_LARGE],                      /* … which have so many bytes */
+	        .uordblks = in_chunks,                               /* what the program has of the arena */
+	        .fordblks = account.chunks * CHUNK_SIZE - in_chunks, /* all else of the arena */
+	        .keepcost = rows[ROW_FREE_PAGES] + rows[ROW_RETAINED_SPANS] +
+	                    rows[ROW_POOL], /* what malloc_trim gives back, but for pages inside slabs */
 	};
 }
 
@@ -51,13 +58,16 @@ EXPORT struct mallinfo mallinfo(void) {
 }
 
 EXPORT void malloc_stats(void) {
-	struct account account = account_read();
-	say("in use   %z bytes in chunks, %z bytes in %z large blocks", account.chunk_live,
-	    account.large_live, account.large);
-	say("slots    %z bytes free on dirty pages", account.free_slots);
-	say("kept     %z bytes in caches, %z in free pages, %z in the pool", account.cached,
-	    account.chunk_dirty, account.pooled);
-	say("mapped   %z chunks of 2 MB, %z bytes of records", account.chunks, account.records);
+	int saved = errno;
+	account_write(STDERR_FILENO, ACCOUNT_TEXT);
+	errno = saved;
+}
+
+EXPORT int bm_stats_print(int fd, enum bm_stats_format format) {
+	if (format == BM_STATS_TEXT || format == BM_STATS_JSON)
+		return account_write(fd, format == BM_STATS_JSON ? ACCOUNT_JSON : ACCOUNT_TEXT);
+	errno = EINVAL;
+	return -1;
 }
 
 static void print_class(FILE *stream, unsigned class) {
@@ -83,13 +93,12 @@ EXPORT int malloc_info(int options, FILE *stream) {
 	struct account account = account_read();
 	fprintf(stream,
 	        "</classes>\n"
-	        "<chunks count=\"%zu\" size=\"%zu\" live=\"%zu\" dirty=\"%zu\"/>\n"
-	        "<cached count=\"%zu\" size=\"%zu\"/>\n"
-	        "<slots free=\"%zu\"/>\n"
-	        "<large count=\"%zu\" size=\"%zu\" held=\"%zu\"/>\n"
-	        "<records size=\"%zu\"/>\n</malloc>\n",
-	        account.chunks, account.chunk_bytes, account.chunk_live, account.chunk_dirty,
-	        account.cached_slots, account.cached, account.free_slots, account.large, account.large_live,
-	        account.pooled, account.records);
+	        "<chunks count=\"%zu\" size=\"%zu\"/>\n"
+	        "<large count=\"%zu\"/>\n"
+	        "<rows resident=\"%zu\">\n",
+	        account.chunks, account.chunks * CHUNK_SIZE, account.large, account_resident());
+	for (unsigned row = 0; row < ACCOUNT_ROWS; row++)
+		fprintf(stream, "<row name=\"%s\" size=\"%zu\"/>\n", account_names[row], account.rows[row]);
+	fputs("</rows>\n</malloc>\n", stream);
 	return ferror(stream) ? -1 : 0;
 }

@@ -55,13 +55,12 @@ EXPORT void *memalign(size_t align, size_t size) {
 	return allocate_aligned((size_t)1 << ceil_log2(align), size);
 }
 
-/* Returns 0, EINVAL or ENOMEM. errno is kept, and *block too unless it returns 0. */
+/* Returns 0, EINVAL or ENOMEM; *block is kept unless it returns 0. POSIX leaves errno open; as with
+ * glibc it is set to ENOMEM when that is returned, and kept otherwise. */
 EXPORT int posix_memalign(void **block, size_t align, size_t size) {
 	if (!is_power_of_two(align) || align % sizeof(void *) != 0)
 		return EINVAL;
-	int saved = errno;
 	void *taken = allocate_aligned(align, size);
-	errno = saved;
 	if (!taken)
 		return ENOMEM;
 	*block = taken;

@@ -14,7 +14,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <unistd.h>
 
 const char process_linked = 1;
 
@@ -74,8 +73,7 @@ static void after_fork_in_child(void) {
 		cache_after_fork();
 	if (!alone && _IO_list_resetlock)
 		_IO_list_resetlock();
-	if (config.stats > 1)
-		config.stats = 0; /* the child is another process than the one that was named */
+	account_after_fork();
 }
 
 static const char *find_variable(char **environment, const char *name) {
@@ -95,14 +93,10 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	(void)argc, (void)argv;
 	if (!getauxval(AT_SECURE))
 		config_read(find_variable(environment, "BUDDYMALLOC_CONF"));
-	if (config.stats > 1 && config.stats != (size_t)getpid())
-		config.stats = 0;
+	account_begin();
 	if (guard_begin(reclaim_resident() != 0) || config.stats)
 		cache_bypass();
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-__attribute__((destructor)) static void end(void) {
-	if (config.stats)
-		account_print();
-}
+__attribute__((destructor)) static void end(void) { account_end(); }

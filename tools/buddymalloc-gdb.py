@@ -1,7 +1,7 @@
 """buddymalloc-gdb.py: gdb commands for a program that runs on libbuddymalloc.so, live or as a core file.
 
     (gdb) source buddymalloc-gdb.py
-    bm heap          what the heap holds: chunks, size classes, large blocks, caches, records
+    bm heap          what the heap holds: chunks, size classes, large blocks, caches, metadata
     bm chunk N       the map of chunk N (or of the chunk that an address lies in)
     bm why ADDRESS   what an address is: its block, the state of it, and its neighbours
 
@@ -686,7 +686,7 @@ def cache_lines(heap):
 
 
 def describe_heap(heap):
-    mapped = heap.sources["metadata"].record("metadata")["mapped"]
+    metadata = heap.sources["metadata"].record("metadata")
     return [
         *chunk_lines(heap),
         *class_lines(heap),
@@ -694,7 +694,7 @@ def describe_heap(heap):
         pool_line(heap),
         retained_line(heap),
         *cache_lines(heap),
-        f"records   {mapped} bytes",
+        f"metadata  {metadata['totals.used']} bytes used of {metadata['totals.mapped']} mapped",
     ]
 
 
@@ -750,7 +750,7 @@ class Prefix(gdb.Command):
 
 
 class HeapCommand(Command):
-    """bm heap: what the heap holds: chunks, size classes, large blocks, caches and records, in figures."""
+    """bm heap: what the heap holds: chunks, size classes, large blocks, caches and metadata, in figures."""
 
     def __init__(self):
         super().__init__("bm heap", "", lambda _: describe_heap(Heap()))

@@ -18,6 +18,7 @@ static void begin_live(struct run *run, size_t size) {
 	run->owner.kind = OWNER_LARGE;
 	larges.live++;
 	larges.live_bytes += size;
+	larges.tail_bytes += run->ndirty * PAGE_SIZE - size;
 	larges.peak_bytes = max_size(larges.peak_bytes, larges.live_bytes);
 	reclaim_publish(RECLAIM_LARGE, larges.live_bytes >> PAGE_SHIFT, 0);
 	lock_release(&pool_lock);
@@ -31,6 +32,7 @@ static bool end_live(struct run *run, const void *address) {
 		run->owner.kind = OWNER_NONE;
 		larges.live--;
 		larges.live_bytes -= run->size;
+		larges.tail_bytes -= run->ndirty * PAGE_SIZE - run->size;
 		reclaim_publish(RECLAIM_LARGE, larges.live_bytes >> PAGE_SHIFT, 0);
 	}
 	lock_release(&pool_lock);

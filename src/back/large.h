@@ -10,8 +10,9 @@
 
 #include "back/pool.h"
 
+/* tail_bytes: of dirty pages at the ends of runs that no live block fills. */
 struct large_totals {
-	size_t live, live_bytes, peak_bytes;
+	size_t live, live_bytes, peak_bytes, tail_bytes;
 };
 
 /* Takes a block of at least `size` bytes, its address a multiple of `align` (a power of two).

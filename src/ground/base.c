@@ -1,4 +1,4 @@
-/* base.c (level 0): one line on stderr without stdio, which would allocate. */
+/* base.c (level 0): texts, and one line on stderr, without stdio, which would allocate. */
 #include "ground/base.h"
 
 #include <errno.h>
@@ -7,22 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
-struct line {
-	char text[512];
-	size_t length;
-};
-
-static void put_char(struct line *line, char c) {
-	if (line->length < sizeof line->text - 1)
-		line->text[line->length++] = c;
+static void put_char(struct text *text, char c) {
+	if (text->length < text->room)
+		text->bytes[text->length++] = c;
 }
 
-static void put_string(struct line *line, const char *s) {
+static void put_string(struct text *text, const char *s) {
 	while (*s)
-		put_char(line, *s++);
+		put_char(text, *s++);
 }
 
-static void put_number(struct line *line, uintptr_t value, unsigned base) {
+static void put_number(struct text *text, uintptr_t value, unsigned base) {
 	char digits[24];
 	unsigned n = 0;
 	do {
@@ -30,48 +25,56 @@ static void put_number(struct line *line, uintptr_t value, unsigned base) {
 		value /= base;
 	} while (value);
 	while (n)
-		put_char(line, digits[--n]);
+		put_char(text, digits[--n]);
 }
 
-static void put_pointer(struct line *line, const void *pointer) {
+static void put_pointer(struct text *text, const void *pointer) {
 	if (!pointer) {
-		put_string(line, "(nil)"); /* as printf's %p has it, so that logs can be compared */
+		put_string(text, "(nil)"); /* as printf's %p has it, so that logs can be compared */
 		return;
 	}
-	put_string(line, "0x");
-	put_number(line, (uintptr_t)pointer, 16);
+	put_string(text, "0x");
+	put_number(text, (uintptr_t)pointer, 16);
 }
 
-static void put_format(struct line *line, const char *format, va_list args) {
+static void put_format(struct text *text, const char *format, va_list args) {
 	for (; *format; format++) {
 		if (*format != '%') {
-			put_char(line, *format);
+			put_char(text, *format);
 			continue;
 		}
 		switch (*++format) {
 		case 's':
-			put_string(line, va_arg(args, const char *));
+			put_string(text, va_arg(args, const char *));
 			break;
 		case 'z':
-			put_number(line, va_arg(args, size_t), 10);
+			put_number(text, va_arg(args, size_t), 10);
 			break;
 		case 'p':
-			put_pointer(line, va_arg(args, void *));
+			put_pointer(text, va_arg(args, void *));
 			break;
 		default:
-			put_char(line, *format);
+			put_char(text, *format);
 			break;
 		}
 	}
 }
 
+void text_add(struct text *text, const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	put_format(text, format, args);
+	va_end(args);
+}
+
 static void say_list(const char *format, va_list args) {
 	int saved = errno;
-	struct line line = {.length = 0};
+	char bytes[512];
+	struct text line = {bytes, sizeof bytes - 1, 0};
 	put_string(&line, "libbuddymalloc: ");
 	put_format(&line, format, args);
-	line.text[line.length++] = '\n'; /* put_char leaves room for it */
-	ssize_t written = write(STDERR_FILENO, line.text, line.length);
+	bytes[line.length++] = '\n'; /* put_char leaves room for it */
+	ssize_t written = write(STDERR_FILENO, bytes, line.length);
 	(void)written; /* with stderr closed there is nobody to tell */
 	errno = saved;
 }

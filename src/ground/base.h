@@ -1,5 +1,5 @@
-/* base.h (level 0): the words every file speaks: geometry, arithmetic, asserts, and one line on
- * stderr.
+/* base.h (level 0): the words every file speaks: geometry, arithmetic, asserts, texts, and one
+ * line on stderr.
  *
  * A page here is the heap's unit, 4 KiB on every machine; the kernel's own page size is
  * os_page_size().
@@ -54,8 +54,17 @@ static inline unsigned ceil_log2(size_t value) {
 	return value <= 1 ? 0 : 64 - (unsigned)__builtin_clzl(value - 1);
 }
 
+/* A text that is made without allocating: what does not fit into `room` bytes is left out. */
+struct text {
+	char *bytes;
+	size_t room, length;
+};
+
+/* Adds to a text. The format knows %s (string), %z (size_t), %p (pointer). */
+void text_add(struct text *text, const char *format, ...);
+
 /* Prints "libbuddymalloc: ", the text and a newline on stderr by one write(2), without allocating.
- * The format knows %s (string), %z (size_t), %p (pointer). errno is kept. */
+ * The format is that of text_add. errno is kept. */
 void say(const char *format, ...);
 /* The same, then abort(). Hold no lock of ours: a SIGABRT handler may allocate. */
 _Noreturn COLD void die(const char *format, ...);

@@ -12,7 +12,7 @@ struct free_record {
 
 static struct {
 	char *bump, *end; /* what is left of the newest region */
-	size_t mapped;
+	struct metadata_totals totals;
 	struct free_record *free[METADATA_MAX_LOG2 + 1]; /* by log2 of the size */
 } metadata;
 struct lock metadata_lock = LOCK_INITIAL(RANK_METADATA);
@@ -28,7 +28,7 @@ static bool map_region(void) {
 		return false;
 	metadata.bump = region;
 	metadata.end = region + REGION;
-	metadata.mapped += REGION;
+	metadata.totals.mapped += REGION;
 	return true;
 }
 
@@ -42,6 +42,7 @@ void *metadata_take(size_t size) {
 	} else if ((size_t)(metadata.end - metadata.bump) >= rounded || map_region()) {
 		record = metadata.bump;
 		metadata.bump += rounded;
+		metadata.totals.used += rounded;
 	}
 	lock_release(&metadata_lock);
 	return record;
@@ -56,9 +57,9 @@ void metadata_put(void *record, size_t size) {
 	lock_release(&metadata_lock);
 }
 
-size_t metadata_mapped(void) {
+struct metadata_totals metadata_count(void) {
 	lock_take(&metadata_lock);
-	size_t mapped = metadata.mapped;
+	struct metadata_totals totals = metadata.totals;
 	lock_release(&metadata_lock);
-	return mapped;
+	return totals;
 }

@@ -15,8 +15,11 @@ void *metadata_take(size_t size);
 /* `size` is what metadata_take was asked for. */
 void metadata_put(void *record, size_t size);
 
-/* The bytes that were mapped for records so far. */
-size_t metadata_mapped(void);
+/* Bytes: mapped for records so far; of these, handed out at least once. */
+struct metadata_totals {
+	size_t mapped, used;
+};
+struct metadata_totals metadata_count(void);
 
 extern struct lock metadata_lock;
 

@@ -18,6 +18,15 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+/* What a call returns, with errno as it was before. */
+#define KEEP_ERRNO(call)                                                                                     \
+	({                                                                                                   \
+		int saved_errno = errno;                                                                     \
+		__typeof__(call) returned = (call);                                                          \
+		errno = saved_errno;                                                                         \
+		returned;                                                                                    \
+	})
+
 size_t os_page_size(void) {
 	static _Atomic size_t known;
 	size_t size = atomic_load_explicit(&known, memory_order_relaxed);
@@ -29,9 +38,8 @@ size_t os_page_size(void) {
 }
 
 static void *map_with(void *hint, size_t size, int protection, int flags) {
-	int saved = errno;
-	void *address = mmap(hint, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-	errno = saved;
+	flags |= MAP_PRIVATE | MAP_ANONYMOUS;
+	void *address = KEEP_ERRNO(mmap(hint, size, protection, flags, -1, 0));
 	return address == MAP_FAILED ? NULL : address;
 }
 static void *map_at(void *hint, size_t size, int protection) { return map_with(hint, size, protection, 0); }
@@ -39,10 +47,7 @@ static void *map_at(void *hint, size_t size, int protection) { return map_with(h
 void *os_map(size_t size) { return map_at(NULL, size, PROT_READ | PROT_WRITE); }
 
 static bool protect(void *address, size_t size, int protection) {
-	int saved = errno;
-	bool done = mprotect(address, size, protection) == 0;
-	errno = saved;
-	return done;
+	return KEEP_ERRNO(mprotect(address, size, protection)) == 0;
 }
 
 bool os_open(void *address, size_t size) { return protect(address, size, PROT_READ | PROT_WRITE); }
@@ -87,8 +92,8 @@ void *os_map_aligned(size_t size, size_t align) {
 	char *address = NULL;
 	size = align_up(size, os_page_size());
 	if (below > size) {
-		address = map_at((void *)((below - size) & ~(align - 1)), size,
-		                 PROT_READ | PROT_WRITE); /* a hint */
+		void *hint = (void *)((below - size) & ~(align - 1));
+		address = map_at(hint, size, PROT_READ | PROT_WRITE);
 		if (!address)
 			return NULL; /* a hint is no reason to refuse */
 		if ((uintptr_t)address % align != 0) {
@@ -124,67 +129,51 @@ bool os_unmap(void *address, size_t size) {
 }
 
 bool os_purge(void *address, size_t size) {
-	int saved = errno;
 	size_t page = os_page_size();
 	uintptr_t from = align_up((uintptr_t)address, page), to = ((uintptr_t)address + size) & ~(page - 1);
-	bool purged = from >= to ||
-	              madvise((char *)address + (from - (uintptr_t)address), to - from, MADV_DONTNEED) == 0;
-	errno = saved;
+	char *first = (char *)address + (from - (uintptr_t)address);
+	bool purged = from >= to || KEEP_ERRNO(madvise(first, to - from, MADV_DONTNEED)) == 0;
 	return purged && from == (uintptr_t)address && to == (uintptr_t)address + size;
 }
 
 void os_huge_pages(void *address, size_t size, bool wanted) {
-	int saved = errno;
-	madvise(address, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	errno = saved;
+	(void)KEEP_ERRNO(madvise(address, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
 }
 
 bool os_move(void *address, size_t size, void *target) {
-	int saved = errno;
-	bool moved = mremap(address, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, target) !=
-	             MAP_FAILED;
-	errno = saved;
-	return moved;
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+	return KEEP_ERRNO(mremap(address, size, size, flags, target)) != MAP_FAILED;
 }
 
 bool os_lengthen(void *address, size_t size, size_t new_size) {
-	int saved = errno;
-	bool done = mremap(address, size, new_size, 0) != MAP_FAILED;
-	errno = saved;
-	return done;
+	return KEEP_ERRNO(mremap(address, size, new_size, 0)) != MAP_FAILED;
 }
 
 void *os_move_longer(void *address, size_t size, size_t new_size) {
-	int saved = errno;
-	void *moved = mremap(address, size, new_size, MREMAP_MAYMOVE);
-	errno = saved;
+	void *moved = KEEP_ERRNO(mremap(address, size, new_size, MREMAP_MAYMOVE));
 	return moved == MAP_FAILED ? NULL : moved;
 }
 
-/* Whether less than half of the kernel's pages in a range are there, so that giving them back
- * costs less than writing to all. */
-static bool is_sparse(char *address, size_t size) {
+size_t os_resident(const void *address, size_t size) {
 	unsigned char pages[4096];
 	size_t page = os_page_size(), step = sizeof pages * page, there = 0;
 	for (size_t at = 0; at < size; at += step) {
 		size_t part = min_size(size - at, step);
-		if (mincore(address + at, part, pages) != 0)
-			return false;
+		if (KEEP_ERRNO(mincore((char *)(uintptr_t)address + at, part, pages)) != 0)
+			return size;
 		for (size_t i = 0; i < (part + page - 1) / page; i++)
 			there += pages[i] & 1;
 	}
-	return there < size / page / 2;
+	return there * page;
 }
 
 void os_zero(void *address, size_t size) {
-	int saved = errno;
 	size_t whole = size & ~(os_page_size() - 1);
 	bool purged = size >= CHUNK_SIZE && (uintptr_t)address % os_page_size() == 0 &&
-	              is_sparse(address, whole) && os_purge(address, whole);
+	              os_resident(address, whole) < whole / 2 && os_purge(address, whole);
 	if (!purged)
 		whole = 0;
 	memset((char *)address + whole, 0, size - whole);
-	errno = saved;
 }
 
 bool os_huge_by_default(void) {
@@ -207,11 +196,9 @@ bool os_huge_by_default(void) {
 /* Where the kernel has no random numbers yet, those it gave the process at its start. */
 uint64_t os_random(void) {
 	uint64_t value;
-	int saved = errno;
-	if (getrandom(&value, sizeof value, GRND_NONBLOCK) != sizeof value)
-		memcpy(&value, (const void *)getauxval(AT_RANDOM),
-		       sizeof value); /* NOLINT(performance-no-int-to-ptr) */
-	errno = saved;
+	if (KEEP_ERRNO(getrandom(&value, sizeof value, GRND_NONBLOCK)) != sizeof value)
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+		memcpy(&value, (const void *)getauxval(AT_RANDOM), sizeof value);
 	return value;
 }
 

@@ -53,6 +53,10 @@ bool os_lengthen(void *address, size_t size, size_t new_size);
  * range is no longer mapped. */
 void *os_move_longer(void *address, size_t size, size_t new_size);
 
+/* The bytes of a range, which begins with a kernel page, that are there; all of them where the
+ * kernel does not say. */
+size_t os_resident(const void *address, size_t size);
+
 /* Zeroes a range: by writing where most of its pages are there, else by giving them back. */
 void os_zero(void *address, size_t size);
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-_Atomic(struct leaf *) pagemap_root[ROOT_LEAVES];
+_Alignas(PAGE_SIZE) _Atomic(struct leaf *) pagemap_root[ROOT_LEAVES];
 _Atomic uintptr_t pagemap_window_index = UINTPTR_MAX;
 struct leaf *pagemap_window;
 

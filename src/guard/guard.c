@@ -52,7 +52,7 @@ struct frame {
 
 struct quarantined {
 	void *block; /* NULL: none */
-	size_t size;
+	size_t size, frame_size;
 	struct stacks *stacks;
 };
 
@@ -255,10 +255,7 @@ static void take_large(size_t need, struct frame *frame) {
 static char *take_guarded_pages(size_t size, size_t room, size_t align, struct frame *frame) {
 	size_t need = pages_for(room, align), page = guard_page();
 	bool in_span = need <= SPAN_MAX * PAGE_SIZE && (!page || page == PAGE_SIZE);
-	if (in_span)
-		take_span(need, frame);
-	else
-		take_large(need, frame);
+	(in_span ? take_span : take_large)(need, frame);
 	if (!frame->base)
 		return NULL;
 	uintptr_t last = (uintptr_t)frame_end(frame) - canary_least(frame->class) - room;
@@ -505,13 +502,11 @@ static void let_go(struct quarantined freed) {
 	if (!freed.block || !find_frame(freed.block, &frame))
 		return;
 	if (guard.memcheck)
-		memcheck_open(frame.base, frame.size);
+		memcheck_close(frame.base, frame.size);
 	else if (frame.class)
 		wipe_slot(&freed, &frame);
 	else if (!config.hardened)
 		expect_unwritten(&freed, min_size(freed.size, SPAN_MAX * PAGE_SIZE));
-	if (guard.memcheck)
-		memcheck_close(frame.base, frame.size);
 	if (freed.stacks)
 		metadata_put(freed.stacks, sizeof *freed.stacks);
 	put_frame(&frame);
@@ -539,6 +534,22 @@ static struct quarantined exchange(struct quarantined freed) {
 	return out;
 }
 
+struct guard_totals guard_count(void) {
+	struct guard_totals totals = {.slots = 0};
+	lock_take(&guard_lock);
+	for (unsigned i = 0; guard_on && i < QUARANTINE_PAGES + QUARANTINE_SLOTS; i++) {
+		const struct quarantined *at = &quarantine.blocks[i];
+		if (i >= QUARANTINE_PAGES)
+			totals.slots += at->frame_size;
+		else if (!at->block || !large_around(at->block))
+			totals.spans += at->frame_size;
+		else
+			totals.large += at->frame_size, totals.nlarge++;
+	}
+	lock_release(&guard_lock);
+	return totals;
+}
+
 bool guard_trim(void) {
 	bool any = false;
 	for (unsigned i = 0; i < QUARANTINE_PAGES + QUARANTINE_SLOTS; i++) {
@@ -550,7 +561,7 @@ bool guard_trim(void) {
 }
 
 static void enter_quarantine(void *block, struct header *header, const struct frame *frame) {
-	struct quarantined freed = {block, size_in(header), stacks_in(header)};
+	struct quarantined freed = {block, size_in(header), frame->size, stacks_in(header)};
 	if (freed.stacks)
 		note_stack(freed.stacks->freed);
 	set_header(block, freed.size, family_in(header), FREED);

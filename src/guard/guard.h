@@ -57,6 +57,13 @@ void guard_put(void *block, enum family family, size_t size);
 /* The size that was asked for; a pointer to no live block is misuse by `call`. */
 size_t guard_size(const char *call, const void *block);
 
+/* What lies in quarantine, in bytes with their frames: slots, spans, large blocks; and the number
+ * of these. Pages were purged when they went there. */
+struct guard_totals {
+	size_t slots, spans, large, nlarge;
+};
+struct guard_totals guard_count(void);
+
 /* Empties the quarantine; true when there was something in it. */
 bool guard_trim(void);
 

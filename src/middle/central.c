@@ -104,6 +104,13 @@ static size_t clean_pages(const struct slab *slab) {
 	return slab->npages - (size_t)__builtin_popcount(slab->dirty);
 }
 
+/* The bytes of a slab's end that no slot fills, if its last page is one of `pages`: slots of over
+ * 512 bytes leave none, so it lies on that page. */
+static size_t tail_on(const struct slab *slab, unsigned pages) {
+	bool there = pages >> (slab->npages - 1) & 1;
+	return there ? slab->npages * PAGE_SIZE - (size_t)slab->nslots * slab->size : 0;
+}
+
 static struct slab *make_slab_of(unsigned class, unsigned npages) {
 	size_t record_size = slab_record_size((unsigned)(npages * PAGE_SIZE / class_size(class)));
 	struct slab *slab = metadata_take(record_size);
@@ -141,6 +148,7 @@ static void attach_slab(struct central *central, struct slab *slab) {
 	central->nslabs++;
 	central->npages += slab->npages;
 	central->clean += clean_pages(slab);
+	central->clean_tails += tail_on(slab, (uint16_t)~slab->dirty);
 	central->nslots += slab->nslots;
 	central->nfree += slab->nfree;
 	publish_slots(central);
@@ -152,6 +160,7 @@ static void detach_slab(struct central *central, struct slab *slab) {
 	central->nslabs--;
 	central->npages -= slab->npages;
 	central->clean -= clean_pages(slab);
+	central->clean_tails -= tail_on(slab, (uint16_t)~slab->dirty);
 	central->nslots -= slab->nslots;
 	central->nfree -= slab->nfree;
 	publish_slots(central);
@@ -215,6 +224,7 @@ static size_t live_pages(const struct central *central) {
 static void count_taken_slots(struct central *central, struct slab *slab, unsigned taken, uint16_t before) {
 	unsigned now = slab->dirty & (unsigned)~before;
 	central->clean -= (size_t)__builtin_popcount(now);
+	central->clean_tails -= tail_on(slab, now);
 	central->nfree -= taken;
 	reclaim_note_wanted(RECLAIM_INSIDE_SLABS, (size_t)__builtin_popcount(now & slab->scavenged));
 	slab->scavenged &= (uint16_t)~now;
@@ -274,9 +284,8 @@ unsigned central_refill(unsigned class, void **slots, unsigned n) {
 	if (!taken)
 		taken = take_from_slabs(central, slots, n);
 	struct slab *slab = taken ? NULL : add_slab(central, class);
-	if (slab)
-		taken = take_slots_from(central, slab, slots,
-		                        n); /* from it: a slab freed into meanwhile would come first */
+	if (slab) /* from it: a slab freed into meanwhile would come first */
+		taken = take_slots_from(central, slab, slots, n);
 	lock_release(&central->lock);
 	return taken;
 }
@@ -484,6 +493,7 @@ static void put_back_slab(struct central *central, struct slab *slab, uint16_t p
 	slab_put_back(slab, purged);
 	central->nfree += slab->nfree - before;
 	central->clean += (size_t)__builtin_popcount(purged);
+	central->clean_tails += tail_on(slab, purged);
 	slab->scavenged |= purged;
 	publish_slots(central);
 	unlink_slab(central, slab);
@@ -573,12 +583,9 @@ void central_after_fork(void) {
 struct central_totals central_count(unsigned class) {
 	struct central *central = &centrals[class];
 	lock_take(&central->lock);
-	struct central_totals totals = {.slabs = central->nslabs,
-	                                .slab_pages = central->npages,
-	                                .clean_pages = central->clean,
-	                                .slots = central->nslots,
-	                                .free_slots = central->nfree,
-	                                .depot_slots = central->ndepot};
+	struct central_totals totals = {central->nslabs,     central->npages, central->clean,
+	                                central->nslots,     central->nfree,  central->ndepot,
+	                                central->clean_tails};
 	lock_release(&central->lock);
 	return totals;
 }

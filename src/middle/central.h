@@ -8,7 +8,8 @@
  * H2. A slab with free slots is on the list of its quarter, or on that of the slabs that have nothing
  *     but free slots; one without is on none. While a
  *     scavenge purges pages of a slab, the slab is on the list of the scavenged instead.
- * H3. `clean` is the number of clean pages of all attached slabs; nfree the sum of their nfree.
+ * H3. `clean` is the number of clean pages of all attached slabs; nfree the sum of their nfree;
+ *     clean_tails the bytes of their ends, on clean pages, that no slot fills.
  * H4. A slab without a taken slot is dropped by a free when the free slots of its class would fill
  *     more than 8 pages plus a fourth of its slabs' pages; by a scavenge always. Of those
  *     that stayed, central_reclaim drops the oldest beyond as much.
@@ -25,9 +26,10 @@ struct slab;
 /* A batch has at most so many slots. */
 enum { BATCH_MAX = 128 };
 
-/* What a class holds: numbers of slabs, pages and slots. */
+/* What a class holds: numbers of slabs, pages and slots; bytes of the slabs' ends that no slot
+ * fills, on clean pages. */
 struct central_totals {
-	size_t slabs, slab_pages, clean_pages, slots, free_slots, depot_slots;
+	size_t slabs, slab_pages, clean_pages, slots, free_slots, depot_slots, clean_tails;
 };
 
 /* Takes up to n slots of a class, lowest addresses first; returns how many, 0 when there is no

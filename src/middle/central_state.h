@@ -15,11 +15,12 @@ struct central {
 	bool ready;
 	unsigned ndepot;
 	void **depot; /* ndepot slots; the array is made when it is first needed */
-	struct list
-	        lists[LISTS]; /* slabs by free slots: 0: up to a quarter, … 3: over three quarters, 4: all */
+	/* slabs by free slots: 0: up to a quarter, … 3: over three quarters, 4: all */
+	struct list lists[LISTS];
 	struct list scavenged; /* slabs with isolated pages; those of one scavenge are neighbours */
 	size_t nempty;         /* pages of the slabs without a taken slot */
 	size_t nslabs, npages, clean, nslots, nfree;
+	size_t clean_tails; /* bytes of the slabs' ends that no slot fills, on clean pages */
 	size_t published_free, published_dirty; /* pages, as reclaim.c knows them */
 	size_t unpurgeable; /* dirty_pages() after the last scavenge, or the least since */
 };

@@ -4,63 +4,268 @@
 #include "back/chunk.h"
 #include "back/large.h"
 #include "front/malloc.h"
+#include "ground/config.h"
 #include "ground/metadata.h"
+#include "ground/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-/* The bytes of a class's slabs that are no taken slot, without its clean pages, on which there
- * are no taken slots. */
-static size_t free_on_dirty(unsigned class, const struct central_totals *central) {
-	size_t taken = (central->slots - central->free_slots) * class_size(class);
-	return (central->slab_pages - central->clean_pages) * PAGE_SIZE - taken;
+#define PREFIX "libbuddymalloc: "
+
+const char *const account_names[ACCOUNT_ROWS] = {
+        [ROW_LIVE_SLOTS] = "live_slots",
+        [ROW_LIVE_SPANS] = "live_spans",
+        [ROW_LIVE_LARGE] = "live_large",
+        [ROW_FREE_SLOTS] = "free_slots",
+        [ROW_SLAB_TAILS] = "slab_tails",
+        [ROW_RUN_TAILS] = "run_tails",
+        [ROW_MAGAZINES] = "magazines",
+        [ROW_DEPOTS] = "depots",
+        [ROW_RETAINED_SPANS] = "retained_spans",
+        [ROW_FREE_PAGES] = "free_pages",
+        [ROW_POOL] = "pool",
+        [ROW_QUARANTINE] = "quarantine",
+        [ROW_METADATA] = "metadata",
+        [ROW_PAGEMAP] = "pagemap",
+};
+
+/* ---- counting ---- */
+
+/* The bytes that are there of the pages on which the entries from `first` to before `end` of the
+ * root lie, and of their leaves. Entries are read on such pages alone, for a read makes one. */
+static size_t count_pagemap(size_t first, size_t end) {
+	size_t page = os_page_size();
+	char *from = (char *)&pagemap_root[first], *to = (char *)&pagemap_root[end];
+	from -= (uintptr_t)from % page;
+	size_t bytes = os_resident(from, align_up((size_t)(to - from), page));
+	if (!bytes)
+		return 0;
+	if (end - first > page / sizeof pagemap_root[0])
+		return count_pagemap(first, (first + end) / 2) + count_pagemap((first + end) / 2, end);
+	for (size_t i = first; i < end; i++) {
+		const struct leaf *leaf = atomic_load_explicit(&pagemap_root[i], memory_order_acquire);
+		bytes += leaf ? os_resident(leaf, sizeof *leaf) : 0;
+	}
+	return bytes;
+}
+
+/* Adds what a class holds. */
+static void add_class(struct account *account, unsigned class) {
+	struct central_totals central = central_count(class);
+	size_t size = class_size(class), magazines = cache_count(class);
+	size_t tails = central.slab_pages * PAGE_SIZE - central.slots * size;
+	/* On the clean pages there are free slots and clean tails alone. */
+	size_t clean = central.clean_pages * PAGE_SIZE - central.clean_tails;
+	size_t taken = central.slots - central.free_slots;
+	account->rows[ROW_LIVE_SLOTS] += (taken - central.depot_slots - magazines) * size;
+	account->rows[ROW_LIVE_SPANS] -= central.slab_pages * PAGE_SIZE;
+	account->rows[ROW_FREE_SLOTS] += central.free_slots * size - clean;
+	account->rows[ROW_SLAB_TAILS] += tails - central.clean_tails;
+	account->rows[ROW_MAGAZINES] += magazines * size;
+	account->rows[ROW_DEPOTS] += central.depot_slots * size;
+	account->free_slots += central.free_slots;
+	account->cached_slots += central.depot_slots + magazines;
+}
+
+/* What is in quarantine is not live. Its pages were purged, and are in no row. */
+static void take_quarantine_out(struct account *account) {
+	struct guard_totals guard = guard_count();
+	account->rows[ROW_LIVE_SLOTS] -= guard.slots;
+	account->rows[ROW_LIVE_SPANS] -= guard.spans;
+	account->rows[ROW_LIVE_LARGE] -= guard.large;
+	account->rows[ROW_QUARANTINE] = guard.slots;
+	account->large -= guard.nlarge;
 }
 
 struct account account_read(void) {
 	struct chunk_totals chunk = chunk_count();
 	struct large_totals large = large_count();
-	struct pool_totals pool = pool_count();
+	size_t retained = chunk_count_retained() * PAGE_SIZE;
 	struct account account = {
+	        .rows = {[ROW_LIVE_SPANS] = chunk.used_pages * PAGE_SIZE - retained,
+	                 [ROW_LIVE_LARGE] = large.live_bytes,
+	                 [ROW_RUN_TAILS] = large.tail_bytes,
+	                 [ROW_RETAINED_SPANS] = retained,
+	                 [ROW_FREE_PAGES] = chunk.dirty_pages * PAGE_SIZE,
+	                 [ROW_POOL] = pool_count().ndirty * PAGE_SIZE,
+	                 [ROW_METADATA] = metadata_count().used,
+	                 [ROW_PAGEMAP] = count_pagemap(0, ROOT_LEAVES)},
 	        .chunks = chunk.chunks,
-	        .chunk_bytes = chunk.chunks * CHUNK_SIZE,
-	        .chunk_live = chunk.used_pages * PAGE_SIZE,
-	        .chunk_dirty = chunk.dirty_pages * PAGE_SIZE,
 	        .large = large.live,
-	        .large_live = large.live_bytes,
-	        .pooled = pool.ndirty * PAGE_SIZE,
-	        .records = metadata_mapped(),
 	        .peak = chunk.peak_pages * PAGE_SIZE + large.peak_bytes,
 	};
-	account.cached = chunk_count_retained() * PAGE_SIZE;
-	account.chunk_live -= account.cached;
-	for (unsigned class = 1; class < CLASSES; class ++) {
-		struct central_totals central = central_count(class);
-		size_t cached = central.depot_slots + cache_count(class);
-		account.cached_slots += cached;
-		account.cached += cached * class_size(class);
-		account.chunk_live -= central.slab_pages * PAGE_SIZE;
-		account.chunk_live += (central.slots - central.free_slots - cached) * class_size(class);
-		account.free_slots += free_on_dirty(class, &central);
-	}
+	for (unsigned class = 1; class < CLASSES; class ++)
+		add_class(&account, class);
+	take_quarantine_out(&account);
+	for (unsigned row = 0; row < ACCOUNT_ROWS; row++) /* what is being moved may be missing twice */
+		account.rows[row] = account.rows[row] > PTRDIFF_MAX ? 0 : account.rows[row];
 	return account;
 }
 
-void account_print(void) {
-	struct account account = account_read();
+size_t account_sum(const struct account *account) {
+	size_t sum = 0;
+	for (unsigned row = 0; row < ACCOUNT_ROWS; row++)
+		sum += account->rows[row];
+	return sum;
+}
+
+/* Skips spaces, and reads a number behind them. */
+static size_t read_count(const char **text) {
+	size_t number = 0;
+	while (**text == ' ')
+		(*text)++;
+	for (; **text >= '0' && **text <= '9'; (*text)++)
+		number = number * 10 + (size_t)(**text - '0');
+	return number;
+}
+
+/* The file has the process's pages: all, resident, resident and shared. A thread that is to be
+ * cancelled would leave it open here. */
+size_t account_resident(void) {
+	char numbers[128];
+	const char *at = numbers;
+	int saved = errno, cancelled;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelled);
+	int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t got = file < 0 ? 0 : read(file, numbers, sizeof numbers - 1);
+	if (file >= 0)
+		close(file);
+	pthread_setcancelstate(cancelled, NULL);
+	numbers[got > 0 ? got : 0] = '\0';
+	read_count(&at);
+	size_t resident = read_count(&at), shared = read_count(&at);
+	errno = saved;
+	return (resident - shared) * os_page_size();
+}
+
+/* ---- the text and JSON ---- */
+
+/* A line of a name and KB, which end in one column. */
+static void add_line(struct text *text, const char *name, size_t bytes, const char *what) {
+	static const char spaces[] = "                       ";
+	size_t width = strlen(name);
+	for (size_t kb = bytes / 1024; kb >= 10; kb /= 10)
+		width++;
+	text_add(text, PREFIX "  %s%s%z KB%s\n", name, spaces + min_size(width, sizeof spaces - 2),
+	         bytes / 1024, what);
+}
+
+static void add_text(struct text *text, const struct account *account) {
 	struct calls calls = calls_counted();
 	struct rusage usage;
 	size_t given = max_size(calls.given, 1), slack = given - calls.asked;
 	getrusage(RUSAGE_SELF, &usage);
-	say("account of %s, process %z", program_invocation_short_name, (size_t)getpid());
-	say("  peak    %z KB resident", (size_t)usage.ru_maxrss);
-	say("  live    %z KB in chunks, %z KB in %z large blocks", account.chunk_live / 1024,
-	    account.large_live / 1024, account.large);
-	say("  kept    %z KB in caches, %z KB in free pages, %z KB in the pool", account.cached / 1024,
-	    account.chunk_dirty / 1024, account.pooled / 1024);
-	say("  slots   %z KB free on dirty pages", account.free_slots / 1024);
-	say("  slack   %z.%z %% of the %z KB handed out in %z calls", slack * 100 / given,
-	    slack * 1000 / given % 10, calls.given / 1024, calls.number);
-	say("  chunks  %z of 2 MB, and %z KB of records", account.chunks, account.records / 1024);
-	say("  faults  %z minor, %z major", (size_t)usage.ru_minflt, (size_t)usage.ru_majflt);
+	text_add(text, PREFIX "account of %s, process %z\n", program_invocation_short_name, (size_t)getpid());
+	add_line(text, "peak", (size_t)usage.ru_maxrss * 1024, " resident");
+	add_line(text, "resident", account_resident(), " anonymous, of the whole process");
+	add_line(text, "rows", account_sum(account), " together:");
+	for (unsigned row = 0; row < ACCOUNT_ROWS; row++)
+		if (account->rows[row])
+			add_line(text, account_names[row], account->rows[row], "");
+	text_add(text, PREFIX "  chunks  %z of 2 MB, and %z large blocks\n", account->chunks, account->large);
+	if (calls.number) /* counted with the option stats only */
+		text_add(text, PREFIX "  slack   %z.%z %% of the %z KB handed out in %z calls\n",
+		         slack * 100 / given, slack * 1000 / given % 10, calls.given / 1024, calls.number);
+	text_add(text, PREFIX "  faults  %z minor, %z major\n", (size_t)usage.ru_minflt,
+	         (size_t)usage.ru_majflt);
+}
+
+static void add_json(struct text *text, const struct account *account) {
+	text_add(text, "{\"resident\":%z,\"rows\":{", account_resident());
+	for (unsigned row = 0; row < ACCOUNT_ROWS; row++)
+		text_add(text, "%s\"%s\":%z", row ? "," : "", account_names[row], account->rows[row]);
+	text_add(text, "}}\n");
+}
+
+static int write_all(int file, const char *bytes, size_t size) {
+	while (size) {
+		ssize_t written = write(file, bytes, size);
+		if (written < 0 && errno != EINTR)
+			return -1;
+		if (written > 0)
+			bytes += written, size -= (size_t)written;
+	}
+	return 0;
+}
+
+int account_write(int file, enum account_format format) {
+	char bytes[2048];
+	struct text text = {bytes, sizeof bytes, 0};
+	struct account account = account_read();
+	(format == ACCOUNT_JSON ? add_json : add_text)(&text, &account);
+	return write_all(file, bytes, text.length);
+}
+
+/* ---- at exit ---- */
+
+/* What stderr was at the start, and our duplicate of it; -1: none. */
+static struct {
+	bool known;
+	dev_t device;
+	ino_t inode;
+	int copy;
+} errors = {.copy = -1};
+
+/* The least number of the duplicate, where no program looks for its own files. */
+enum { COPY_FROM = 1000 };
+
+/* Whether a descriptor is open and leads to what stderr was: the program may have closed it, and
+ * opened a file of its own since. */
+static bool leads_to_errors(int file) {
+	struct stat now;
+	return errors.known && file >= 0 && fstat(file, &now) == 0 && now.st_dev == errors.device &&
+	       now.st_ino == errors.inode;
+}
+
+void account_begin(void) {
+	struct rlimit files;
+	struct stat now;
+	int saved = errno;
+	if (config.stats > 1 && config.stats != (size_t)getpid())
+		config.stats = 0;
+	if (config.stats && fstat(STDERR_FILENO, &now) == 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		size_t from = min_size(COPY_FROM, max_size(files.rlim_cur, 1) - 1);
+		errors.known = true, errors.device = now.st_dev, errors.inode = now.st_ino;
+		errors.copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)from);
+	}
+	errno = saved;
+}
+
+void account_after_fork(void) {
+	if (config.stats <= 1)
+		return;
+	config.stats = 0;
+	if (leads_to_errors(errors.copy))
+		close(errors.copy);
+}
+
+/* Nobody may read any more what a pipe is given. The signal of that is none of the program's, so it
+ * is kept from it. */
+static void write_last(int file) {
+	sigset_t broken, before, pending;
+	sigemptyset(&broken);
+	sigaddset(&broken, SIGPIPE);
+	sigpending(&pending);
+	sigprocmask(SIG_BLOCK, &broken, &before);
+	bool failed = account_write(file, ACCOUNT_TEXT) != 0 && errno == EPIPE;
+	if (failed && !sigismember(&pending, SIGPIPE))
+		sigtimedwait(&broken, NULL, &(struct timespec){0});
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+void account_end(void) {
+	if (!config.stats)
+		return;
+	if (leads_to_errors(STDERR_FILENO))
+		write_last(STDERR_FILENO);
+	else if (leads_to_errors(errors.copy))
+		write_last(errors.copy);
 }

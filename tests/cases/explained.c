@@ -20,27 +20,20 @@ static size_t anonymous_kb(void) {
 	return kb;
 }
 
-/* Attributes of an element: "chunks", "live". */
-static size_t attribute(const char *text, const char *element, const char *name) {
-	char open[32], equals[32];
-	snprintf(open, sizeof open, "<%s ", element);
-	snprintf(equals, sizeof equals, " %s=\"", name);
-	const char *at = strstr(text, open);
-	const char *value = at ? strstr(at, equals) : NULL;
-	return value && value < strchr(at, '>') ? strtoull(value + strlen(equals), NULL, 10) : 0;
-}
-
+/* The sum of the rows. */
 static size_t rows_kb(void) {
 	static char text[1 << 16];
+	static const char row[] = "<row name=";
+	size_t sum = 0;
 	FILE *stream = fmemopen(text, sizeof text - 1, "w");
 	if (!stream || malloc_info(0, stream))
 		return 0;
 	fclose(stream);
-	return (attribute(text, "chunks", "live") + attribute(text, "chunks", "dirty") +
-	        attribute(text, "cached", "size") + attribute(text, "slots", "free") +
-	        attribute(text, "large", "size") + attribute(text, "large", "held") +
-	        attribute(text, "records", "size")) /
-	       1024;
+	for (const char *at = text; (at = strstr(at, row)); at++) {
+		const char *size = strstr(at, " size=\"");
+		sum += size ? strtoull(size + strlen(" size=\""), NULL, 10) : 0;
+	}
+	return sum / 1024;
 }
 
 int main(void) {

@@ -1,4 +1,4 @@
-/* account.c: the figures add up to what the test holds, and the account printed at exit. */
+/* account.c: the rows are what the test holds, each in its place; the text and the JSON. */
 #include "unit.h"
 
 #include "observe/account.h"
@@ -10,17 +10,18 @@ static int clean(void **state) {
 	(void)state;
 	trim();
 	struct account account = account_read();
-	return account.chunks || account.chunk_bytes || account.chunk_live || account.chunk_dirty ||
-	       account.cached || account.cached_slots || account.large || account.large_live ||
-	       account.pooled;
+	return account.chunks || account.large || account.cached_slots ||
+	       account_sum(&account) != account.rows[ROW_METADATA] + account.rows[ROW_PAGEMAP];
 }
 
-/* Live, cached and dirty bytes do not exceed what is mapped. */
+/* What lies in chunks is not more than what is mapped for them. */
 static struct account read_checked(void) {
 	struct account account = account_read();
-	assert_int_equal(account.chunk_bytes, account.chunks * CHUNK_SIZE);
-	assert_true(account.chunk_live + account.cached + account.free_slots + account.chunk_dirty <=
-	            account.chunk_bytes);
+	const size_t *rows = account.rows;
+	assert_true(account_in_chunks(&account) + rows[ROW_FREE_SLOTS] + rows[ROW_SLAB_TAILS] +
+	                    rows[ROW_MAGAZINES] + rows[ROW_DEPOTS] + rows[ROW_RETAINED_SPANS] +
+	                    rows[ROW_FREE_PAGES] <=
+	            account.chunks * CHUNK_SIZE);
 	return account;
 }
 
@@ -36,8 +37,8 @@ TEST(live_is_what_is_retained) {
 		*(size > 2 * MB ? &large : &small) += usable_size(blocks[i]);
 		nlarge += size > 2 * MB;
 		struct account account = read_checked();
-		assert_int_equal(account.chunk_live, small);
-		assert_int_equal(account.large_live, large);
+		assert_int_equal(account_in_chunks(&account), small);
+		assert_int_equal(account.rows[ROW_LIVE_LARGE], large);
 		assert_int_equal(account.large, nlarge);
 	}
 	size_t peak = read_checked().peak;
@@ -46,16 +47,16 @@ TEST(live_is_what_is_retained) {
 		size_t size = usable_size(blocks[i]);
 		*(size > 2 * MB ? &large : &small) -= size;
 		release(blocks[i]);
-		if (i % 50 == 0)
-			assert_int_equal(read_checked().chunk_live, small);
+		struct account account = read_checked();
+		assert_int_equal(account_in_chunks(&account), small);
+		assert_int_equal(account.rows[ROW_LIVE_LARGE], large);
 	}
-	assert_int_equal(read_checked().chunk_live, 0);
-	assert_int_equal(read_checked().large_live, 0);
 	assert_int_equal(read_checked().peak, peak);
-	assert_true(read_checked().records > 0);
+	assert_true(read_checked().rows[ROW_METADATA] > 0);
+	assert_true(read_checked().rows[ROW_PAGEMAP] > 0);
 }
 
-TEST(what_is_cached_is_counted_apart) {
+TEST(what_lies_in_magazines_is_counted_apart) {
 	void *blocks[3];
 	for (int i = 0; i < 3; i++)
 		blocks[i] = allocate(64);
@@ -64,36 +65,165 @@ TEST(what_is_cached_is_counted_apart) {
 		release(blocks[i]);
 	struct account after = read_checked();
 	assert_int_equal(after.cached_slots, before.cached_slots + 3);
-	assert_int_equal(after.cached, before.cached + 3 * 64);
-	assert_int_equal(after.chunk_live, before.chunk_live - 3 * 64);
+	assert_int_equal(after.rows[ROW_MAGAZINES], before.rows[ROW_MAGAZINES] + 3 * 64);
+	assert_int_equal(after.rows[ROW_LIVE_SLOTS], before.rows[ROW_LIVE_SLOTS] - 3 * 64);
 }
 
-TEST(a_retained_run_is_counted_as_retained) {
+TEST(what_lies_in_a_depot_is_counted_apart) {
+	enum { SIZE = 512, N = 20 };
+	void *slots[N];
+	unsigned n = central_refill(class_of(SIZE), slots, N);
+	struct account before = read_checked();
+	central_set_depot(true);
+	assert_null(central_flush(class_of(SIZE), slots, n).slot);
+	struct account after = read_checked();
+	assert_int_equal(after.rows[ROW_DEPOTS], before.rows[ROW_DEPOTS] + n * SIZE);
+	assert_int_equal(after.rows[ROW_LIVE_SLOTS], before.rows[ROW_LIVE_SLOTS] - n * SIZE);
+	central_set_depot(false);
+}
+
+/* 9 slots of 448 bytes leave 64 of a page. */
+TEST(free_slots_and_tails_count_on_dirty_pages) {
+	enum { SIZE = 448, N = 9, TAIL = 4096 - N * SIZE };
+	void *slots[N + 1];
+	assert_int_equal(central_refill(class_of(SIZE), slots, 1), 1);
+	struct account account = read_checked();
+	assert_int_equal(account.rows[ROW_LIVE_SLOTS], SIZE);
+	assert_int_equal(account.rows[ROW_FREE_SLOTS], (N - 1) * SIZE);
+	assert_int_equal(account.rows[ROW_SLAB_TAILS], TAIL);
+	assert_int_equal(account.free_slots, N - 1);
+	assert_int_equal(central_refill(class_of(SIZE), slots + 1, N - 1), N - 1);
+	assert_int_equal(read_checked().rows[ROW_FREE_SLOTS], 0);
+	assert_int_equal(read_checked().rows[ROW_SLAB_TAILS], TAIL);
+	assert_null(central_flush(class_of(SIZE), slots, N).slot);
+	assert_int_equal(read_checked().rows[ROW_FREE_SLOTS], N * SIZE);
+	assert_int_equal(read_checked().rows[ROW_LIVE_SLOTS], 0);
+}
+
+/* The pages of a slab of several get dirty as its slots are taken, and its tail with the last. After
+ * a purge both are clean again. */
+TEST(what_is_clean_of_a_slab_is_in_no_row) {
+	enum { SIZE = 448, SMALL = 200 };
+	void *slots[SMALL];
+	unsigned class = class_of(SIZE), n = 0;
+	bool clean_tail = false;
+	for (; n < SMALL; n++) {
+		assert_int_equal(central_refill(class, slots + n, 1), 1);
+		struct central_totals central = central_count(class);
+		struct account account = read_checked();
+		size_t dirty = (central.slab_pages - central.clean_pages) * PAGE_SIZE;
+		assert_int_equal(account.rows[ROW_LIVE_SLOTS] + account.rows[ROW_FREE_SLOTS] +
+		                         account.rows[ROW_SLAB_TAILS],
+		                 dirty);
+		clean_tail |= central.clean_tails > 0;
+		assert_true(central_check(class));
+	}
+	assert_true(clean_tail);
+	while (n > 1) {
+		n--;
+		assert_null(central_flush(class, slots + n, 1).slot);
+	}
+	struct wrong wrong;
+	central_trim(&wrong);
+	struct central_totals central = central_count(class);
+	assert_int_equal(central.slab_pages - central.clean_pages, 1);
+	assert_true(central_check(class));
+	assert_null(central_flush(class, slots, 1).slot);
+}
+
+TEST(a_retained_span_is_counted_apart) {
+	void *block = allocate(100000);
+	size_t size = usable_size(block);
+	assert_int_equal(read_checked().rows[ROW_LIVE_SPANS], size);
+	release(block);
+	assert_int_equal(read_checked().rows[ROW_LIVE_SPANS], 0);
+	assert_int_equal(read_checked().rows[ROW_RETAINED_SPANS], size);
+	chunk_flush_retained();
+	assert_int_equal(read_checked().rows[ROW_RETAINED_SPANS], 0);
+	assert_int_equal(read_checked().rows[ROW_FREE_PAGES], size);
+}
+
+TEST(a_run_in_the_pool_is_counted_there) {
 	void *block = allocate(4 * MB);
-	assert_int_equal(read_checked().large_live, 4 * MB);
-	assert_int_equal(read_checked().pooled, 0);
+	assert_int_equal(read_checked().rows[ROW_LIVE_LARGE], 4 * MB);
+	assert_int_equal(read_checked().rows[ROW_POOL], 0);
 	release(block);
 	assert_int_equal(read_checked().large, 0);
-	assert_int_equal(read_checked().large_live, 0);
-	assert_int_equal(read_checked().pooled, 4 * MB);
+	assert_int_equal(read_checked().rows[ROW_LIVE_LARGE], 0);
+	assert_int_equal(read_checked().rows[ROW_POOL], 4 * MB);
 }
 
-TEST(the_account_is_printed) {
+/* A block of 3 MB in 4 MB that were used before. */
+TEST(the_dirty_end_of_a_run_is_counted) {
+	void *block = allocate(4 * MB);
+	assert_int_equal(read_checked().rows[ROW_RUN_TAILS], 0);
+	release(block);
+	block = allocate(3 * MB);
+	assert_int_equal(read_checked().rows[ROW_LIVE_LARGE], 3 * MB);
+	assert_int_equal(read_checked().rows[ROW_RUN_TAILS], MB);
+	block = reallocate(block, 4 * MB);
+	assert_int_equal(read_checked().rows[ROW_RUN_TAILS], 0);
+	release(block);
+	trim();
+	block = allocate(3 * MB);
+	assert_int_equal(read_checked().rows[ROW_RUN_TAILS], 0);
+	release(block);
+}
+
+TEST(the_text_names_the_rows) {
 	struct capture capture;
 	calls_count(60, 80);
 	calls_count(15, 20);
+	void *block = allocate(3 * MB);
 	capture_begin(&capture);
-	account_print();
+	assert_int_equal(account_write(STDERR_FILENO, ACCOUNT_TEXT), 0);
 	const char *text = capture_end(&capture);
+	release(block);
 	char name[64];
 	snprintf(name, sizeof name, "libbuddymalloc: account of account, process %d\n", (int)getpid());
 	assert_non_null(strstr(text, name));
 	assert_non_null(strstr(text, "slack   25.0 % of the 0 KB handed out in 2 calls\n"));
-	static const char *const lines[] = {"  peak ", "  live ", "  kept ", "  chunks ", "  faults "};
+	static const char *const lines[] = {"  peak ",   "  resident ",
+	                                    "  rows ",   "  live_large          3072 KB\n",
+	                                    "  chunks ", "  faults "};
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
 		assert_non_null(strstr(text, lines[i]));
+	assert_null(strstr(text, " 0 KB\n"));
 	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
 		assert_memory_equal(line, "libbuddymalloc: ", 16);
+}
+
+TEST(json_has_every_row_once) {
+	struct capture capture;
+	capture_begin(&capture);
+	assert_int_equal(account_write(STDERR_FILENO, ACCOUNT_JSON), 0);
+	const char *text = capture_end(&capture);
+	assert_memory_equal(text, "{\"resident\":", 12);
+	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+	for (unsigned row = 0; row < ACCOUNT_ROWS; row++) {
+		char name[32];
+		snprintf(name, sizeof name, "\"%s\":", account_names[row]);
+		const char *at = strstr(text, name);
+		assert_non_null(at);
+		assert_null(strstr(at + 1, name));
+	}
+}
+
+TEST(a_file_that_cannot_be_written_to_is_an_error) {
+	errno = 0;
+	assert_int_equal(account_write(-1, ACCOUNT_JSON), -1);
+	assert_int_equal(errno, EBADF);
+}
+
+/* A mapping of 64 MB that the kernel fills. */
+TEST(resident_is_what_is_there) {
+	size_t before = account_resident(), size = 64 * MB;
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+	char *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	size_t grown = account_resident() - before;
+	assert_true(grown >= size - MB && grown <= size + MB);
+	munmap(pages, size);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, clean, clean)
@@ -101,9 +231,17 @@ TEST(the_account_is_printed) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	        CASE(live_is_what_is_retained),
-	        CASE(what_is_cached_is_counted_apart),
-	        CASE(a_retained_run_is_counted_as_retained),
-	        CASE(the_account_is_printed),
+	        CASE(what_lies_in_magazines_is_counted_apart),
+	        CASE(what_lies_in_a_depot_is_counted_apart),
+	        CASE(free_slots_and_tails_count_on_dirty_pages),
+	        CASE(what_is_clean_of_a_slab_is_in_no_row),
+	        CASE(a_retained_span_is_counted_apart),
+	        CASE(a_run_in_the_pool_is_counted_there),
+	        CASE(the_dirty_end_of_a_run_is_counted),
+	        CASE(the_text_names_the_rows),
+	        CASE(json_has_every_row_once),
+	        CASE(a_file_that_cannot_be_written_to_is_an_error),
+	        CASE(resident_is_what_is_there),
 	};
 	return RUN(tests);
 }

@@ -190,13 +190,13 @@ TEST(nothing_is_lost_by_refusals) {
 	refuse_nothing();
 	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
 		try_operation(&operations[i], 1, 0);
-	size_t before = virtual_pages(), records = metadata_mapped();
+	size_t before = virtual_pages(), records = metadata_count().mapped;
 	for (int round = 0; round < 4; round++)
 		for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
 			for (unsigned n = 1; n < 8; n++)
 				if (operations[i].size != 16 * MB) /* its leaf depends on where it lands */
 					try_operation(&operations[i], n, n);
-	assert_int_equal(metadata_mapped(), records);
+	assert_int_equal(metadata_count().mapped, records);
 	/* A block that lands in another 4 GiB than any before it makes a leaf, and leaves stay. */
 	size_t more = virtual_pages() - before, leaf = bytes_to_pages(sizeof(struct leaf));
 	assert_true(more % leaf == 0 && more <= 2 * leaf);

@@ -56,10 +56,10 @@ TEST(the_largest_record) {
 TEST(mapped_bytes_cover_the_records_and_are_reused) {
 	enum { N = 100 };
 	void *records[N];
-	size_t before = metadata_mapped();
+	size_t before = metadata_count().mapped;
 	for (int i = 0; i < N; i++)
 		records[i] = metadata_take(MAX_BYTES);
-	size_t with = metadata_mapped();
+	size_t with = metadata_count().mapped;
 	assert_true(with >= before && with >= (size_t)N * MAX_BYTES);
 	for (int round = 0; round < 10; round++) {
 		for (int i = 0; i < N; i++)
@@ -67,7 +67,7 @@ TEST(mapped_bytes_cover_the_records_and_are_reused) {
 		for (int i = 0; i < N; i++)
 			records[i] = metadata_take(MAX_BYTES);
 	}
-	assert_int_equal(metadata_mapped(), with);
+	assert_int_equal(metadata_count().mapped, with);
 	for (int i = 0; i < N; i++)
 		metadata_put(records[i], MAX_BYTES);
 }

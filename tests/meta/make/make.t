@@ -1,6 +1,6 @@
 #!/bin/bash
 # make.t: what the Makefile and its scripts promise: make help names every target, make test refuses what it does not know and
-# says what there is, make compile_commands.json compiles, make install copies files, make check goes on and sums up.
+# says what there is, make compile_commands.json compiles, make install copies files that programs can be built with, make check goes on and sums up.
 # shellcheck disable=SC2154
 . "$(dirname "$0")/../../lib.sh"
 
@@ -130,6 +130,38 @@ if [ -e libbuddymalloc.so ] && [ -e libbuddymalloc-hardened.so ] && [ -e libbudd
 	[ ! -L "$installed/libbuddymalloc.so.$(cat VERSION)" ] && cmp -s "$installed/libbuddymalloc.so" libbuddymalloc.so &&
 		[ ! -L "$installed/libbuddymalloc.a" ] && LD_PRELOAD=$installed/libbuddymalloc.so true
 	ok $? "what is installed are files, not links into the tree"
+	cat >"$scratch/use.c" <<-'END'
+		#include <buddy.h>
+		#include <buddymalloc.h>
+		int main(void) { return bm_stats_print(1, BM_STATS_JSON); }
+	END
+	cat >"$scratch/weak.c" <<-'END'
+		#include <buddymalloc.h>
+		#pragma weak bm_stats_print
+		int main(void) { return bm_stats_print ? bm_stats_print(1, BM_STATS_JSON) : 3; }
+	END
+	cp "$scratch/use.c" "$scratch/use.cc"
+	strict="-Wall -Wextra -Wpedantic -Werror -I$scratch/root/usr/include"
+	for compiler in 'gcc use.c -std=c99' 'clang use.c' 'g++ use.cc -std=c++98' 'clang++ use.cc'; do
+		read -r command source standard <<<"$compiler"
+		have "$command" || { skip "what is installed serves $command" "no $command" && continue; }
+		# shellcheck disable=SC2086
+		"$command" $standard $strict -o "$scratch/use" "$scratch/$source" -L"$installed" -lbuddymalloc -Wl,-rpath,"$installed" >"$scratch/out" 2>&1 &&
+			"$scratch/use" | grep -q '^{"resident":[1-9]'
+		ok $? "what is installed serves $compiler"
+		told "$scratch/out"
+	done
+	for compiler in gcc 'gcc -no-pie' 'clang -pie -fPIE'; do
+		have "${compiler%% *}" || { skip "bm_stats_print, weak: $compiler" "no ${compiler%% *}" && continue; }
+		# shellcheck disable=SC2086
+		$compiler $strict -o "$scratch/weak" "$scratch/weak.c" && LD_PRELOAD=$installed/libbuddymalloc.so "$scratch/weak" | grep -q '^{"resident":[1-9]'
+		ok $? "bm_stats_print, weak: $compiler"
+	done
+	"$scratch/weak"
+	[ $? -eq 3 ]
+	ok $? "without the library it is not there"
+	quiet_make uninstall DESTDIR="$scratch/root" PREFIX=/usr >"$scratch/out" 2>&1 && [ -z "$(find "$scratch/root" ! -type d)" ]
+	ok $? "make uninstall leaves no file"
 else
 	skip "make install" "the libraries are not built"
 fi

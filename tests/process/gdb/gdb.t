@@ -234,15 +234,15 @@ fills_chunk() { # the map on stdin: every page once, and as many used and free a
 
 own_figures() { # FILE of layout.c: what the library counts
 	sed -nE 's/<class size="([0-9]+)" slabs="([0-9]+)" pages="([0-9]+)" slots="([0-9]+)" free="([0-9]+)" cached="([0-9]+)"\/>/class \1 \2 \3 \4 \5 \6/p
-		s/<chunks count="([0-9]+)".* dirty="([0-9]+)"\/>/chunks \1 dirty \2/p
-		s/<large count="([0-9]+)" size="([0-9]+)" held="([0-9]+)"\/>/large \1 \2 \3/p
-		s/<records size="([0-9]+)"\/>/records \1/p' "$1"
+		s/<(chunks|large) count="([0-9]+)".*/\1 \2/p
+		s/<row name="(free_pages|live_large|pool|retained_spans|metadata)" size="([0-9]+)"\/>/\1 \2/p' "$1"
 }
 
 figures() { # of bm heap on stdin, in the same words
 	awk '$1 == "class" { print "class", $3, $4, $5, $6, $8, $9 + $10 }
-		$1 == "chunks" { chunks = $2 } $1 == "pages" { print "chunks", chunks, "dirty", $5 * 4096 }
-		$1 == "large" { large = $2 " " $5 } $1 == "pool" { print "large", large, $7 } $1 == "records" { print "records", $2 }' | sort
+		$1 == "chunks" { print "chunks", $2 } $1 == "pages" { print "free_pages", $5 * 4096 }
+		$1 == "large" { print "large", $2; print "live_large", $5 } $1 == "pool" { print "pool", $7 }
+		$1 == "retained" { print "retained_spans", $5 * 4096 } $1 == "metadata" { print "metadata", $2 }' | sort
 }
 
 cached_twice() { # of bm heap on stdin: the slots in caches, by class and by thread

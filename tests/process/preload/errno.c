@@ -67,8 +67,10 @@ static void test_size_plus_alignment(void) {
 		   alignment, size);
 		void *mark = &mark, *block = mark;
 		int error = posix_memalign(&block, alignment, size);
-		ok(error == ENOMEM && block == mark && errno == MARK,
-		   "posix_memalign(%#zx, %#zx) returns ENOMEM, errno and pointer as before", alignment, size);
+		ok(error == ENOMEM && block == mark && fails(NULL, ENOMEM),
+		   "posix_memalign(%#zx, %#zx): ENOMEM, returned and in errno as glibc has it, pointer as "
+		   "before",
+		   alignment, size);
 	}
 }
 

@@ -25,6 +25,7 @@ static const char *const family[] = {
         "mallinfo2",
         "mallopt",
         "malloc_stats",
+        "bm_stats_print",
 };
 
 static const char *const operators[] = {

@@ -36,6 +36,9 @@ else
 		ok $? "set-user-ID, the heap is ours in secure mode"
 		[ ! -s "$scratch/err" ]
 		ok $? "and the environment's configuration is not even looked at"
+		as_nobody BUDDYMALLOC_CONF=stats:1 "$program" >"$scratch/out" 2>"$scratch/err"
+		[ ! -s "$scratch/err" ]
+		ok $? "nor is an account printed"
 	fi
 fi
 done_testing

@@ -37,7 +37,8 @@ static void end(void) {
 	check();
 	trim();
 	struct account account = account_read();
-	EXPECT(account.chunks == 0 && account.large == 0 && account.pooled == 0 && account.cached == 0);
+	EXPECT(account.chunks == 0 && account.large == 0 && account.rows[ROW_POOL] == 0 &&
+	       account.cached_slots == 0 && account.rows[ROW_RETAINED_SPANS] == 0);
 }
 
 static void fill(void *block, size_t size, unsigned i) { memset(block, (int)i + 1, size); }

@@ -86,8 +86,11 @@ static void check_all(void) {
 	EXPECT(pool_check());
 	for (unsigned class = 1; class < CLASSES; class ++)
 		EXPECT(central_check(class));
-	EXPECT(account.chunk_live + account.large_live == live_bytes);
-	EXPECT(account.chunk_live + account.cached + account.chunk_dirty <= account.chunk_bytes);
+	EXPECT(account_in_chunks(&account) + account.rows[ROW_LIVE_LARGE] == live_bytes);
+	EXPECT(account_in_chunks(&account) + account.rows[ROW_FREE_SLOTS] + account.rows[ROW_SLAB_TAILS] +
+	               account.rows[ROW_MAGAZINES] + account.rows[ROW_DEPOTS] +
+	               account.rows[ROW_RETAINED_SPANS] + account.rows[ROW_FREE_PAGES] <=
+	       account.chunks * CHUNK_SIZE);
 }
 
 /* By the size too, when `sized` and when that may be trusted. */

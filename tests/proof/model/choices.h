@@ -8,8 +8,8 @@
 /* When all blocks are returned and trimmed. */
 static void expect_nothing_left(void) {
 	struct account account = account_read();
-	EXPECT(live_bytes == 0 && account.chunk_live == 0 && account.large_live == 0);
-	EXPECT(account.chunks == 0 && account.cached == 0 && account.pooled == 0);
+	EXPECT(live_bytes == 0 && account_in_chunks(&account) == 0 && account.rows[ROW_LIVE_LARGE] == 0);
+	EXPECT(account.chunks == 0 && account.cached_slots == 0 && account.rows[ROW_POOL] == 0);
 	for (size_t i = 0; i < GIVEN && i < ngiven; i++)
 		EXPECT(pagemap_owner(given[i]) == NULL && pagemap_class(given[i]) == 0);
 	ngiven = 0;

@@ -412,11 +412,11 @@ static size_t resident_bytes(struct range range) {
 static void expect_nothing_kept(void) {
 	struct account account = account_read();
 	EXPECT(live_bytes == 0);
-	EXPECT(account.chunks == 0 && account.large == 0 && account.pooled == 0);
+	EXPECT(account.chunks == 0 && account.large == 0 && account.rows[ROW_POOL] == 0);
 	EXPECT(nrecords <= 1 + CLASSES); /* this thread's cache and its magazines */
 	for (size_t i = 0; i < stuck.n; i++)
 		EXPECT(resident_bytes(stuck.ranges[i]) == 0);
-	EXPECT(mapped.bytes == account.records + leaf_bytes() + stuck.bytes);
+	EXPECT(mapped.bytes == metadata_count().mapped + leaf_bytes() + stuck.bytes);
 }
 
 static void say_refused(void) {

@@ -146,10 +146,10 @@ static void check_round(unsigned round) {
 	for (int i = 0; i < RING; i++)
 		drop(atomic_exchange(&ring[i], NULL));
 	struct account account = account_read();
-	bool nothing_live = account.chunk_live == 0 && account.large_live == 0;
+	bool nothing_live = account_in_chunks(&account) == 0 && account.large == 0;
 	trim();
 	account = account_read();
-	bool nothing_left = account.chunks == 0 && account.cached == 0;
+	bool nothing_left = account.chunks == 0 && account.cached_slots == 0;
 	ok(good && !spoiled && nothing_live && nothing_left,
 	   "round %u of %d threads: central lists and chunks %s, %zu blocks spoiled, %s live, %zu chunks "
 	   "left",

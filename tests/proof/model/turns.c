@@ -222,10 +222,11 @@ static void rest(struct source *source) {
 		look();
 	}
 	struct account account = account_read();
-	size_t kept = account.chunk_bytes - account.chunk_dirty + account.large_live + account.pooled;
+	size_t dirty = account.rows[ROW_FREE_PAGES], pooled = account.rows[ROW_POOL];
+	size_t kept = account.chunks * CHUNK_SIZE - dirty + account.rows[ROW_LIVE_LARGE] + pooled;
 	size_t bound = min_size((256 << 10) + kept / 4, 2 << 20) + kept * 6 / 100;
-	EXPECT(account.chunk_dirty <= bound);
-	EXPECT(account.pooled <= bound);
+	EXPECT(dirty <= bound);
+	EXPECT(pooled <= bound);
 	for (unsigned class = 1; count_alive() == 1 && class < CLASSES; class ++)
 		EXPECT(class == class_of(LOOK_SIZE) || cache_count(class) == 0);
 }
@@ -234,8 +235,8 @@ static void rest(struct source *source) {
 static void trim_all(struct source *source) {
 	(void)source;
 	trim();
-	EXPECT(account_read().chunk_dirty == 0);
-	EXPECT(account_read().pooled == 0);
+	EXPECT(account_read().rows[ROW_FREE_PAGES] == 0);
+	EXPECT(account_read().rows[ROW_POOL] == 0);
 }
 
 static void check_now(struct source *source) {
