@@ -71,6 +71,7 @@ static void after_fork_in_child(void) {
 		cache_own_after_fork();
 	else
 		cache_after_fork();
+	reclaim_after_fork();
 	if (!alone && _IO_list_resetlock)
 		_IO_list_resetlock();
 	account_after_fork();
@@ -94,7 +95,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	if (!getauxval(AT_SECURE))
 		config_read(find_variable(environment, "BUDDYMALLOC_CONF"));
 	account_begin();
-	if (guard_begin(reclaim_resident() != 0) || config.stats)
+	if (guard_begin(ledger_used() != 0) || config.stats)
 		cache_bypass();
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

@@ -102,5 +102,5 @@ coverage: $(call unit_of,cov) $(call model_of,cov) $(call mutate_of,cov) $(cover
 	-BM_PRELOAD=$(CURDIR)/$(coverage)/libbuddymalloc.so $(prove) $(coverage_tests)
 	tests/meta/coverage/coverage.py $(engine)/cov $(coverage)
 
-mutants: ## 30 bugs planted one at a time: a test must catch each (half an hour; MUTANTS='01 14' for some)
+mutants: ## 35 bugs planted one at a time: a test must catch each (half an hour; MUTANTS='01 14' for some)
 	tests/proof/mutants/run.sh $(MUTANTS)

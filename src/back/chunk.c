@@ -3,9 +3,9 @@
 
 #include "back/chunk_state.h"
 #include "ground/config.h"
+#include "ground/ledger.h"
 #include "ground/metadata.h"
 #include "ground/os.h"
-#include "policy/reclaim.h"
 
 #include <string.h>
 
@@ -85,7 +85,7 @@ static void count_pages(struct chunk *chunk, int npages, int dirty) {
 		list_append(&chunks.dirty, &chunk->dirty_link);
 	else if (was_dirty && !chunk->ndirty)
 		list_delete(&chunk->dirty_link);
-	reclaim_publish(RECLAIM_CHUNKS, chunks.used_pages, chunks.dirty_pages);
+	ledger_publish(LEDGER_CHUNKS, chunks.used_pages, chunks.dirty_pages);
 	update_place(chunk);
 }
 
@@ -169,42 +169,37 @@ static void attach_chunk(struct chunk *chunk) {
 	count_pages(chunk, 0, -(int)bitmap_count(&chunk->dirty, 0, CHUNK_PAGES));
 }
 
-static void detach_chunk(struct chunk *chunk) {
-	count_pages(chunk, 0, (int)chunk->ndirty);
-	unlink_place(chunk);
-	list_delete(&chunk->all_link);
-	chunks.count--;
-	chunks.empty--;
+/* Detaches an empty chunk, from the place with the most clean pages; NULL: none. Only an empty chunk
+ * has a free block of the highest order, so only the last place of each sixth is examined. */
+static struct chunk *detach_empty(void) {
+	for (unsigned place = PLACES; place > 0; place -= ORDERS) {
+		if (list_empty(&chunks.places[place - 1]))
+			continue;
+		struct chunk *chunk = CONTAINER(chunks.places[place - 1].next, struct chunk, link);
+		chunk->run->ndirty = chunk->ndirty;
+		count_pages(chunk, 0, (int)chunk->ndirty);
+		unlink_place(chunk);
+		list_delete(&chunk->all_link);
+		chunks.count--;
+		chunks.empty--;
+		return chunk;
+	}
+	return NULL;
 }
 
-/* Puts the addresses of a detached, empty chunk, `ndirty` of whose pages are dirty, back to the
- * pool. */
-static void drop_chunk(struct chunk *chunk, size_t ndirty) {
+/* Puts the addresses of a detached chunk back to the pool; the pages of it that are dirty, at least
+ * 1. */
+static size_t drop_chunk(struct chunk *chunk) {
 	struct run *run = chunk->run;
+	size_t ndirty = run->ndirty;
 	run->advice = chunk->huge ? ADVICE_HUGE : run->advice == ADVICE_HUGE ? ADVICE_SMALL : run->advice;
 	run->size = 0;
 	pool_put(run, ndirty);
 	metadata_put(chunk, sizeof *chunk);
+	return max_size(ndirty, 1);
 }
 
 /* ---- giving back ---- */
-
-static size_t dirty_limit(void) {
-	size_t live = reclaim_live_beside(RECLAIM_CHUNKS);
-	return reclaim_limit(reclaim_base(live), live, live, BEYOND_PAGES);
-}
-static bool retains_too_much(void) {
-	return chunks.empty > EMPTY_MAX || (chunks.dirty_pages > dirty_limit() && !reclaim_rests());
-}
-
-/* An empty chunk, from the place with the most clean pages, or NULL. Only an empty chunk has a free
- * block of the highest order, so only the last place of each sixth is examined. */
-static struct chunk *find_empty(void) {
-	for (unsigned place = PLACES; place > 0; place -= ORDERS)
-		if (!list_empty(&chunks.places[place - 1]))
-			return CONTAINER(chunks.places[place - 1].next, struct chunk, link);
-	return NULL;
-}
 
 /* Isolates the free runs of a chunk that have dirty pages, as far as the batch has room. */
 static void isolate_from(struct chunk *chunk, struct batch *batch) {
@@ -233,7 +228,10 @@ static struct chunk *find_dirty(void) {
 	return CONTAINER(chunks.dirty.next, struct chunk, dirty_link);
 }
 
-static void isolate_runs(struct batch *batch, size_t keep) {
+/* Isolates runs with `ndirty` dirty pages or more, as far as there are so many and the batch has
+ * room. */
+static void isolate_runs(struct batch *batch, size_t ndirty) {
+	size_t keep = chunks.dirty_pages - min_size(ndirty, chunks.dirty_pages);
 	batch->n = 0;
 	list_append(&chunks.purging, &batch->link);
 	while (batch->n < BATCH && chunks.dirty_pages > keep)
@@ -245,23 +243,24 @@ void chunk_refuse_huge(struct chunk *chunk) {
 		os_huge_pages(chunk->base, CHUNK_SIZE, false);
 }
 
-/* Puts the runs of a batch back; purged[i] says that run i is clean now. Lock held. */
-static void put_back_runs(struct batch *batch, const bool *purged) {
+/* Puts the runs of a batch back; purged[i] says that run i is clean now. The pages that became
+ * clean. Lock held. */
+static size_t put_back_runs(struct batch *batch, const bool *purged) {
+	size_t npurged = 0;
 	for (unsigned i = 0; i < batch->n; i++) {
 		struct page_run *run = &batch->runs[i];
 		if (purged[i]) {
-			reclaim_note_returned(RECLAIM_OUTSIDE_SLABS,
-			                      bitmap_count(&run->chunk->dirty, run->page, run->npages));
+			npurged += bitmap_count(&run->chunk->dirty, run->page, run->npages);
 			bitmap_clear(&run->chunk->dirty, run->page, run->npages);
 		}
 		put_pages(run->chunk, run->page, run->npages);
 	}
 	list_delete(&batch->link);
+	return npurged;
 }
 
-/* Purges the runs of a batch without the lock, and puts them back under it. False: none could be
- * purged. */
-static bool purge(struct batch *batch) {
+/* Purges the runs of a batch without the lock, and puts them back under it. */
+static size_t purge(struct batch *batch) {
 	bool purged[BATCH] = {false}, any = false;
 	for (unsigned i = 0; i < batch->n && (any || i == 0); i++) { /* or the kernel refuses */
 		struct page_run *run = &batch->runs[i];
@@ -269,58 +268,23 @@ static bool purge(struct batch *batch) {
 		purged[i] = os_purge(run->chunk->base + run->page * PAGE_SIZE, run->npages * PAGE_SIZE);
 		any |= purged[i];
 	}
-	reclaim_note_purge(any);
 	lock_take(&chunk_lock);
-	put_back_runs(batch, purged);
+	size_t npurged = put_back_runs(batch, purged);
 	lock_release(&chunk_lock);
-	return any;
+	ledger_note_returned(LEDGER_OUTSIDE_SLABS, npurged);
+	return npurged;
 }
 
-/* Brings the dirty pages down to `keep` and the empty chunks to `keep_empty`, which go to the
- * pool; true when any went. */
-static bool give_back(size_t keep, size_t keep_empty) {
-	struct batch batch;
-	bool any = false, going = true;
-	while (going) {
-		lock_take(&chunk_lock);
-		bool too_dirty = chunks.dirty_pages > keep;
-		struct chunk *empty =
-		        chunks.empty && (too_dirty || chunks.empty > keep_empty) ? find_empty() : NULL;
-		size_t ndirty = empty ? empty->ndirty : 0;
-		if (empty)
-			detach_chunk(empty);
-		else if (too_dirty)
-			isolate_runs(&batch, keep);
-		lock_release(&chunk_lock);
-		if (!empty && !too_dirty)
-			break;
-		if (empty)
-			drop_chunk(empty, ndirty);
-		else
-			going = purge(&batch);
-		any |= going;
-	}
-	return any;
-}
-
-static COLD void give_back_excess(void) {
-	reclaim_decay();
+size_t chunk_purge(size_t npages) {
+	struct batch batch = {.n = 0};
 	lock_take(&chunk_lock);
-	size_t limit = dirty_limit();
-	bool too_dirty = chunks.dirty_pages > limit;
+	struct chunk *empty = chunks.empty ? detach_empty() : NULL;
+	if (!empty && chunks.dirty_pages)
+		isolate_runs(&batch, npages);
 	lock_release(&chunk_lock);
-	give_back(too_dirty ? limit - limit / 8 : limit, EMPTY_MAX);
-	pool_reclaim();
-}
-
-void chunk_reclaim(void) {
-	lock_take(&chunk_lock);
-	bool too_much = retains_too_much();
-	lock_release(&chunk_lock);
-	if (too_much)
-		give_back_excess();
-	else
-		pool_reclaim();
+	if (empty)
+		return drop_chunk(empty);
+	return batch.n ? purge(&batch) : 0;
 }
 
 /* ---- spans ---- */
@@ -385,7 +349,7 @@ static void free_span_pages(struct chunk *chunk, unsigned page, unsigned npages,
 /* Makes a span of pages that the buddy gave. */
 static struct span make_span(struct chunk *chunk, unsigned page, unsigned npages) {
 	unsigned dirty = count_taken(chunk, page, npages);
-	reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, npages - dirty);
+	ledger_note_wanted(LEDGER_OUTSIDE_SLABS, npages - dirty);
 	chunk->npages_at[page] = (uint16_t)npages;
 	return (struct span){.base = chunk->base + page * PAGE_SIZE,
 	                     .chunk = chunk,
@@ -425,10 +389,10 @@ void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t dirty)
 	lock_take(&chunk_lock);
 	chunk->npages_at[page] = 0;
 	free_span_pages(chunk, page, npages, dirty);
-	bool too_much = retains_too_much();
+	struct chunk *empty = unlikely(chunks.empty > EMPTY_MAX) ? detach_empty() : NULL;
 	lock_release(&chunk_lock);
-	if (unlikely(too_much))
-		give_back_excess();
+	if (empty)
+		drop_chunk(empty);
 }
 
 unsigned chunk_span_at(const struct chunk *chunk, const void *address) {
@@ -450,7 +414,6 @@ static char *base_in(uintptr_t word) {
 static struct {
 	_Atomic uintptr_t spans[RETAINED_SPANS]; /* words, or 0 */
 	_Atomic unsigned next; /* where the next one goes: round and round, so that the oldest leaves */
-	_Atomic size_t npages;
 } retained;
 
 static _Atomic uint16_t *entry_of(const void *base) {
@@ -462,27 +425,30 @@ char *chunk_take_retained(unsigned npages) {
 		uintptr_t word = atomic_load_explicit(&retained.spans[i], memory_order_relaxed);
 		if (pages_in(word) != npages || !atomic_compare_exchange_strong(&retained.spans[i], &word, 0))
 			continue;
-		atomic_fetch_sub_explicit(&retained.npages, npages, memory_order_relaxed);
+		ledger_add_spans(-(ptrdiff_t)npages);
 		atomic_store_explicit(entry_of(base_in(word)), (uint16_t)npages, memory_order_relaxed);
 		return base_in(word);
 	}
 	return NULL;
 }
 
-/* Frees what a word says; 0 is nothing. */
-static bool put_retained(uintptr_t word) {
+/* Frees what a word says; its pages: 0 of the word that says nothing. */
+static size_t free_retained(uintptr_t word) {
 	if (!word)
-		return false;
+		return 0;
 	char *base = base_in(word);
-	atomic_fetch_sub_explicit(&retained.npages, pages_in(word), memory_order_relaxed);
+	ledger_add_spans(-(ptrdiff_t)pages_in(word));
 	chunk_put((struct chunk *)pagemap_owner(base), base, pages_in(word), UINT16_MAX);
-	return true;
+	return pages_in(word);
 }
 
-/* Empties the place that was filled longest ago, or before it. */
-static bool put_oldest(void) {
-	unsigned next = atomic_fetch_add_explicit(&retained.next, 1, memory_order_relaxed);
-	return put_retained(atomic_exchange(&retained.spans[next % RETAINED_SPANS], 0));
+size_t chunk_put_retained(size_t npages) {
+	size_t put = 0;
+	for (unsigned i = 0; i < RETAINED_SPANS && put < npages; i++) {
+		unsigned next = atomic_fetch_add_explicit(&retained.next, 1, memory_order_relaxed);
+		put += free_retained(atomic_exchange(&retained.spans[next % RETAINED_SPANS], 0));
+	}
+	return put;
 }
 
 bool chunk_retain(struct chunk *chunk, void *base) {
@@ -490,29 +456,21 @@ bool chunk_retain(struct chunk *chunk, void *base) {
 	if (!npages || !atomic_compare_exchange_strong(&chunk->npages_at[chunk_page(base)], &npages,
 	                                               npages | SPAN_RETAINED))
 		return false;
-	size_t limit = min_size(reclaim_used() / RETAINED_SHARE, RETAINED_PAGES);
-	for (unsigned i = 0; i < RETAINED_SPANS && chunk_count_retained() + npages > limit; i++)
-		put_oldest();
-	atomic_fetch_add_explicit(&retained.npages, npages, memory_order_relaxed);
+	size_t limit = min_size(ledger_used() / RETAINED_SHARE, RETAINED_PAGES);
+	size_t more = ledger_purgeable_in(LEDGER_SPANS) + npages;
+	chunk_put_retained(more > limit ? more - limit : 0);
+	ledger_add_spans(npages);
 	unsigned next = atomic_fetch_add_explicit(&retained.next, 1, memory_order_relaxed);
-	put_retained(atomic_exchange(&retained.spans[next % RETAINED_SPANS], word_of(base, npages)));
+	free_retained(atomic_exchange(&retained.spans[next % RETAINED_SPANS], word_of(base, npages)));
 	return true;
 }
 
-bool chunk_flush_retained(void) {
-	bool any = false;
-	for (unsigned i = 0; i < RETAINED_SPANS; i++)
-		any |= put_oldest();
-	return any;
-}
-
 bool chunk_trim(void) {
-	bool any = chunk_flush_retained();
-	any |= give_back(0, 0);
+	bool any = chunk_put_retained(SIZE_MAX);
+	while (chunk_purge(SIZE_MAX))
+		any = true;
 	return pool_trim() || any;
 }
-
-size_t chunk_count_retained(void) { return atomic_load_explicit(&retained.npages, memory_order_relaxed); }
 
 bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 	unsigned page = chunk_page(address);
@@ -523,18 +481,14 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 		unsigned more = npages - old;
 		resized = buddy_take_at(&chunk->buddy, page + old, more);
 		if (resized)
-			reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS,
-			                    more - count_taken(chunk, page + old, more));
+			ledger_note_wanted(LEDGER_OUTSIDE_SLABS, more - count_taken(chunk, page + old, more));
 	} else if (npages < old) {
 		bitmap_set(&chunk->dirty, page + npages, old - npages);
 		put_pages(chunk, page + npages, old - npages);
 	}
 	if (resized)
 		chunk->npages_at[page] = (uint16_t)npages;
-	bool too_much = retains_too_much();
 	lock_release(&chunk_lock);
-	if (unlikely(too_much))
-		give_back_excess();
 	return resized;
 }
 
@@ -571,7 +525,7 @@ void chunk_after_fork(void) {
 	lock_release(&chunk_lock);
 	for (unsigned i = 0; i < RETAINED_SPANS; i++)
 		retained.spans[i] = 0;
-	retained.npages = 0;
+	ledger_add_spans(-(ptrdiff_t)ledger_purgeable_in(LEDGER_SPANS));
 }
 
 struct chunk_totals chunk_count(void) {

@@ -24,6 +24,7 @@
 #include "back/bitmap.h"
 #include "buddy.h"
 #include "back/pool.h"
+#include "ground/ledger.h"
 #include "ground/list.h"
 #include "ground/lock.h"
 #include "ground/pagemap.h"
@@ -84,11 +85,8 @@ bool chunk_retain(struct chunk *chunk, void *address);
  * NULL. */
 char *chunk_take_retained(unsigned npages);
 
-/* Frees every retained span; true when there was one. */
-bool chunk_flush_retained(void);
-
-/* The pages of retained spans. */
-size_t chunk_count_retained(void);
+/* Frees about npages pages of retained spans, the oldest first; how many: 0 when there are none. */
+size_t chunk_put_retained(size_t npages);
 
 /* Makes the live span at the address npages long where it lies; false when the pages behind it are
  * not free. */
@@ -102,9 +100,10 @@ char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npag
  * would fill them again while the program sleeps. */
 void chunk_refuse_huge(struct chunk *chunk);
 
-/* Gives back what exceeds the bound, which may have fallen since the last free: with time, or
- * because large blocks have grown. To be called now and then. */
-void chunk_reclaim(void);
+/* Purges free runs until about npages dirty pages have gone back, at most 32 runs, from the chunks
+ * whose pages are wanted last; or puts an empty chunk, if there is one, to the pool. The pages that
+ * became clean or left; 0: none. */
+size_t chunk_purge(size_t npages);
 
 /* Gives every free page back to the kernel, those of retained spans and of the pool too; true when
  * memory went back. */

@@ -1,9 +1,9 @@
 /* large.c (level 4): see large.h. */
 #include "back/large.h"
 
+#include "ground/ledger.h"
 #include "ground/metadata.h"
 #include "ground/os.h"
-#include "policy/reclaim.h"
 
 #include <string.h>
 
@@ -20,7 +20,7 @@ static void begin_live(struct run *run, size_t size) {
 	larges.live_bytes += size;
 	larges.tail_bytes += run->ndirty * PAGE_SIZE - size;
 	larges.peak_bytes = max_size(larges.peak_bytes, larges.live_bytes);
-	reclaim_publish(RECLAIM_LARGE, larges.live_bytes >> PAGE_SHIFT, 0);
+	ledger_publish(LEDGER_LARGE, larges.live_bytes >> PAGE_SHIFT, 0);
 	lock_release(&pool_lock);
 }
 
@@ -33,7 +33,7 @@ static bool end_live(struct run *run, const void *address) {
 		larges.live--;
 		larges.live_bytes -= run->size;
 		larges.tail_bytes -= run->ndirty * PAGE_SIZE - run->size;
-		reclaim_publish(RECLAIM_LARGE, larges.live_bytes >> PAGE_SHIFT, 0);
+		ledger_publish(LEDGER_LARGE, larges.live_bytes >> PAGE_SHIFT, 0);
 	}
 	lock_release(&pool_lock);
 	return live;
@@ -46,10 +46,8 @@ void *large_take(size_t size, size_t align, size_t *dirty) {
 		return NULL;
 	*dirty = run->ndirty ? size : 0;
 	begin_live(run, size);
-	if (!*dirty) {
-		reclaim_note_wanted(RECLAIM_OUTSIDE_SLABS, size >> PAGE_SHIFT);
-		pool_reclaim(); /* what lies there beside it may be too much */
-	}
+	if (!*dirty)
+		ledger_note_wanted(LEDGER_OUTSIDE_SLABS, size >> PAGE_SHIFT);
 	return run->base;
 }
 
@@ -57,7 +55,6 @@ bool large_put(struct run *run, const void *address) {
 	if (!end_live(run, address))
 		return false;
 	pool_put(run, run->ndirty);
-	pool_reclaim();
 	return true;
 }
 
@@ -154,7 +151,6 @@ void *large_resize(struct run *run, size_t size) {
 	else if (nchunks > run->nchunks)
 		fits = pool_lengthen(run, nchunks) || move_by_kernel(run, nchunks) || move_run(run, nchunks);
 	begin_live(run, fits ? size : old); /* a run that cannot be shortened is longer than needed */
-	pool_reclaim();
 	return fits || size < old ? run->base : NULL;
 }
 

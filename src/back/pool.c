@@ -2,9 +2,9 @@
 #include "back/pool.h"
 
 #include "back/pool_state.h"
+#include "ground/ledger.h"
 #include "ground/metadata.h"
 #include "ground/os.h"
-#include "policy/reclaim.h"
 
 static struct pool pool;
 struct lock pool_lock = LOCK_INITIAL(RANK_POOL);
@@ -28,7 +28,8 @@ static void count_run(const struct run *run, int sign) {
 	pool.nruns += (size_t)sign;
 	pool.npages += (size_t)sign * run_pages(run);
 	pool.ndirty += (size_t)sign * run->ndirty;
-	reclaim_publish(RECLAIM_POOL, 0, pool.ndirty);
+	/* Clean pages cost addresses only: they count half. */
+	ledger_publish(LEDGER_POOL, 0, max_size(pool.ndirty, pool.npages / 2));
 }
 
 static void add_run(struct run *run) {
@@ -225,22 +226,33 @@ void pool_forget(const struct run *run) {
 	lock_release(&pool_lock);
 }
 
-/* Unmaps a run that is not in the pool. False: the kernel has no room to split a mapping; its
- * pages go back all the same, and it is in the pool again, for another use or another try. */
-static bool unmap_run(struct run *run) {
-	reclaim_note_returned(RECLAIM_OUTSIDE_SLABS, run->ndirty);
-	pool_forget(run);
-	if (os_unmap(run->base, run_bytes(run))) {
-		metadata_put(run, sizeof *run);
-		return true;
-	}
-	if (os_purge(run->base, run_bytes(run)))
-		run->ndirty = 0;
-	pagemap_set_owner(run->base, run_bytes(run), &run->owner);
+/* Purges a run that is not in the pool, and what lies free beside it: of a run that was cut nobody
+ * knows which part is dirty. It is in the pool then, for another use or another try. The pages that
+ * went back. */
+static size_t purge_run(struct run *run) {
+	lock_take(&pool_lock);
+	run = coalesce(run);
+	pagemap_set_owner(run->base, run_bytes(run), &run->owner); /* their leaves are there */
+	lock_release(&pool_lock);
+	size_t npages = os_purge(run->base, run_bytes(run)) ? run->ndirty : 0;
+	run->ndirty -= npages;
 	lock_take(&pool_lock);
 	put_run(run);
 	lock_release(&pool_lock);
-	return false;
+	ledger_note_returned(LEDGER_OUTSIDE_SLABS, npages);
+	return npages;
+}
+
+/* Unmaps a run that is not in the pool, or purges it where the kernel has no room to split a
+ * mapping; the pages that went back. */
+static size_t unmap_run(struct run *run) {
+	size_t npages = run_pages(run);
+	pool_forget(run);
+	if (!os_unmap(run->base, run_bytes(run)))
+		return purge_run(run);
+	ledger_note_returned(LEDGER_OUTSIDE_SLABS, run->ndirty);
+	metadata_put(run, sizeof *run);
+	return npages;
 }
 
 void pool_put(struct run *run, size_t ndirty) {
@@ -309,20 +321,14 @@ void pool_advise(struct run *run, enum advice advice) {
 
 /* ---- giving back ---- */
 
-static size_t pool_limit(void) {
-	size_t live = reclaim_live_beside(RECLAIM_POOL);
-	return reclaim_limit(reclaim_base(live), live, live, BEYOND_PAGES);
-}
-
-/* The oldest run, or its last chunks, while more than `limit` pages are dirty, or more than
- * twice as many are there at all: down to 7/8 of it. NULL: within it. Lock held. */
-static struct run *take_excess(size_t limit) {
-	if (pool.npages <= limit || (pool.ndirty <= limit && pool.npages <= 2 * limit))
+/* The oldest run, or as many of its last chunks as npages reach into; NULL: none. Lock held. */
+static struct run *take_oldest(size_t npages) {
+	if (!pool.ready || list_empty(&pool.newest))
 		return NULL;
 	struct run *run = CONTAINER(pool.newest.prev, struct run, age_link), *rest = NULL;
-	size_t excess = (pool.npages - limit + limit / 8 + CHUNK_PAGES - 1) / CHUNK_PAGES;
+	size_t nchunks = (min_size(npages, pool.npages) + CHUNK_PAGES - 1) / CHUNK_PAGES;
 	remove_run(run);
-	if (run->nchunks > excess && (rest = split_run(run, run->nchunks - excess))) {
+	if (run->nchunks > nchunks && (rest = split_run(run, run->nchunks - nchunks))) {
 		add_run(run);
 		return rest;
 	}
@@ -330,25 +336,19 @@ static struct run *take_excess(size_t limit) {
 	return run;
 }
 
-/* Unmaps the oldest runs beyond `limit` pages, until the kernel refuses. True: some went. */
-static bool shrink_pool(size_t limit) {
+size_t pool_unmap(size_t npages) {
+	lock_take(&pool_lock);
+	struct run *run = take_oldest(npages);
+	lock_release(&pool_lock);
+	return run ? unmap_run(run) : 0;
+}
+
+bool pool_trim(void) {
 	bool any = false;
-	for (;;) {
-		lock_take(&pool_lock);
-		struct run *run = pool.ready ? take_excess(limit) : NULL;
-		lock_release(&pool_lock);
-		if (!run || !unmap_run(run))
-			return any;
+	while (pool_unmap(SIZE_MAX))
 		any = true;
-	}
+	return any;
 }
-
-void pool_reclaim(void) {
-	reclaim_decay();
-	shrink_pool(pool_limit());
-}
-
-bool pool_trim(void) { return shrink_pool(0); }
 
 struct pool_totals pool_count(void) {
 	lock_take(&pool_lock);

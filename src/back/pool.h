@@ -2,8 +2,7 @@
  *
  * A request takes the shortest run that is long enough, and only as much of it as it needs. When none
  * is, the kernel maps what the longest lacks right beside it, or all of it elsewhere. A run that is
- * put back coalesces with free neighbours. What lies here beyond the bound is unmapped, the run that
- * was put back longest ago first. Nothing is reserved: what is in no chunk, in no large block and not
+ * put back coalesces with free neighbours. Nothing is reserved: what is in no chunk, in no large block and not
  * here is not mapped.
  *
  * P1. pool_lock guards the lists, every record in the pool and the owners of its addresses. Chunks
@@ -61,8 +60,9 @@ void pool_forget(const struct run *run);
 /* Tells the kernel about huge pages in a run that was taken. */
 void pool_advise(struct run *run, enum advice advice);
 
-/* Unmaps what is beyond the bound by now. */
-void pool_reclaim(void);
+/* Unmaps the run that was put back longest ago, or as many of its chunks as npages reach into. The
+ * pages that went back; 0: the pool is empty, or the kernel refuses. */
+size_t pool_unmap(size_t npages);
 
 /* Unmaps every run that the kernel lets go; true when one went. */
 bool pool_trim(void);

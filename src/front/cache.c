@@ -2,8 +2,8 @@
 #include "front/cache.h"
 
 #include "back/large.h"
+#include "ground/ledger.h"
 #include "ground/metadata.h"
-#include "policy/reclaim.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 enum {
 	MAGAZINE_BYTES = 256 * 1024,      /* of slots in one magazine at most … */
 	MAGAZINE_SLOTS = 255,             /* … and in number; with the NULL a power of two */
+	MAGAZINE_DRAINED = 31,            /* … while the class drains */
 	MAGAZINE_FIRST = 7,               /* slots in a magazine's first array, … */
 	MAGAZINE_FIRST_BYTES = 32 * 1024, /* … or fewer: of these bytes together */
 	FIRST_BATCH_BYTES = 256,          /* of slots in a magazine's first refill */
@@ -81,7 +82,7 @@ static unsigned refill_count(const struct cache *cache, unsigned class, bool fir
 
 static size_t share_of_thread(void) {
 	size_t owned = atomic_load_explicit(&caches.owned, memory_order_relaxed);
-	size_t all = min_size((reclaim_used() << PAGE_SHIFT) / ALL_CACHES_SHARE, ALL_CACHES_BYTES);
+	size_t all = min_size((ledger_used() << PAGE_SHIFT) / ALL_CACHES_SHARE, ALL_CACHES_BYTES);
 	size_t share = all / max_size(owned, 1);
 	return max_size(min_size(share, CACHE_BYTES_MAX), CACHE_BYTES_MIN);
 }
@@ -260,7 +261,6 @@ static struct wrong flush_idle_magazines(struct cache *cache) {
 			drop_magazine(cache, class);
 		}
 		cache->seen[class] = magazine_count(cache, class);
-		central_reclaim(class);
 	}
 	return wrong;
 }
@@ -270,7 +270,6 @@ struct wrong cache_tick(void) {
 	struct cache *cache = own_cache;
 	if (likely(!cache || ++cache->ticks % TICKS_PER_RECLAIM))
 		return wrong;
-	chunk_reclaim();
 	if (atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
 		wrong = flush_next_ended();
 	wrong = first_wrong(wrong, flush_idle_magazines(cache));
@@ -317,7 +316,12 @@ struct wrong cache_put(unsigned class, void *slot) {
 	if (cache_push(cache, class, slot))
 		return wrong; /* the tick has flushed the magazine */
 	bool hand_on = !cache->capacity[class] && !has_asked(cache, class);
-	bool grown = grow(cache, class);
+	bool drains = central_drains(class);
+	if (unlikely(drains && cache->capacity[class] > MAGAZINE_DRAINED)) {
+		wrong = first_wrong(wrong, flush_magazine(cache, class));
+		drop_magazine(cache, class);
+	}
+	bool grown = !(drains && cache->capacity[class] == MAGAZINE_DRAINED) && grow(cache, class);
 	if (hand_on || !cache->capacity[class])
 		return first_wrong(wrong, central_flush(class, &slot, 1));
 	if (!grown)

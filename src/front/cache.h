@@ -76,9 +76,8 @@ static inline bool cache_push(struct cache *cache, size_t class, void *slot) {
 /* Takes a slot of a class from this thread's cache, and refills that as needed. NULL: no memory. */
 void *cache_take(unsigned class);
 
-/* To be called in slow calls. Every 64th time it has chunks and large blocks give back what exceeds
- * their bounds, empties the cache of a thread that has ended, and flushes idle magazines. The
- * answer is central_flush's. */
+/* To be called in slow calls. Every 64th time it empties the cache of a thread that has ended, and
+ * flushes idle magazines. The answer is central_flush's. */
 struct wrong cache_tick(void);
 
 /* Frees a slot of a class, and flushes as needed. The answer names a pointer that was wrong: this

@@ -7,6 +7,7 @@
 #include "ground/os.h"
 #include "guard/misuse.h"
 #include "middle/slab.h"
+#include "policy/reclaim.h"
 
 #include <errno.h>
 #include <string.h>
@@ -47,11 +48,8 @@ static void stop_if_wrong(struct wrong wrong) {
  * bytes may not be zero. */
 static void *take_span_or_large(size_t size, size_t align, size_t *dirty) {
 	size_t npages = max_size(bytes_to_pages(size), 1);
-	if (size > MEDIUM_MAX || align > MEDIUM_MAX) {
-		void *block = large_take(size, align, dirty);
-		chunk_reclaim(); /* its size lowers what chunks may retain */
-		return block;
-	}
+	if (size > MEDIUM_MAX || align > MEDIUM_MAX)
+		return large_take(size, align, dirty);
 	void *retained = align <= PAGE_SIZE ? chunk_take_retained((unsigned)npages) : NULL;
 	*dirty = size;
 	if (retained)
@@ -101,6 +99,7 @@ static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, en
 	void *block = take_once(size, room, align, dirty, family);
 	if (unlikely(!block) && may_help(size, align) && trim())
 		block = take_once(size, room, align, dirty, family);
+	reclaim();
 	errno = saved;
 	if (unlikely(!block))
 		return no_memory();
@@ -129,11 +128,10 @@ void *allocate_zeroed(size_t n, size_t size) {
 		return no_memory();
 	dirty = total;
 	void *block = total <= SMALL_MAX ? allocate(total) : take(total, total, QUANTUM, &dirty, BY_MALLOC);
-	if (unlikely(dirty > CHUNK_SIZE) && block) {
-		os_zero(block, min_size(total, dirty));
-		return block;
-	}
-	return block ? memset(block, 0, min_size(total, dirty)) : NULL;
+	dirty = min_size(total, dirty);
+	return unlikely(!block)              ? NULL
+	       : likely(dirty <= CHUNK_SIZE) ? memset(block, 0, dirty)
+	                                     : os_zero(block, dirty);
 }
 
 /* ---- giving ---- */
@@ -160,6 +158,7 @@ void release_slow(void *block, enum family family, size_t size) {
 		stop_if_wrong(cache_put(class, block));
 	else
 		release_pages(block);
+	reclaim();
 	errno = saved;
 }
 
@@ -177,8 +176,7 @@ bool trim(void) {
 		stop_if_wrong(cache_flush_all());
 	any |= central_trim(&wrong);
 	stop_if_wrong(wrong);
-	any |= chunk_trim();
-	return any;
+	return chunk_trim() || any;
 }
 
 /* ---- asking and changing ---- */
@@ -205,14 +203,18 @@ static void *resize_in_place(void *block, size_t old, size_t size) {
 		return guard_resize(block, size);
 	if (old <= SMALL_MAX && pagemap_class(block))
 		return size <= old && (size >= old / SHRINK_IN_PLACE || old == QUANTUM) ? block : NULL;
-	struct owner *owner = pagemap_owner(block);
-	if (owner->kind == OWNER_LARGE)
-		return size > MEDIUM_MAX ? large_resize((struct run *)owner, size) : NULL;
-	if (size > MEDIUM_MAX || size <= SMALL_MAX)
-		return NULL;
-	if (bytes_to_pages(size) << PAGE_SHIFT == old)
+	size_t npages = bytes_to_pages(size);
+	if (npages << PAGE_SHIFT == old)
 		return block;
-	return chunk_resize((struct chunk *)owner, block, (unsigned)bytes_to_pages(size)) ? block : NULL;
+	struct owner *owner = pagemap_owner(block);
+	void *resized = NULL;
+	if (owner->kind == OWNER_LARGE && size > MEDIUM_MAX)
+		resized = large_resize((struct run *)owner, size);
+	else if (owner->kind == OWNER_CHUNK && size <= MEDIUM_MAX && size > SMALL_MAX &&
+	         chunk_resize((struct chunk *)owner, block, (unsigned)npages))
+		resized = block;
+	reclaim();
+	return resized;
 }
 
 static void *move(void *block, size_t old, size_t size) {

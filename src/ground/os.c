@@ -167,13 +167,13 @@ size_t os_resident(const void *address, size_t size) {
 	return there * page;
 }
 
-void os_zero(void *address, size_t size) {
+void *os_zero(void *address, size_t size) {
 	size_t whole = size & ~(os_page_size() - 1);
 	bool purged = size >= CHUNK_SIZE && (uintptr_t)address % os_page_size() == 0 &&
 	              os_resident(address, whole) < whole / 2 && os_purge(address, whole);
-	if (!purged)
-		whole = 0;
-	memset((char *)address + whole, 0, size - whole);
+	size_t from = purged ? whole : 0;
+	memset((char *)address + from, 0, size - from);
+	return address;
 }
 
 bool os_huge_by_default(void) {

@@ -57,8 +57,9 @@ void *os_move_longer(void *address, size_t size, size_t new_size);
  * kernel does not say. */
 size_t os_resident(const void *address, size_t size);
 
-/* Zeroes a range: by writing where most of its pages are there, else by giving them back. */
-void os_zero(void *address, size_t size);
+/* Zeroes a range: by writing where most of its pages are there, else by giving them back. Returns its
+ * address. */
+void *os_zero(void *address, size_t size);
 
 /* Whether the kernel gives huge pages to whoever does not refuse them. */
 bool os_huge_by_default(void);

@@ -50,12 +50,13 @@ void misuse(const char *call, const void *pointer) {
 }
 
 size_t live_size(const void *pointer) {
-	const struct owner *owner = pagemap_owner(pointer);
-	const struct slab *slab = central_slab_of(pointer);
-	if (slab)
+	const struct chunk *chunk = (const struct chunk *)pagemap_owner(pointer);
+	if (chunk && chunk->owner.kind == OWNER_CHUNK) {
+		const struct slab *slab = chunk->slab_of_page[chunk_page(pointer)];
+		if (!slab)
+			return chunk_span_at(chunk, pointer) * PAGE_SIZE;
 		return slab_judge(slab, pointer) == SLAB_OK ? slab->size : 0;
-	if (owner && owner->kind == OWNER_CHUNK)
-		return chunk_span_at((const struct chunk *)owner, pointer) * PAGE_SIZE;
+	}
 	const struct run *large = large_around(pointer);
 	return large && large->base == pointer ? large->size : 0;
 }

@@ -2,23 +2,22 @@
 #include "middle/central.h"
 
 #include "back/chunk.h"
+#include "ground/ledger.h"
 #include "ground/metadata.h"
 #include "ground/os.h"
 #include "middle/central_state.h"
 #include "middle/slab.h"
-#include "policy/reclaim.h"
 
 #include <string.h>
 
 enum {
 	DEPOT_BYTES = 256 * 1024, /* of slots in one depot: two batches of the largest class */
 	DEPOT_SLOTS = 512,        /* in one depot */
-	SCAVENGE_BASE = 16,       /* pages: free slots of 64 KB a class, … */
-	SCAVENGE_SHARE = 2,       /* … and of half of its live pages, are not worth a scavenge */
 	SCAVENGE_SLABS = 4096,    /* slabs that one scavenge examines */
 	EMPTY_BASE = 8,     /* pages: a slab without taken slots stays while free slots fill no more, … */
 	EMPTY_SHARE = 4,    /* … plus a fourth of its class's pages */
-	SLABS_PER_PAGE = 4, /* a scavenge pays when it may find a page in so many slabs */
+	DRAINS_SHARE = 8,   /* a class drains when less than an eighth of its slots is taken, … */
+	DRAINS_PAGES = 128, /* … on more pages than these */
 };
 
 static struct central centrals[CLASSES] = {[0 ... CLASSES - 1] = {.lock = LOCK_INITIAL(RANK_CENTRAL)}};
@@ -80,39 +79,33 @@ static size_t free_slot_pages(const struct central *central) {
 	return central->nfree * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
 }
 
-/* The pages that the free slots on dirty pages would fill: on clean pages there are only free slots
- * (S3). */
-static size_t dirty_pages(const struct central *central) {
-	size_t pages = free_slot_pages(central);
-	return pages > central->clean ? pages - central->clean : 0;
-}
-
-/* Tells the policy what the free slots have become; after every change of them. Lock held. */
+/* Writes into the ledger what the free slots have become; after every change of them. Lock held. */
 static void publish_slots(struct central *central) {
-	size_t nfree = free_slot_pages(central), ndirty = dirty_pages(central);
-	if (nfree == central->published_free && ndirty == central->published_dirty)
+	struct published now = {free_slot_pages(central), central->clean, central->purgeable},
+	                 *was = &central->published;
+	if (now.nfree == was->nfree && now.clean == was->clean && now.purgeable == was->purgeable)
 		return;
-	reclaim_add_slots((ptrdiff_t)(nfree - central->published_free),
-	                  (ptrdiff_t)(ndirty - central->published_dirty));
-	central->published_free = nfree;
-	central->published_dirty = ndirty;
+	ledger_add_slots((ptrdiff_t)(now.nfree - was->nfree), (ptrdiff_t)(now.clean - was->clean),
+	                 (ptrdiff_t)(now.purgeable - was->purgeable));
+	*was = now;
 }
 
 /* ---- making and dropping slabs ---- */
 
-static size_t clean_pages(const struct slab *slab) {
-	return slab->npages - (size_t)__builtin_popcount(slab->dirty);
-}
-
-/* The bytes of a slab's end that no slot fills, if its last page is one of `pages`: slots of over
- * 512 bytes leave none, so it lies on that page. */
-static size_t tail_on(const struct slab *slab, unsigned pages) {
-	bool there = pages >> (slab->npages - 1) & 1;
-	return there ? slab->npages * PAGE_SIZE - (size_t)slab->nslots * slab->size : 0;
+/* Adds what a slab has to the counts of its class, or takes it off (sign -1): after and before each
+ * change of the slab. Slots of over 512 bytes leave no end of a slab that none fills, so it lies on the
+ * last page. Lock held. */
+static void count_slab(struct central *central, const struct slab *slab, size_t sign) {
+	bool clean_end = !(slab->dirty >> (slab->npages - 1) & 1);
+	central->nfree += sign * slab->nfree;
+	central->clean += sign * (slab->npages - (size_t)__builtin_popcount(slab->dirty));
+	central->purgeable += sign * (size_t)__builtin_popcount(slab_purgeable(slab));
+	if (clean_end)
+		central->clean_tails += sign * (slab->npages * PAGE_SIZE - (size_t)slab->nslots * slab->size);
 }
 
 static struct slab *make_slab_of(unsigned class, unsigned npages) {
-	size_t record_size = slab_record_size((unsigned)(npages * PAGE_SIZE / class_size(class)));
+	size_t record_size = slab_record_size((unsigned)(npages * PAGE_SIZE / class_size(class)), npages);
 	struct slab *slab = metadata_take(record_size);
 	if (!slab)
 		return NULL;
@@ -147,10 +140,8 @@ static struct slab *make_slab(unsigned class, size_t class_pages) {
 static void attach_slab(struct central *central, struct slab *slab) {
 	central->nslabs++;
 	central->npages += slab->npages;
-	central->clean += clean_pages(slab);
-	central->clean_tails += tail_on(slab, (uint16_t)~slab->dirty);
 	central->nslots += slab->nslots;
-	central->nfree += slab->nfree;
+	count_slab(central, slab, 1);
 	publish_slots(central);
 	update_list(central, slab);
 }
@@ -159,16 +150,15 @@ static void detach_slab(struct central *central, struct slab *slab) {
 	unlink_slab(central, slab);
 	central->nslabs--;
 	central->npages -= slab->npages;
-	central->clean -= clean_pages(slab);
-	central->clean_tails -= tail_on(slab, (uint16_t)~slab->dirty);
 	central->nslots -= slab->nslots;
-	central->nfree -= slab->nfree;
+	count_slab(central, slab, (size_t)-1);
 	publish_slots(central);
 }
 
-/* Drops detached slabs, which are chained by link.next. Without the lock. */
-static void drop_slabs(struct list *chain) {
-	while (chain) {
+/* Drops detached slabs, which are chained by link.next; how many. Without the lock. */
+static size_t drop_slabs(struct list *chain) {
+	size_t dropped = 0;
+	for (; chain; dropped++) {
 		struct slab *slab = CONTAINER(chain, struct slab, link);
 		chain = chain->next;
 		struct chunk *chunk = (struct chunk *)pagemap_owner(slab->base);
@@ -176,8 +166,9 @@ static void drop_slabs(struct list *chain) {
 		for (unsigned i = 0; i < slab->npages; i++)
 			chunk->slab_of_page[chunk_page(slab->base) + i] = NULL;
 		chunk_put(chunk, slab->base, slab->npages, slab->dirty);
-		metadata_put(slab, slab_record_size(slab->nslots));
+		metadata_put(slab, slab_record_size(slab->nslots, slab->npages));
 	}
+	return dropped;
 }
 
 struct slab *central_slab_of(const void *address) {
@@ -215,35 +206,22 @@ static bool depot_put(struct central *central, unsigned class, void *const *slot
 
 /* ---- refill and flush ---- */
 
-/* The pages that the class's taken slots would fill. */
-static size_t live_pages(const struct central *central) {
-	return (central->nslots - central->nfree) * class_size((unsigned)(central - centrals)) >> PAGE_SHIFT;
-}
-
-/* Counts slots that were taken from a slab; `before`: its dirty pages before that. Lock held. */
-static void count_taken_slots(struct central *central, struct slab *slab, unsigned taken, uint16_t before) {
-	unsigned now = slab->dirty & (unsigned)~before;
-	central->clean -= (size_t)__builtin_popcount(now);
-	central->clean_tails -= tail_on(slab, now);
-	central->nfree -= taken;
-	reclaim_note_wanted(RECLAIM_INSIDE_SLABS, (size_t)__builtin_popcount(now & slab->scavenged));
-	slab->scavenged &= (uint16_t)~now;
+/* Counts a slab from which slots were just taken; `before`: its dirty pages before. Lock held. */
+static void recount(struct central *central, struct slab *slab, uint16_t before) {
+	unsigned fetched = slab->dirty & (unsigned)~before;
+	count_slab(central, slab, 1);
+	ledger_note_wanted(LEDGER_INSIDE_SLABS, (size_t)__builtin_popcount(fetched & slab->scavenged));
+	slab->scavenged &= (uint16_t)~fetched;
 	update_list(central, slab);
 	publish_slots(central);
 }
 
-/* Lock held. */
+/* Takes n slots from a slab, or those of a line (n 0). Lock held. */
 static unsigned take_slots_from(struct central *central, struct slab *slab, void **slots, unsigned n) {
 	uint16_t before = slab->dirty;
-	unsigned taken = slab_take(slab, slots, n);
-	count_taken_slots(central, slab, taken, before);
-	return taken;
-}
-
-static unsigned take_line_from(struct central *central, struct slab *slab, void **slots) {
-	uint16_t before = slab->dirty;
-	unsigned taken = slab_take_line(slab, slots);
-	count_taken_slots(central, slab, taken, before);
+	count_slab(central, slab, (size_t)-1);
+	unsigned taken = n ? slab_take(slab, slots, n) : slab_take_line(slab, slots);
+	recount(central, slab, before);
 	return taken;
 }
 
@@ -297,7 +275,7 @@ unsigned central_refill_line(unsigned class, void **slots) {
 	for (unsigned q = 0; central->ready && q < LISTS && !taken; q++) {
 		struct list *head = &central->lists[q];
 		if (!list_empty(head))
-			taken = take_line_from(central, CONTAINER(head->next, struct slab, link), slots);
+			taken = take_slots_from(central, CONTAINER(head->next, struct slab, link), slots, 0);
 	}
 	lock_release(&central->lock);
 	return taken;
@@ -314,8 +292,9 @@ void *central_take_random(unsigned class, uint64_t random) {
 	void *slot = NULL;
 	if (slab) {
 		uint16_t before = slab->dirty;
+		count_slab(central, slab, (size_t)-1);
 		slot = slab_take_nth(slab, (unsigned)(random % slab->nfree));
-		count_taken_slots(central, slab, 1, before);
+		recount(central, slab, before);
 	}
 	lock_release(&central->lock);
 	return slot;
@@ -346,35 +325,6 @@ static struct slab *slab_of_class(const void *pointer, unsigned class) {
 	return ((struct chunk *)leaf_owner(leaf, pointer))->slab_of_page[chunk_page(pointer)];
 }
 
-/* The dirty pages that would have no taken slot if the taken ones lay at random: of 100 dirty pages
- * with 3 slots each, half of which are free, 100 * (1/2)^3 = 12. Lock held. */
-static size_t expected_empty(const struct central *central) {
-	size_t dirty = central->npages - central->clean;
-	size_t per_page = 1 + PAGE_SIZE / class_size((unsigned)(central - centrals));
-	double empty = (double)dirty, factor = (double)dirty_pages(central) / (double)dirty;
-	for (; per_page; per_page /= 2, factor *= factor)
-		empty *= per_page % 2 ? factor : 1;
-	return (size_t)empty;
-}
-
-/* Whether a scavenge pays: when the free slots on dirty pages, beyond those that the last
- * scavenge had to leave, exceed the bound; or an eighth of it, when the pages that are expected
- * to be empty exceed it (where few slots are live, one free may empty a page). `seldom`: it is
- * asked so seldom that this alone is enough. Lock held. */
-static bool wants_scavenge(struct central *central, bool seldom) {
-	size_t dirty = dirty_pages(central);
-	if (dirty <= SCAVENGE_BASE || reclaim_rests())
-		return false;
-	central->unpurgeable = min_size(central->unpurgeable, dirty);
-	size_t bound =
-	        SCAVENGE_BASE + live_pages(central) / SCAVENGE_SHARE + central->nslabs / SLABS_PER_PAGE;
-	size_t others = reclaim_resident() - central->published_dirty;
-	size_t limit = reclaim_limit(bound, 0, others, BEYOND_SLOTS), more = dirty - central->unpurgeable;
-	return more > limit || ((seldom || more > limit / 8) && expected_empty(central) > limit);
-}
-
-static bool scavenge(struct central *central);
-
 /* Frees up to BATCH_MAX slots into their slabs; the answer is central_flush's. All slabs are found
  * first, so that the processor fetches many records at once. Lock held. */
 static struct wrong put_slots(struct central *central, unsigned class, void *const *slots, unsigned n,
@@ -391,8 +341,11 @@ static struct wrong put_slots(struct central *central, unsigned class, void *con
 	}
 	for (unsigned i = 0; i < n; i++) {
 		struct slab *slab = slabs[i];
+		uint16_t empty = slab ? slab->empty : 0;
 		if (likely(slab && slab_put(slab, slots[i]) == SLAB_OK)) {
 			central->nfree++;
+			if (unlikely(slab->empty != empty)) /* what a slot was taken on is dirty */
+				central->purgeable += (size_t)__builtin_popcount(slab->empty ^ empty);
 			if (unlikely(slab->nfree > slab->enough))
 				outgrow(central, slab, chain);
 		} else if (!wrong.slot) {
@@ -400,6 +353,9 @@ static struct wrong put_slots(struct central *central, unsigned class, void *con
 		}
 	}
 	publish_slots(central);
+	bool drains = central->npages > DRAINS_PAGES &&
+	              (central->nslots - central->nfree) * DRAINS_SHARE < central->nslots;
+	atomic_store_explicit(&central->drains, drains, memory_order_relaxed);
 	return wrong;
 }
 
@@ -427,37 +383,36 @@ struct wrong central_flush(unsigned class, void *const *slots, unsigned n) {
 		return wrong;
 	}
 	struct wrong later = put_slots(central, class, slots, n, &chain);
-	bool dirty = wants_scavenge(central, false);
 	lock_release(&central->lock);
 	drop_slabs(chain);
-	if (unlikely(dirty))
-		scavenge(central);
 	return wrong.slot ? wrong : later;
 }
 
 /* ---- scavenging: purging empty pages inside slabs that are partly used ---- */
 
-/* Isolates the empty pages of slabs, beginning with those that have the most free slots, and moves
- * these slabs to the end of the list of the scavenged; detaches slabs without a taken slot to a
- * chain. Returns how many were moved. Lock held. */
-static unsigned isolate_slabs(struct central *central, struct list **empty_slabs) {
+/* Isolates about npages purgeable pages, beginning with the slabs that have the most free slots and
+ * changed their list longest ago, and moves these slabs to the end of the list of the scavenged;
+ * detaches slabs without a taken slot to a chain. Returns how many were moved. Lock held. */
+static unsigned isolate_slabs(struct central *central, size_t npages, struct list **empty_slabs) {
 	unsigned looked = 0, isolated = 0;
+	size_t found = 0;
 	for (unsigned q = LISTS; q-- > 0;) {
 		struct list *head = &central->lists[q], *next;
-		for (struct list *at = head->next; at != head && looked < SCAVENGE_SLABS;
+		for (struct list *at = head->prev; at != head && looked < SCAVENGE_SLABS && found < npages;
 		     at = next, looked++) {
 			struct slab *slab = CONTAINER(at, struct slab, link);
-			next = at->next;
+			uint16_t pages = slab_purgeable(slab);
+			next = at->prev;
+			found += (size_t)__builtin_popcount(pages);
 			if (slab->nfree == slab->nslots) {
 				detach_to(empty_slabs, central, slab);
 				continue;
 			}
-			uint16_t empty = slab_empty_pages(slab);
-			if (!empty)
+			if (!pages)
 				continue;
-			unsigned before = slab->nfree;
-			slab_isolate(slab, empty);
-			central->nfree -= before - slab->nfree;
+			count_slab(central, slab, (size_t)-1);
+			slab_isolate(slab, pages);
+			count_slab(central, slab, 1);
 			unlink_slab(central, slab);
 			slab->bucket = BUCKET_SCAVENGED;
 			slab->enough = UINT16_MAX;
@@ -489,11 +444,9 @@ static uint16_t purge_isolated(const struct slab *slab) {
 
 /* Puts back a slab whose pages `purged` are clean now. Lock held. */
 static void put_back_slab(struct central *central, struct slab *slab, uint16_t purged, struct list **empty) {
-	unsigned before = slab->nfree;
+	count_slab(central, slab, (size_t)-1);
 	slab_put_back(slab, purged);
-	central->nfree += slab->nfree - before;
-	central->clean += (size_t)__builtin_popcount(purged);
-	central->clean_tails += tail_on(slab, purged);
+	count_slab(central, slab, 1);
 	slab->scavenged |= purged;
 	publish_slots(central);
 	unlink_slab(central, slab);
@@ -503,15 +456,16 @@ static void put_back_slab(struct central *central, struct slab *slab, uint16_t p
 		detach_to(empty, central, slab);
 }
 
-static COLD bool scavenge(struct central *central) {
+size_t central_purge(unsigned class, size_t npages) {
+	struct central *central = &centrals[class];
+	struct list *empty = NULL;
 	lock_take(&central->lock);
-	reclaim_decay();
-	struct list *empty = NULL, *last = central->scavenged.prev;
-	unsigned n = isolate_slabs(central, &empty);
-	struct list *at = last->next;
+	struct list *last = central->scavenged.prev;
+	unsigned n = central->ready ? isolate_slabs(central, npages, &empty) : 0;
+	struct list *at = n ? last->next : NULL;
 	lock_release(&central->lock);
 	size_t purged = 0;
-	bool tried = n > 0, refused = false;
+	bool refused = false;
 	for (; n > 0; n--) {
 		struct slab *slab = CONTAINER(at, struct slab, link);
 		uint16_t pages = refused ? 0 : purge_isolated(slab);
@@ -522,28 +476,12 @@ static COLD bool scavenge(struct central *central) {
 		put_back_slab(central, slab, pages, &empty);
 		lock_release(&central->lock);
 	}
-	lock_take(&central->lock);
-	reclaim_note_returned(RECLAIM_INSIDE_SLABS, purged);
-	central->unpurgeable = dirty_pages(central);
-	lock_release(&central->lock);
-	if (tried)
-		reclaim_note_purge(purged);
-	drop_slabs(empty);
-	return purged || empty;
+	ledger_note_returned(LEDGER_INSIDE_SLABS, purged);
+	return purged + drop_slabs(empty);
 }
 
-void central_reclaim(unsigned class) {
-	struct central *central = &centrals[class];
-	const struct list *empty = &central->lists[BUCKET_EMPTY];
-	struct list *chain = NULL;
-	lock_take(&central->lock);
-	while (central->nempty > EMPTY_BASE + central->npages / EMPTY_SHARE)
-		detach_to(&chain, central, CONTAINER(empty->prev, struct slab, link)); /* the oldest */
-	bool dirty = central->ready && wants_scavenge(central, true);
-	lock_release(&central->lock);
-	drop_slabs(chain);
-	if (dirty)
-		scavenge(central);
+bool central_drains(unsigned class) {
+	return atomic_load_explicit(&centrals[class].drains, memory_order_relaxed);
 }
 
 bool central_trim(struct wrong *wrong) {
@@ -553,11 +491,11 @@ bool central_trim(struct wrong *wrong) {
 		struct central *central = &centrals[class];
 		struct list *chain = NULL;
 		lock_take(&central->lock);
-		bool ready = central->ready;
 		struct wrong here = empty_depot(central, class, &chain);
 		lock_release(&central->lock);
 		drop_slabs(chain);
-		any |= ready && scavenge(central);
+		while (central_purge(class, SIZE_MAX))
+			any = true;
 		if (here.slot)
 			*wrong = here;
 	}
@@ -583,9 +521,9 @@ void central_after_fork(void) {
 struct central_totals central_count(unsigned class) {
 	struct central *central = &centrals[class];
 	lock_take(&central->lock);
-	struct central_totals totals = {central->nslabs,     central->npages, central->clean,
-	                                central->nslots,     central->nfree,  central->ndepot,
-	                                central->clean_tails};
+	struct central_totals totals = {central->nslabs,    central->npages,     central->clean,
+	                                central->purgeable, central->nslots,     central->nfree,
+	                                central->ndepot,    central->clean_tails};
 	lock_release(&central->lock);
 	return totals;
 }

@@ -8,11 +8,11 @@
  * H2. A slab with free slots is on the list of its quarter, or on that of the slabs that have nothing
  *     but free slots; one without is on none. While a
  *     scavenge purges pages of a slab, the slab is on the list of the scavenged instead.
- * H3. `clean` is the number of clean pages of all attached slabs; nfree the sum of their nfree;
- *     clean_tails the bytes of their ends, on clean pages, that no slot fills.
+ * H3. `clean` is the number of clean pages of all attached slabs, `purgeable` that of their purgeable
+ *     ones; nfree the sum of their nfree; clean_tails the bytes of their ends, on clean pages, that no
+ *     slot fills.
  * H4. A slab without a taken slot is dropped by a free when the free slots of its class would fill
- *     more than 8 pages plus a fourth of its slabs' pages; by a scavenge always. Of those
- *     that stayed, central_reclaim drops the oldest beyond as much.
+ *     more than 8 pages plus a fourth of its slabs' pages; by a purge always.
  */
 #ifndef CENTRAL_H
 #define CENTRAL_H
@@ -29,7 +29,7 @@ enum { BATCH_MAX = 128 };
 /* What a class holds: numbers of slabs, pages and slots; bytes of the slabs' ends that no slot
  * fills, on clean pages. */
 struct central_totals {
-	size_t slabs, slab_pages, clean_pages, slots, free_slots, depot_slots, clean_tails;
+	size_t slabs, slab_pages, clean_pages, purgeable_pages, slots, free_slots, depot_slots, clean_tails;
 };
 
 /* Takes up to n slots of a class, lowest addresses first; returns how many, 0 when there is no
@@ -61,12 +61,17 @@ struct slab *central_slab_of(const void *address);
 /* Whether flushed batches go to the depots: they do while there are several threads. */
 void central_set_depot(bool wanted);
 
-/* Purges empty pages of a class when too many of its free slots lie on dirty pages by now, as
- * time has passed or other memory has grown. To be called now and then. */
-void central_reclaim(unsigned class);
+/* Whether a class is nearly without live slots and yet has many slabs: then a few slots in a magazine
+ * keep many pages. No lock. */
+bool central_drains(unsigned class);
+
+/* Purges about so many pages inside slabs of the class, and drops slabs without a taken slot among them, whose pages go to
+ * their chunks; examines at most 4096 slabs. The pages that were purged and slabs that were dropped;
+ * 0: none, or the kernel refuses. */
+size_t central_purge(unsigned class, size_t npages);
 
 /* Empties the depots, drops every slab without a taken slot and purges every empty page inside the
- * others (of at most 4096 slabs a class). True: a page was purged or a slab dropped. *wrong: as
+ * others. True: a page was purged or a slab dropped. *wrong: as
  * central_flush answers. */
 bool central_trim(struct wrong *wrong);
 

@@ -19,7 +19,7 @@ static bool belongs(const struct slab *slab, unsigned q, unsigned class) {
 bool central_check(unsigned class) {
 	struct central *central = central_state(class);
 	bool good = true;
-	size_t free_slots = 0, clean = 0, clean_tails = 0, empty = 0;
+	size_t free_slots = 0, clean = 0, clean_tails = 0, empty = 0, purgeable = 0;
 	lock_take(&central->lock);
 	for (unsigned q = 0; central->ready && good && q < LISTS; q++) {
 		const struct list *head = &central->lists[q];
@@ -30,13 +30,14 @@ bool central_check(unsigned class) {
 			free_slots += slab->nfree;
 			empty += q == BUCKET_EMPTY ? slab->npages : 0;
 			clean += slab->npages - (size_t)__builtin_popcount(slab->dirty);
+			purgeable += (size_t)__builtin_popcount(slab_purgeable(slab));
 			if (!(slab->dirty >> (slab->npages - 1) & 1))
 				clean_tails += slab->npages * PAGE_SIZE - (size_t)slab->nslots * slab->size;
 		}
 	}
 	/* A slab on no list has no free slot and no clean page. No thread scavenges, so no slab is on that list. */
 	good = good && free_slots == central->nfree && empty == central->nempty && central->clean == clean &&
-	       clean_tails == central->clean_tails;
+	       clean_tails == central->clean_tails && central->purgeable == purgeable;
 	lock_release(&central->lock);
 	return good;
 }

@@ -18,11 +18,14 @@ struct central {
 	/* slabs by free slots: 0: up to a quarter, … 3: over three quarters, 4: all */
 	struct list lists[LISTS];
 	struct list scavenged; /* slabs with isolated pages; those of one scavenge are neighbours */
+	_Atomic bool drains;   /* central_drains */
 	size_t nempty;         /* pages of the slabs without a taken slot */
 	size_t nslabs, npages, clean, nslots, nfree;
 	size_t clean_tails; /* bytes of the slabs' ends that no slot fills, on clean pages */
-	size_t published_free, published_dirty; /* pages, as reclaim.c knows them */
-	size_t unpurgeable; /* dirty_pages() after the last scavenge, or the least since */
+	size_t purgeable;   /* pages that a purge would give back (slab_purgeable) */
+	struct published {
+		size_t nfree, clean, purgeable; /* pages, as the ledger knows them */
+	} published;
 };
 
 /* For the checker. */

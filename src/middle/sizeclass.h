@@ -37,6 +37,6 @@ unsigned class_of_aligned(size_t size, size_t align);
 /* The pages that a slab of `class` gets when about `want` (1 … SLAB_MAX_PAGES) are wanted. Slots
  * over 512 bytes fill them without a rest; of others less than 1/8 of a page is left at the end. */
 unsigned class_slab_pages(unsigned class, unsigned want);
-enum { SLAB_MAX_PAGES = 16, SLAB_MAX_SLOTS = 1600 }; /* with so many slots its record is 256 bytes */
+enum { SLAB_MAX_PAGES = 16, SLAB_MAX_SLOTS = 1472 }; /* with so many slots its record is 256 bytes */
 
 #endif

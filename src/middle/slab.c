@@ -12,6 +12,9 @@ void slab_init(struct slab *slab, char *base, size_t size, unsigned npages, uint
 	slab->dirty = dirty;
 	slab->npages = (unsigned char)npages;
 	slab->isolated = 0;
+	slab->empty = (uint16_t)((1u << npages) - 1);
+	for (unsigned page = 0; page < npages; page++)
+		slab_taken_on(slab)[page] = 0;
 	for (unsigned w = 0; w < words(slab); w++)
 		slab->bits[w] = ~(uint64_t)0;
 	if (slab->nslots % 64)
@@ -25,20 +28,39 @@ static uint16_t pages_under(const struct slab *slab, unsigned from, unsigned to)
 	return (uint16_t)((2u << last) - (1u << first));
 }
 
+/* Counts the slots `bits` of word w, n > 0 of them, as taken on their pages. */
+static void count_on_pages(struct slab *slab, unsigned w, uint64_t bits, unsigned n) {
+	unsigned char *taken_on = slab_taken_on(slab);
+	unsigned lowest = w * 64 + (unsigned)__builtin_ctzl(bits);
+	uint16_t pages = pages_under(slab, lowest, w * 64 + 63 - (unsigned)__builtin_clzl(bits));
+	if (likely(is_power_of_two(pages))) {
+		taken_on[__builtin_ctz(pages)] += (unsigned char)n;
+	} else {
+		pages = 0;
+		for (; bits; bits &= bits - 1) {
+			unsigned slot = w * 64 + (unsigned)__builtin_ctzl(bits);
+			unsigned under = pages_under(slab, slot, slot);
+			pages |= (uint16_t)under;
+			for (; under; under &= under - 1)
+				taken_on[__builtin_ctz(under)]++;
+		}
+	}
+	slab->dirty |= pages;
+	slab->empty &= (uint16_t)~pages;
+}
+
 /* Takes up to n of the slots `bits` of word w. */
 static unsigned take_from_word(struct slab *slab, unsigned w, uint64_t bits, void **slots, unsigned n) {
-	uint64_t others = slab->bits[w] & ~bits;
+	uint64_t before = slab->bits[w], rest = bits;
 	unsigned taken = 0;
-	while (bits && taken < n) {
-		unsigned slot = w * 64 + (unsigned)__builtin_ctzl(bits);
+	while (rest && taken < n) {
+		unsigned slot = w * 64 + (unsigned)__builtin_ctzl(rest);
 		slots[taken++] = slab->base + (size_t)slot * slab->size;
-		bits &= bits - 1;
+		rest &= rest - 1;
 	}
-	uint64_t gone = slab->bits[w] ^ (bits | others);
-	slab_set_word(slab, w, bits | others);
-	if (gone)
-		slab->dirty |= pages_under(slab, w * 64 + (unsigned)__builtin_ctzl(gone),
-		                           w * 64 + 63 - (unsigned)__builtin_clzl(gone));
+	slab_set_word(slab, w, before & ~(bits ^ rest));
+	if (taken)
+		count_on_pages(slab, w, bits ^ rest, taken);
 	return taken;
 }
 
@@ -90,28 +112,6 @@ unsigned slab_take_line(struct slab *slab, void **slots) {
 
 bool slab_is_isolated(const struct slab *slab, unsigned slot) {
 	return slab->isolated & pages_under(slab, slot, slot);
-}
-
-uint16_t slab_empty_pages(const struct slab *slab) {
-	uint16_t occupied = 0;
-	for (unsigned w = 0; w < words(slab); w++) {
-		unsigned last_slot = w * 64 + 63;
-		uint64_t taken = ~slab->bits[w];
-		if (last_slot >= slab->nslots)
-			taken &= ~(uint64_t)0 >> (last_slot + 1 - slab->nslots);
-		while (taken) {
-			unsigned slot = w * 64 + (unsigned)__builtin_ctzl(taken);
-			occupied |= pages_under(slab, slot, slot);
-			/* Slots that end on the last page just marked add nothing to it. */
-			size_t end = align_up(((size_t)slot + 1) * slab->size, PAGE_SIZE);
-			unsigned next = (unsigned)(end / slab->size);
-			if (next <= slot + 1 || next > last_slot)
-				taken = next > last_slot ? 0 : taken & (taken - 1);
-			else
-				taken &= ~(uint64_t)0 << (next - w * 64);
-		}
-	}
-	return slab->dirty & (uint16_t)~occupied;
 }
 
 /* Flips the bits of slots [from, end); returns how many. */

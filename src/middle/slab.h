@@ -6,6 +6,9 @@
  * S3. Bit p of `dirty` is set when page p may hold data. It is set for every page under a taken
  *     slot, and cleared only by a purge of the page.
  * S4. A slot on an isolated page is free, but its bit is clear, so that it is not handed out.
+ * S5. taken_on[p] is the number of taken slots that lie on page p or reach into it, modulo 256; bit p
+ *     of `empty` is set when there are none. There are at most 256, of 16 bytes each: the step down
+ *     from these is to 255, so that a step down to 0 is always to none.
  */
 #ifndef SLAB_H
 #define SLAB_H
@@ -22,18 +25,23 @@ struct slab {
 	uint16_t dirty; /* a bit per page */
 	unsigned char class, npages;
 	uint16_t isolated; /* a bit per page (S4) */
+	uint16_t empty;    /* a bit per page (S5) */
 	uint16_t enough;   /* the central list's: with more free slots the slab moves to another list */
 	uint16_t
 	        scavenged; /* the central list's: the pages that a scavenge purged and no slot was taken on since */
 	unsigned char bucket; /* the central list's: the list that it is on */
-	uint64_t bits[];
+	uint64_t bits[];      /* behind them lies taken_on, a number for each page */
 };
 
 enum slab_answer { SLAB_OK, SLAB_INSIDE, SLAB_TAIL, SLAB_ALREADY_FREE };
 
-/* The bytes of record that a slab of nslots needs. */
-static inline size_t slab_record_size(unsigned nslots) {
-	return offsetof(struct slab, bits) + (nslots + 63) / 64 * sizeof(uint64_t);
+/* The bytes of record that a slab of nslots on npages needs. */
+static inline size_t slab_record_size(unsigned nslots, unsigned npages) {
+	return offsetof(struct slab, bits) + (nslots + 63) / 64 * sizeof(uint64_t) + npages;
+}
+
+static inline unsigned char *slab_taken_on(const struct slab *slab) {
+	return (unsigned char *)(uintptr_t)&slab->bits[(slab->nslots + 63u) / 64];
 }
 
 /* Makes a slab of which all slots are free; `dirty`: its dirty pages, a bit each. */
@@ -104,6 +112,10 @@ static inline enum slab_answer slab_put(struct slab *slab, const void *slot) {
 	slab->nfree++;
 	if (index / 64 < slab->first)
 		slab->first = (uint16_t)(index / 64);
+	size_t start = (size_t)index * slab->size, last = (start + slab->size - 1) >> PAGE_SHIFT;
+	for (size_t page = start >> PAGE_SHIFT; page <= last; page++)
+		if (unlikely(!--slab_taken_on(slab)[page]))
+			slab->empty |= (uint16_t)(1u << page);
 	return SLAB_OK;
 }
 
@@ -113,16 +125,19 @@ static inline char *slab_slot_of(const struct slab *slab, const void *address) {
 	       (size_t)slab_index(slab, (size_t)((const char *)address - slab->base)) * slab->size;
 }
 
-/* The pages, a bit each, that are dirty and hold no part of a taken slot. */
-uint16_t slab_empty_pages(const struct slab *slab);
+/* The pages, a bit each, that a purge would give back: dirty, without a taken slot, and not isolated
+ * already. */
+static inline uint16_t slab_purgeable(const struct slab *slab) {
+	return slab->empty & slab->dirty & (uint16_t)~slab->isolated;
+}
 
-/* Isolates the empty pages `pages`: every slot on them is taken out of the bitmap, so that the
+/* Isolates purgeable pages: every slot on them is taken out of the bitmap, so that the
  * pages can be purged without the lock. slab_put_back puts all isolated pages back, those of
  * `purged` as clean ones. */
 void slab_isolate(struct slab *slab, uint16_t pages);
 void slab_put_back(struct slab *slab, uint16_t purged);
 
-/* Whether S1 … S3 hold. In slab_check.c: debug builds and tests only. */
+/* Whether S1 … S5 hold. In slab_check.c: debug builds and tests only. */
 bool slab_check(const struct slab *slab);
 
 #endif

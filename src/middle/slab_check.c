@@ -1,20 +1,22 @@
-/* slab_check.c (level 2): verifies S1 … S3 (slab.h). Debug builds and tests only. */
+/* slab_check.c (level 2): verifies S1 … S5 (slab.h). Debug builds and tests only. */
 #include "middle/slab.h"
 
 static bool bit_of(const struct slab *slab, unsigned slot) { return slab->bits[slot / 64] >> slot % 64 & 1; }
 
-/* S3: every page under a taken slot is dirty. */
-static bool taken_are_dirty(const struct slab *slab) {
-	for (unsigned slot = 0; slot < slab->nslots; slot++) {
-		if (bit_of(slab, slot) || slab_is_isolated(slab, slot))
-			continue;
-		size_t first = (size_t)slot * slab->size / PAGE_SIZE;
-		size_t last = ((size_t)(slot + 1) * slab->size - 1) / PAGE_SIZE;
-		for (size_t page = first; page <= last; page++)
-			if (!(slab->dirty >> page & 1))
-				return false;
+/* S3 and S5, page by page. */
+static bool pages_hold(const struct slab *slab) {
+	for (unsigned page = 0; page < slab->npages; page++) {
+		unsigned taken = 0;
+		for (unsigned slot = 0; slot < slab->nslots; slot++) {
+			size_t start = (size_t)slot * slab->size, end = start + slab->size;
+			bool reaches = start < (page + 1) * PAGE_SIZE && end > page * PAGE_SIZE;
+			taken += reaches && !bit_of(slab, slot) && !slab_is_isolated(slab, slot);
+		}
+		if (slab_taken_on(slab)[page] != taken % 256 || (slab->empty >> page & 1) != !taken ||
+		    (taken && !(slab->dirty >> page & 1)))
+			return false;
 	}
-	return true;
+	return !(slab->empty >> slab->npages);
 }
 
 bool slab_check(const struct slab *slab) {
@@ -25,5 +27,5 @@ bool slab_check(const struct slab *slab) {
 		if (is_free && (slot >= slab->nslots || slot / 64 < slab->first))
 			return false; /* S1, S2 */
 	}
-	return nfree == slab->nfree && taken_are_dirty(slab);
+	return nfree == slab->nfree && pages_hold(slab);
 }

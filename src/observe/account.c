@@ -88,7 +88,7 @@ static void take_quarantine_out(struct account *account) {
 struct account account_read(void) {
 	struct chunk_totals chunk = chunk_count();
 	struct large_totals large = large_count();
-	size_t retained = chunk_count_retained() * PAGE_SIZE;
+	size_t retained = ledger_purgeable_in(LEDGER_SPANS) * PAGE_SIZE;
 	struct account account = {
 	        .rows = {[ROW_LIVE_SPANS] = chunk.used_pages * PAGE_SIZE - retained,
 	                 [ROW_LIVE_LARGE] = large.live_bytes,

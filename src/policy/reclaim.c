@@ -1,134 +1,98 @@
-/* reclaim.c (level 2): see reclaim.h. */
+/* reclaim.c (level 6): see reclaim.h. */
 #include "policy/reclaim.h"
 
+#include "back/chunk.h"
+#include "back/pool.h"
 #include "ground/config.h"
 #include "ground/os.h"
-
-#include <stdatomic.h>
+#include "middle/central.h"
 
 enum {
 	REST_MS = 8192, /* the longest rest after purges that the kernel refused */
-	REFAULT_MS = 1000,
-	COLLAPSE = 4,       /* live memory below this part of its peak has collapsed: */
-	COLLAPSED_MS = 50,  /* then so long without a refault is enough */
-	REFAULT_WEIGHT = 2, /* the bound has grown enough after fewer phases than with 1 */
-	BASE_MIN = 64,      /* pages: 256 KB … */
-	BASE_MAX = 512      /* … and 2 MB */
+	QUIET_MS = 1000,
+	COLLAPSE = 4,         /* live memory below this part of its peak has collapsed: */
+	COLLAPSED_MS = 50,    /* then so long without a refault is enough */
+	REFAULT_WEIGHT = 2,   /* the bound has grown enough after fewer phases than with 1 */
+	BASE_MIN = 64,        /* pages: 256 KB and a quarter of what is live, … */
+	BASE_MAX = 512,       /* … up to 2 MB */
+	PURGED_AT_ONCE = 256, /* pages inside slabs */
 };
 
-static struct { _Atomic size_t live, retained; } parts[RECLAIM_PARTS];
-static _Atomic size_t free_slots; /* pages of them, of those that chunks publish as in use */
-
-static struct {
-	_Atomic size_t refaulted;      /* pages: the growth of the bound */
-	_Atomic size_t peak;           /* pages: the most that was live since the growth was 0 */
-	_Atomic uint64_t refaulted_at; /* milliseconds */
-} reclaim;
-
-/* Pages that went back and were not wanted again yet, and when the last of them went. */
-static struct {
-	_Atomic size_t npages;
-	_Atomic uint64_t at; /* milliseconds */
-} returned[RECLAIM_PLACES];
-
-static size_t get(_Atomic size_t *count) { return atomic_load_explicit(count, memory_order_relaxed); }
-static void set(_Atomic size_t *count, size_t value) {
-	atomic_store_explicit(count, value, memory_order_relaxed);
-}
-
-static void note_peak(void) {
-	size_t live = reclaim_live();
-	if (live > get(&reclaim.peak))
-		set(&reclaim.peak, live);
-}
-
-void reclaim_publish(enum reclaim_part part, size_t live, size_t retained) {
-	set(&parts[part].live, live);
-	set(&parts[part].retained, retained);
-	note_peak();
-}
-
-void reclaim_add_slots(ptrdiff_t nfree, ptrdiff_t ndirty) {
-	atomic_fetch_add_explicit(&free_slots, (size_t)nfree, memory_order_relaxed);
-	atomic_fetch_add_explicit(&parts[RECLAIM_SLOTS].retained, (size_t)ndirty, memory_order_relaxed);
-	note_peak();
-}
-
-size_t reclaim_live_in(enum reclaim_part part) { return get(&parts[part].live); }
-size_t reclaim_used(void) {
-	size_t used = 0;
-	for (unsigned part = 0; part < RECLAIM_PARTS; part++)
-		used += reclaim_live_in(part);
-	return used;
-}
-/* Between two of these counts a change may be under way: what they say together is never below
- * nothing. */
-size_t reclaim_live(void) {
-	size_t used = reclaim_used(), unused = get(&free_slots);
-	return used > unused ? used - unused : 0;
-}
-size_t reclaim_resident(void) {
-	size_t resident = reclaim_live();
-	for (unsigned part = 0; part < RECLAIM_PARTS; part++)
-		resident += get(&parts[part].retained);
-	return resident;
-}
-size_t reclaim_live_beside(enum reclaim_part part) { return reclaim_resident() - get(&parts[part].retained); }
-
-size_t reclaim_base(size_t live) { return min_size(BASE_MIN + live / 4, BASE_MAX); }
-
-size_t reclaim_limit(size_t base, size_t live, size_t resident, unsigned beyond) {
-	size_t bound = base + live * config.hold / 100;
-	size_t peak = get(&reclaim.peak), most = peak + peak * beyond / 100;
-	size_t below_peak = most > resident + bound ? most - resident - bound : 0;
-	return bound + min_size(get(&reclaim.refaulted), below_peak);
-}
-
-void reclaim_note_returned(enum reclaim_place place, size_t npages) {
-	atomic_fetch_add_explicit(&returned[place].npages, npages, memory_order_relaxed);
-	atomic_store_explicit(&returned[place].at, os_milliseconds(), memory_order_relaxed);
-}
-
-void reclaim_note_wanted(enum reclaim_place place, size_t npages) {
-	size_t lately = get(&returned[place].npages);
-	if (!lately || !npages)
-		return;
-	uint64_t now = os_milliseconds();
-	if (now - atomic_load_explicit(&returned[place].at, memory_order_relaxed) > REFAULT_MS) {
-		set(&returned[place].npages, 0);
-		return;
-	}
-	size_t refaulted = min_size(npages, lately);
-	set(&returned[place].npages, lately - refaulted);
-	if (!atomic_fetch_add_explicit(&reclaim.refaulted, REFAULT_WEIGHT * refaulted, memory_order_relaxed))
-		set(&reclaim.peak, reclaim_live());
-	atomic_store_explicit(&reclaim.refaulted_at, now, memory_order_relaxed);
-}
-
+static atomic_flag at_it = ATOMIC_FLAG_INIT;
 static _Atomic uint64_t rests_until, rest; /* milliseconds */
 
-void reclaim_note_purge(bool any) {
-	uint64_t longer =
-	        any ? 0 : min_size(2 * atomic_load_explicit(&rest, memory_order_relaxed) + 1, REST_MS);
-	atomic_store_explicit(&rest, longer, memory_order_relaxed);
-	if (longer)
-		atomic_store_explicit(&rests_until, os_milliseconds() + longer, memory_order_relaxed);
-}
-
-bool reclaim_rests(void) {
-	return unlikely(atomic_load_explicit(&rest, memory_order_relaxed)) &&
-	       os_milliseconds() < atomic_load_explicit(&rests_until, memory_order_relaxed);
+size_t reclaim_bound(void) {
+	size_t live = ledger_live(), resident = ledger_used() - ledger_read(&ledger.clean);
+	size_t bound = min_size(BASE_MIN + live / 4, BASE_MAX) + live * config.hold / 100;
+	size_t growth = REFAULT_WEIGHT * ledger_read(&ledger.refaulted);
+	if (likely(!growth))
+		return bound;
+	size_t peak = ledger_read(&ledger.peak), most = peak + peak / 2;
+	resident -= min_size(resident, ledger_purgeable_in(LEDGER_SLOTS) + ledger_purgeable_in(LEDGER_SPANS));
+	return bound + min_size(growth, most > resident + bound ? most - resident - bound : 0);
 }
 
 void reclaim_decay(void) {
-	size_t refaulted = get(&reclaim.refaulted), peak = get(&reclaim.peak), live = reclaim_live();
-	if (!refaulted)
+	size_t peak = ledger_read(&ledger.peak), live = ledger_live();
+	uint64_t now = os_milliseconds(), quiet = live < peak / COLLAPSE ? COLLAPSED_MS : QUIET_MS;
+	if (now - atomic_load_explicit(&ledger.refaulted_at, memory_order_relaxed) <= quiet)
 		return;
-	uint64_t now = os_milliseconds(), quiet = live < peak / COLLAPSE ? COLLAPSED_MS : REFAULT_MS;
-	if (now - atomic_load_explicit(&reclaim.refaulted_at, memory_order_relaxed) <= quiet)
-		return;
-	set(&reclaim.refaulted, refaulted / 2);
+	atomic_store_explicit(&ledger.refaulted, ledger_read(&ledger.refaulted) / 2, memory_order_relaxed);
 	if (peak > live)
-		set(&reclaim.peak, (peak + live) / 2);
-	atomic_store_explicit(&reclaim.refaulted_at, now, memory_order_relaxed);
+		atomic_store_explicit(&ledger.peak, (peak + live) / 2, memory_order_relaxed);
+	atomic_store_explicit(&ledger.refaulted_at, now, memory_order_relaxed);
 }
+
+/* ---- who gives ---- */
+
+/* How many pages of a store are to go, when all stores together may keep `keep`: those beyond, or
+ * all that it has. */
+static size_t excess_in(enum ledger_store store, size_t keep) {
+	size_t all = ledger_purgeable();
+	return all > keep ? min_size(all - keep, ledger_purgeable_in(store)) : 0;
+}
+
+/* Slots: of each class the same part goes. */
+static void purge_classes(size_t keep, uint64_t end) {
+	size_t excess = excess_in(LEDGER_SLOTS, keep), all = ledger_purgeable_in(LEDGER_SLOTS);
+	for (unsigned class = 1; class < CLASSES && excess; class ++) {
+		size_t has = central_count(class).purgeable_pages,
+		       goes = min_size((has * excess + all - 1) / max_size(all, 1), has), went = 1;
+		for (; goes && went && os_microseconds() < end; goes -= min_size(went, goes))
+			went = central_purge(class, min_size(goes, PURGED_AT_ONCE));
+	}
+}
+
+/* Spans go to their chunks and empty chunks to the pool; from the pool and from chunks the kernel
+ * takes long runs at a call, from slabs a page or two: so these are asked last. */
+static void purge_stores(size_t keep) {
+	static const struct {
+		enum ledger_store store;
+		size_t (*step)(size_t npages);
+	} backs[] = {
+	        {LEDGER_SPANS, chunk_put_retained}, {LEDGER_CHUNKS, chunk_purge}, {LEDGER_POOL, pool_unmap}};
+	uint64_t end = os_microseconds() + RECLAIM_US;
+	for (unsigned i = 0; i < sizeof backs / sizeof *backs; i++)
+		for (size_t excess; (excess = excess_in(backs[i].store, keep)) && os_microseconds() < end;)
+			if (!backs[i].step(excess))
+				break;
+	purge_classes(keep, end);
+}
+
+void reclaim_excess(void) {
+	if (atomic_load_explicit(&rest, memory_order_relaxed) &&
+	    os_milliseconds() < atomic_load_explicit(&rests_until, memory_order_relaxed))
+		return;
+	if (atomic_flag_test_and_set(&at_it))
+		return;
+	size_t bound = reclaim_bound(), has = ledger_purgeable();
+	if (has > bound) {
+		size_t given = ledger_read(&ledger.given);
+		purge_stores(bound - bound / 8); /* the next free is not beyond it again */
+		rest = ledger_read(&ledger.given) != given ? 0 : min_size(2 * rest + 1, REST_MS);
+		rests_until = os_milliseconds() + rest;
+	}
+	atomic_flag_clear(&at_it);
+}
+
+void reclaim_after_fork(void) { atomic_flag_clear(&at_it); }

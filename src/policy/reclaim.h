@@ -1,69 +1,49 @@
-/* reclaim.h (level 2): how much free memory is kept for reuse before it goes back to the kernel.
+/* reclaim.h (level 6): how much free memory is kept for reuse, and from where the rest goes back to
+ * the kernel.
  *
  *	bound = b + min(growth, max(5/4 peak - resident - b, 0)), b = base + hold % of the live pages
  *
- * The base and the share of the live memory let an idle program fall close to its live size by its
- * own frees, without a thread or a timer of ours. A program that frees and asks again in phases
- * would pay a fault per page and phase; so a page that is wanted again within a second of going
- * back is a refault, and the growth rises by two pages for each. The peak is the most that was live
- * since the growth was 0 last. When a second has passed without a refault, reclaim_decay halves the
- * growth and brings the peak halfway down to what is live.
+ * It is one bound on all that is free and may hold data, wherever it lies: pages of chunks, runs of
+ * the pool, retained spans, pages inside slabs on which no slot is taken (`ledger_purgeable`).
+ * Resident is what would be there without these. The base and the share of the live memory let an
+ * idle program fall close to its live size by its own frees, without a thread or a timer of ours. A
+ * program that frees and asks again in phases would pay a fault per page and phase; so the growth is
+ * two pages for each refault (ledger.h). The peak is the most that was live since the growth was 0
+ * last. When a second has passed without a refault, the growth halves and the peak comes halfway down
+ * to what is live.
  *
- * All counts are pages. One policy serves chunks, slabs and large blocks, since what one of them
- * gives back another may want. Any thread, without a lock: the figures are atomic one by one, and a
- * decision taken between two changes is as good as one taken before both.
+ * When there is more than the bound, each store keeps the same part of what it has, and gives back
+ * what it expects to need last. One call takes about RECLAIM_US; the next one goes on. A kernel that
+ * gives nothing back (all is locked by mlockall, a filter forbids the call) is left alone for a time
+ * that doubles, from 1 ms to 8 s.
+ *
+ * Stores never decide: they count (ledger.h) and purge what they are told. reclaim is called
+ * where a slow path ends, with no lock held.
  */
 #ifndef RECLAIM_H
 #define RECLAIM_H
 
-#include "ground/base.h"
+#include "ground/ledger.h"
 
-/* The parts of memory that have pages in use or free ones: what one holds counts against the
- * other. */
-enum reclaim_part { RECLAIM_CHUNKS, RECLAIM_LARGE, RECLAIM_POOL, RECLAIM_SLOTS, RECLAIM_PARTS };
+enum { RECLAIM_US = 200 };
 
-/* Says how many pages of a part are in use, and how many are free and dirty. Each part calls it
- * under its lock. */
-void reclaim_publish(enum reclaim_part part, size_t live, size_t retained);
+/* The bound, in pages. Any thread. */
+size_t reclaim_bound(void);
 
-/* The same of free slots, which lie on pages that chunks publish as in use: by how many pages
- * all of them, and those on dirty pages, have become more. */
-void reclaim_add_slots(ptrdiff_t nfree, ptrdiff_t ndirty);
+/* Forgets half of the refaults when the last one is long enough ago. */
+COLD void reclaim_decay(void);
 
-size_t reclaim_live_in(enum reclaim_part part);     /* the pages in use in one part */
-size_t reclaim_used(void);                          /* in all parts */
-size_t reclaim_live(void);                          /* without those of free slots: what the program has */
-size_t reclaim_live_beside(enum reclaim_part part); /* with what the other parts retain */
-size_t reclaim_resident(void);                      /* with what all parts retain */
+/* Gives back what is beyond the bound, unless another thread is at it. Any thread, no lock held. */
+COLD void reclaim_excess(void);
 
-/* The base: 256 KB and a quarter of `live`, at most 2 MB. */
-size_t reclaim_base(size_t live);
+static inline void reclaim(void) {
+	if (unlikely(ledger_read(&ledger.refaulted)))
+		reclaim_decay();
+	if (unlikely(ledger_purgeable() > reclaim_bound()))
+		reclaim_excess();
+}
 
-/* The bound on what a part may retain. `live`: the pages whose share it may retain; `resident`:
- * the pages that are there without the part's own free ones; `beyond`: to how many percent above
- * the peak of the live memory both together may grow. Of slots that is more, for the size
- * classes have their peaks at different times. */
-enum { BEYOND_PAGES = 25, BEYOND_SLOTS = 50 };
-size_t reclaim_limit(size_t base, size_t live, size_t resident, unsigned beyond);
-
-/* Where a page was purged. A page purged inside a slab can only be wanted again by that slab, so
- * these are counted apart. */
-enum reclaim_place { RECLAIM_OUTSIDE_SLABS, RECLAIM_INSIDE_SLABS, RECLAIM_PLACES };
-
-/* Says that `npages` dirty pages went back to the kernel. */
-void reclaim_note_returned(enum reclaim_place place, size_t npages);
-
-/* Says that `npages` clean pages are about to be used: the kernel will have to give them. */
-void reclaim_note_wanted(enum reclaim_place place, size_t npages);
-
-/* Says whether a purge of some pages gave any of them back. After one that gave none back, for
- * the kernel refuses (all is locked by mlockall, a filter forbids the call), nothing is to be
- * purged for a time that doubles at each such purge, from 1 ms to 8 s; reclaim_rests is true
- * then. */
-void reclaim_note_purge(bool any);
-bool reclaim_rests(void);
-
-/* Halves the growth when the last refault is over a second old; to be called before giving back. */
-void reclaim_decay(void);
+/* In the child of a fork: the thread that was at it may not be here. */
+void reclaim_after_fork(void);
 
 #endif

@@ -20,7 +20,7 @@ static void check(unsigned class, size_t taken) {
 /* As much is live elsewhere, as the policy is told, as gives a thread its full share. */
 static int flushed(void **state) {
 	(void)state;
-	reclaim_publish(RECLAIM_LARGE, 16384, 0);
+	ledger_publish(LEDGER_LARGE, 16384, 0);
 	struct wrong wrong = cache_flush_all(), later;
 	central_trim(&later);
 	for (unsigned class = 1; class < CLASSES; class ++)

@@ -4,6 +4,7 @@
 
 #include "back/chunk.h"
 #include "ground/config.h"
+#include "ground/ledger.h"
 #include "middle/central.h"
 #include "ground/pagemap.h"
 #include "middle/slab.h"
@@ -369,13 +370,12 @@ TEST(a_trim_purges_empty_pages_between_live_slots) {
 	static void *slots[N];
 	static const unsigned classes[] = {2, 8, 13, 24, 40};
 	struct wrong wrong;
-	config.hold = 1000; /* nothing is scavenged before the trim */
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
 		unsigned class = classes[i];
 		size_t size = class_size(class), n = min_size(N, (4 << 20) / size);
 		take(class, slots, n);
 		size_t kept = keep_every(class, slots, n, 40000 / size + 1);
-		central_trim(&wrong); /* what the frees did not scavenge themselves */
+		central_trim(&wrong);
 		assert_null(wrong.slot);
 		check(class, kept);
 		struct central_totals totals = central_count(class);
@@ -437,52 +437,71 @@ TEST(a_fork_amid_a_scavenge_leaves_the_child_every_slot) {
 	put(CLASS, slots, cut.taken);
 }
 
-/* Among few live slots each free empties a page: less is freed than the bound, and yet much can go. */
-TEST(pages_are_scavenged_as_the_last_slots_on_them_are_freed) {
+/* The dirty pages of a class's slabs on which none of the taken slots lies. */
+static size_t pages_without(unsigned class, void *const *taken, size_t n) {
+	static bool has_slot[1 << 16];
+	size_t empty = central_count(class).slab_pages - central_count(class).clean_pages;
+	char *lowest = taken[0];
+	memset(has_slot, 0, sizeof has_slot);
+	for (size_t i = 0; i < n; i++)
+		lowest = (char *)taken[i] < lowest ? taken[i] : lowest;
+	lowest -= (uintptr_t)lowest % CHUNK_SIZE;
+	for (size_t i = 0; i < n; i++) {
+		char *slot = taken[i];
+		for (size_t page = (size_t)(slot - lowest) / PAGE_SIZE;
+		     page <= (size_t)(slot + class_size(class) - 1 - lowest) / PAGE_SIZE; page++) {
+			assert_true(page < sizeof has_slot);
+			empty -= !has_slot[page];
+			has_slot[page] = true;
+		}
+	}
+	return empty;
+}
+
+TEST(what_a_purge_gives_is_known_and_given) {
 	enum { CLASS = 18, N = 40000, EVERY = 26 }; /* 320 bytes; every other page keeps a slot */
 	static void *slots[N];
 	take(CLASS, slots, N);
-	size_t kept = keep_every(CLASS, slots, N, EVERY);
-	size_t before = central_count(CLASS).clean_pages, left = 0;
-	for (size_t i = 0; i < kept; i++) { /* 60 pages' worth of slots, on 770 pages */
+	size_t kept = keep_every(CLASS, slots, N, EVERY), half = 0;
+	size_t purgeable = central_count(CLASS).purgeable_pages;
+	assert_int_equal(purgeable, pages_without(CLASS, slots, kept));
+	assert_int_equal(ledger_purgeable_in(LEDGER_SLOTS), purgeable);
+	for (size_t i = 0; i < kept; i++) { /* 60 pages' worth of slots go, each the last on its page */
 		if (i % 2)
 			put(CLASS, &slots[i], 1);
 		else
-			slots[left++] = slots[i];
+			slots[half++] = slots[i];
 	}
-	assert_true(central_count(CLASS).clean_pages > before + kept / 4);
-	check(CLASS, left);
-	put(CLASS, slots, left);
+	assert_true(central_count(CLASS).purgeable_pages > purgeable + 300);
+	assert_int_equal(central_count(CLASS).purgeable_pages, pages_without(CLASS, slots, half));
+	purgeable = central_count(CLASS).purgeable_pages;
+	size_t some = central_purge(CLASS, 100), before = central_count(CLASS).clean_pages;
+	assert_in_range(some, 1, 100 + SLAB_MAX_PAGES);
+	assert_true(central_count(CLASS).purgeable_pages < purgeable &&
+	            central_count(CLASS).purgeable_pages > 0);
+	while (central_purge(CLASS, SIZE_MAX))
+		;
+	assert_int_equal(central_count(CLASS).purgeable_pages, 0);
+	assert_true(central_count(CLASS).clean_pages > before);
+	check(CLASS, half);
+	put(CLASS, slots, half);
 }
 
-TEST(a_few_free_pages_are_left_alone) {
-	enum { CLASS = 8, N = 16 * 32 }; /* 16 pages: slabs of 1, 1, 2, 4 and 8 */
-	static void *slots[N];
-	size_t kept = 0;
-	take(CLASS, slots, N);
-	for (size_t i = 0; i < N; i++) {
-		memset(slots[i], 1, class_size(CLASS));
-		if (kept && central_slab_of(slots[i]) == central_slab_of(slots[kept - 1]))
-			put(CLASS, &slots[i], 1);
-		else
-			slots[kept++] = slots[i]; /* the first of each slab stays */
-	}
-	assert_true(kept < 9);
-	assert_int_equal(central_count(CLASS).clean_pages, 0);
-	check(CLASS, kept);
-	put(CLASS, slots, kept);
-}
-
-TEST(frees_alone_scavenge_when_much_is_free) {
-	enum { CLASS = 8, N = 100000 }; /* 12.8 MB of 128-byte slots */
+/* With few live slots on many pages the class drains. */
+TEST(a_class_drains_when_nearly_all_its_slots_are_free) {
+	enum { CLASS = 18, N = 40000 };
 	static void *slots[N];
 	take(CLASS, slots, N);
-	size_t kept = keep_every(CLASS, slots, N, 320); /* each tenth page has one live slot */
-	struct central_totals totals = central_count(CLASS);
-	check(CLASS, kept);
-	assert_true(totals.slab_pages > 300);
-	assert_true(totals.slab_pages - totals.clean_pages < totals.slab_pages / 2);
-	put(CLASS, slots, kept);
+	assert_false(central_drains(CLASS));
+	put(CLASS, slots, N / 2);
+	assert_false(central_drains(CLASS));
+	size_t kept = keep_every(CLASS, slots + N / 2, N / 2, 26);
+	assert_true(central_drains(CLASS));
+	take(CLASS, slots, N / 2);
+	put(CLASS, slots, 1);
+	assert_false(central_drains(CLASS));
+	put(CLASS, slots + 1, N / 2 - 1);
+	put(CLASS, slots + N / 2, kept);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, no_slab, no_slab)
@@ -505,9 +524,8 @@ int main(void) {
 	        CASE(a_double_free_in_the_depot_is_found_when_it_is_emptied),
 	        CASE(a_trim_purges_empty_pages_between_live_slots),
 	        CASE(a_fork_amid_a_scavenge_leaves_the_child_every_slot),
-	        CASE(pages_are_scavenged_as_the_last_slots_on_them_are_freed),
-	        CASE(a_few_free_pages_are_left_alone),
-	        CASE(frees_alone_scavenge_when_much_is_free),
+	        CASE(what_a_purge_gives_is_known_and_given),
+	        CASE(a_class_drains_when_nearly_all_its_slots_are_free),
 	};
 	return RUN(tests);
 }

@@ -36,7 +36,7 @@ static int no_chunk(void **state) {
 	(void)state;
 	per_look = 2000;
 	config.hold = 6;
-	reclaim_publish(RECLAIM_LARGE, BESIDE, 0);
+	ledger_publish(LEDGER_LARGE, BESIDE, 0);
 	chunk_trim();
 	return chunk_count().chunks == 0 && chunk_count().used_pages == 0 && chunk_count().dirty_pages == 0
 	               ? 0
@@ -62,7 +62,10 @@ static struct span take(unsigned npages, unsigned align_order) {
 }
 
 /* Gives a span back of which every page may hold data. */
-static void put(struct span span, unsigned npages) { chunk_put(span.chunk, span.base, npages, UINT16_MAX); }
+static void put(struct span span, unsigned npages) {
+	chunk_put(span.chunk, span.base, npages, UINT16_MAX);
+	reclaim(); /* as free does */
+}
 
 /* ---- taking ---- */
 
@@ -312,7 +315,7 @@ TEST(a_retained_span_is_free_but_in_one_piece) {
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 0);
 	assert_null(chunk_span_around(span.chunk, span.base + PAGE_SIZE, &npages));
 	assert_int_equal(chunk_count().used_pages, 7);
-	assert_int_equal(chunk_count_retained(), 7);
+	assert_int_equal(ledger_purgeable_in(LEDGER_SPANS), 7);
 	check();
 	other = take(7, 0);
 	assert_ptr_not_equal(other.base, span.base);
@@ -320,10 +323,10 @@ TEST(a_retained_span_is_free_but_in_one_piece) {
 	assert_ptr_equal(chunk_take_retained(7), span.base);
 	assert_null(chunk_take_retained(7));
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 7);
-	assert_int_equal(chunk_count_retained(), 0);
+	assert_int_equal(ledger_purgeable_in(LEDGER_SPANS), 0);
 	assert_true(chunk_retain(span.chunk, span.base));
-	assert_true(chunk_flush_retained());
-	assert_false(chunk_flush_retained());
+	assert_int_equal(chunk_put_retained(1), 7);
+	assert_int_equal(chunk_put_retained(SIZE_MAX), 0);
 	assert_int_equal(chunk_count().used_pages, 7);
 	check();
 	put(other, 7);
@@ -338,7 +341,7 @@ TEST(retained_spans_are_bounded_and_the_oldest_goes) {
 		spans[i] = take(8, 0);
 	for (int i = 0; i < N; i++) {
 		assert_true(chunk_retain(spans[i].chunk, spans[i].base));
-		assert_in_range(chunk_count_retained(), 8, 8 * RETAINED_SPANS);
+		assert_in_range(ledger_purgeable_in(LEDGER_SPANS), 8, 8 * RETAINED_SPANS);
 	}
 	for (int i = 0; i < RETAINED_SPANS; i++)
 		assert_non_null(chunk_take_retained(8));
@@ -349,8 +352,8 @@ TEST(retained_spans_are_bounded_and_the_oldest_goes) {
 		put(spans[i], 8);
 	for (int i = 0; i < 8; i++)
 		assert_true(chunk_retain(more[i].chunk, more[i].base));
-	assert_int_equal(chunk_count_retained(), 500); /* one is always kept, whatever the bound */
-	chunk_flush_retained();
+	assert_int_equal(ledger_purgeable_in(LEDGER_SPANS), 500); /* one is always kept, whatever the bound */
+	chunk_put_retained(SIZE_MAX);
 	put(live, 500);
 }
 
@@ -498,7 +501,7 @@ TEST(phases_within_a_second_come_to_pay_nothing) {
 	assert_int_equal(clean_after_phases(6), 0);
 	per_look = 2000;
 	for (int second = 0; second < 12; second++)
-		chunk_reclaim(); /* quiet ones: the growth is forgotten, and what it held goes back */
+		reclaim(); /* quiet ones: the growth is forgotten, and what it held goes back */
 	assert_in_range(chunk_count().dirty_pages, 0, 512);
 	assert_int_not_equal(clean_after_phases(1), 0);
 	check();

@@ -277,7 +277,7 @@ TEST(a_block_that_cannot_be_resized_is_as_it_was) {
 TEST(a_move_without_memory_for_a_leaf_fails_alone) {
 	char *block = allocate(3 * MB);
 	fill(block, 3 * MB);
-	char *wall = mmap(block + 3 * MB, PAGE_SIZE, PROT_NONE,
+	char *wall = mmap(block + 4 * MB, PAGE_SIZE, PROT_NONE, /* behind its last chunk */
 	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	next_target = (char *)0x7e9000000000;
 	assert_null(pagemap_leaf(next_target));

@@ -5,7 +5,7 @@
 #include "back/pool.h"
 #include "ground/config.h"
 #include "ground/metadata.h"
-#include "policy/reclaim.h"
+#include "ground/ledger.h"
 
 /* Pages live in chunks, as the policy is told. */
 enum { BESIDE = 1 << 20 };
@@ -20,7 +20,7 @@ uint64_t __wrap_os_milliseconds(void) {
 /* Every test starts and ends with nothing in the pool. */
 static int nothing(void **state) {
 	(void)state;
-	reclaim_publish(RECLAIM_CHUNKS, BESIDE, 0);
+	ledger_publish(LEDGER_CHUNKS, BESIDE, 0);
 	pool_trim();
 	struct pool_totals totals = pool_count();
 	return totals.nruns == 0 && totals.npages == 0 && totals.ndirty == 0 ? 0 : -1;
@@ -181,22 +181,38 @@ TEST(an_alignment_is_kept) {
 	}
 }
 
-TEST(what_is_kept_is_bounded_and_the_oldest_goes) {
-	struct run *all = take(40), *runs[40];
+TEST(the_oldest_run_is_unmapped_first_and_no_more_than_asked) {
+	struct run *all = take(40), *runs[20];
 	put(all);
-	for (int i = 0; i < 40; i++)
-		runs[i] = take(1);
-	reclaim_publish(RECLAIM_CHUNKS, 100 * CHUNK_PAGES, 0); /* 2 MB and 6 % of 200 MB: 7 chunks */
-	char *oldest = runs[0]->base, *newest = runs[38]->base;
-	for (int i = 0; i < 40; i += 2)
+	for (int i = 0; i < 20; i++)
+		runs[i] = take(2);
+	char *oldest = runs[0]->base, *next = runs[2]->base, *newest = runs[18]->base;
+	for (int i = 0; i < 20; i += 2)
 		put(runs[i]);
-	pool_reclaim();
-	assert_true(pool_count().npages <= 7 * CHUNK_PAGES && pool_count().npages > 0);
+	assert_int_equal(pool_unmap(1), CHUNK_PAGES); /* its last chunk */
+	assert_false(is_mapped(oldest + CHUNK_SIZE, CHUNK_SIZE));
+	assert_int_equal(free_at(oldest)->nchunks, 1);
+	assert_int_equal(pool_unmap(2 * CHUNK_PAGES), CHUNK_PAGES); /* one run at a time */
 	assert_null(pagemap_owner(oldest));
-	assert_false(is_mapped(oldest, CHUNK_SIZE));
-	assert_non_null(free_at(newest));
-	for (int i = 1; i < 40; i += 2)
+	assert_int_equal(pool_unmap(SIZE_MAX), 2 * CHUNK_PAGES);
+	assert_false(is_mapped(next, 2 * CHUNK_SIZE));
+	assert_int_equal(free_at(newest)->nchunks, 2);
+	assert_int_equal(pool_count().nruns, 8);
+	for (int i = 1; i < 20; i += 2)
 		put(runs[i]);
+	pool_trim();
+	assert_int_equal(pool_unmap(SIZE_MAX), 0);
+}
+
+/* Addresses without memory count half. */
+TEST(what_may_hold_data_is_published) {
+	struct run *run = take(8);
+	pool_put(run, 3 * CHUNK_PAGES);
+	assert_int_equal(ledger_purgeable_in(LEDGER_POOL), 4 * CHUNK_PAGES);
+	run = take(8);
+	assert_int_equal(ledger_purgeable_in(LEDGER_POOL), 0);
+	pool_put(run, 5 * CHUNK_PAGES);
+	assert_int_equal(ledger_purgeable_in(LEDGER_POOL), 5 * CHUNK_PAGES);
 }
 
 TEST(a_run_over_a_gigabyte_is_not_kept) {
@@ -228,7 +244,8 @@ TEST(no_two_runs_overlap_at_random) {
 			for (size_t k = 0; k < run->nchunks; k++)
 				assert_int_equal(run->base[k * CHUNK_SIZE], (char)at);
 			put(run);
-			pool_reclaim();
+			if (pool_count().nruns > 12)
+				pool_unmap(CHUNK_PAGES);
 			runs[at] = NULL;
 			continue;
 		}
@@ -260,7 +277,8 @@ int main(void) {
 	        CASE(a_run_grows_where_the_pool_or_the_kernel_has_what_lies_behind),
 	        CASE(what_the_pool_lacks_of_a_run_the_kernel_gives),
 	        CASE(an_alignment_is_kept),
-	        CASE(what_is_kept_is_bounded_and_the_oldest_goes),
+	        CASE(the_oldest_run_is_unmapped_first_and_no_more_than_asked),
+	        CASE(what_may_hold_data_is_published),
 	        CASE(a_run_over_a_gigabyte_is_not_kept),
 	        CASE(no_two_runs_overlap_at_random),
 	        CASE(no_memory_is_an_answer),

@@ -59,7 +59,8 @@ TEST(slab_pages_waste_little_and_stay_in_bounds) {
 			assert_in_range(pages, 1, SLAB_MAX_PAGES);
 			assert_in_range(pages * PAGE_SIZE / size, 1, SLAB_MAX_SLOTS);
 			assert_true(size <= 512 ? tail < PAGE_SIZE / 8 : tail == 0);
-			assert_true(slab_record_size((unsigned)(pages * PAGE_SIZE / size)) <= 256);
+			assert_true(slab_record_size((unsigned)(pages * PAGE_SIZE / size), (unsigned)pages) <=
+			            256);
 		}
 	}
 }

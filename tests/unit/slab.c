@@ -19,7 +19,7 @@ static char *const base = (char *)0x7f0000400000;
 static struct slab *make(struct fixture *fixture, unsigned class, unsigned want, uint16_t dirty) {
 	unsigned npages = class_slab_pages(class, want);
 	size_t size = class_size(class);
-	assert_true(slab_record_size((unsigned)(npages * PAGE_SIZE / size)) <= RECORD_BYTES / 2);
+	assert_true(slab_record_size((unsigned)(npages * PAGE_SIZE / size), npages) <= RECORD_BYTES / 2);
 	memset(fixture->record, 0xa5, sizeof fixture->record);
 	fixture->slab = (struct slab *)(void *)fixture->record;
 	slab_init(fixture->slab, base, size, npages, dirty);
@@ -94,7 +94,7 @@ TEST(a_new_slab_is_all_free_and_its_record_small) {
 		assert_int_equal(slab->nfree, slab->nslots);
 		for (unsigned slot = 0; slot < slab->nslots; slot++)
 			assert_true(is_free(slab, slot));
-		size_t used = slab_record_size(slab->nslots);
+		size_t used = slab_record_size(slab->nslots, slab->npages);
 		assert_true(is_filled(fixture.record + used, 0xa5,
 		                      RECORD_BYTES - used)); /* nothing beyond it written */
 	}
@@ -209,7 +209,7 @@ TEST(pages_dirty_before_stay_so) {
 	assert_int_equal(slab->dirty, 0xa);
 	slab_take(slab, fixture.slots, 1);
 	assert_int_equal(slab->dirty, 0xb);
-	assert_int_equal(slab_empty_pages(slab), 0xa);
+	assert_int_equal(slab_purgeable(slab), 0xa);
 }
 
 /* Frees a random share of the slots of a full slab. */
@@ -227,7 +227,7 @@ TEST(empty_pages_are_those_without_a_taken_slot) {
 			struct fixture fixture;
 			struct slab *slab = make(&fixture, class, want, 0);
 			scatter(slab, &fixture, sixteenths == 12 ? 15 : sixteenths, &seed);
-			assert_int_equal(slab_empty_pages(slab), slab->dirty & ~pages_of(slab, is_taken));
+			assert_int_equal(slab_purgeable(slab), slab->dirty & ~pages_of(slab, is_taken));
 		}
 	}
 }
@@ -248,7 +248,7 @@ static void check_scavenge(unsigned class, unsigned want, unsigned sixteenths, u
 	scatter(slab, &fixture, sixteenths, seed);
 	size_t words = (slab->nslots + 63u) / 64;
 	unsigned nfree = slab->nfree, dirty = slab->dirty;
-	uint16_t pages = slab_empty_pages(slab);
+	uint16_t pages = slab_purgeable(slab);
 	memcpy(before, slab->bits, words * sizeof *before);
 
 	slab_isolate(slab, pages);
@@ -264,7 +264,7 @@ static void check_scavenge(unsigned class, unsigned want, unsigned sixteenths, u
 	assert_memory_equal(slab->bits, before, words * sizeof *before);
 	assert_int_equal(slab->dirty, dirty & ~purged);
 	assert_int_equal(slab->isolated, 0);
-	assert_int_equal(slab_empty_pages(slab) & purged, 0); /* not purged twice */
+	assert_int_equal(slab_purgeable(slab) & purged, 0); /* not purged twice */
 }
 
 TEST(a_scavenge_isolates_and_puts_back_exactly_the_empty_pages) {
@@ -283,7 +283,7 @@ TEST(slots_may_be_put_while_pages_are_isolated) {
 	slab_take(slab, fixture.slots, 128);
 	for (unsigned slot = 32; slot < 96; slot++)
 		slab_put(slab, fixture.slots[slot]);
-	assert_int_equal(slab_empty_pages(slab), 6);
+	assert_int_equal(slab_purgeable(slab), 6);
 	slab_isolate(slab, 6);
 	assert_int_equal(slab->nfree, 0);
 	assert_int_equal(slab_put(slab, fixture.slots[100]), SLAB_OK);
@@ -333,7 +333,7 @@ TEST(a_slot_put_twice_is_named_also_while_its_page_is_isolated) {
 	slab_take(slab, fixture.slots, slab->nslots);
 	for (unsigned i = 32; i < 64; i++)
 		assert_int_equal(slab_put(slab, fixture.slots[i]), SLAB_OK);
-	slab_isolate(slab, slab_empty_pages(slab));
+	slab_isolate(slab, slab_purgeable(slab));
 	assert_int_equal(slab_put(slab, fixture.slots[40]), SLAB_ALREADY_FREE);
 	assert_int_equal(slab_put(slab, fixture.slots[10]), SLAB_OK);
 	slab_put_back(slab, 2);

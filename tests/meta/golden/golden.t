@@ -18,7 +18,7 @@ none() { # NAME: offenders on stdin, one a line; there must be none
 
 # ---- layers ----
 
-layers=(ground policy back middle guard front observe) # from the lowest up
+layers=(ground back middle policy guard front observe) # from the lowest up
 
 layer() { # PATH: the number of its folder
 	local i
@@ -137,8 +137,8 @@ count_lines() { cat "$@" | grep -vcE '^[[:space:]]*(/\*|\*( |/|$)|$)'; } # besid
 core() { ls src/*/*.[ch] preload/*.[ch] | grep -vE '_check\.c$|/(guard|memcheck|account|figures)\.[ch]$'; }
 # shellcheck disable=SC2046
 lines=$(count_lines $(core)) guarding=$(count_lines src/guard/{guard,memcheck}.*)
-[ "$guarding" -le 600 ] && [ "$lines" -le 3871 ]
-ok $? "src and preload without guard, checkers and figures read in an evening: $lines lines, at most 3871, a number that may only fall; and $guarding of the guard, at most 600"
+[ "$guarding" -le 600 ] && [ "$lines" -le 3865 ]
+ok $? "src and preload without guard, checkers and figures read in an evening: $lines lines, at most 3865, a number that may only fall; and $guarding of the guard, at most 600"
 
 # ---- the version ----
 

@@ -8,7 +8,9 @@
 
 #include "observe/account.h"
 #include "back/chunk.h"
+#include "back/large.h"
 #include "front/malloc.h"
+#include "policy/reclaim.h"
 
 enum { GIVEN = 1024 };
 
@@ -77,6 +79,26 @@ static void forget(struct block *block) {
 	block->at = NULL;
 }
 
+/* The ledger says what the stores say. */
+static void check_ledger(void) {
+	struct chunk_totals chunk = chunk_count();
+	struct pool_totals pool = pool_count();
+	size_t free_slots = 0, clean = 0, purgeable = 0;
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		struct central_totals totals = central_count(class);
+		free_slots += totals.free_slots * class_size(class) >> PAGE_SHIFT;
+		clean += totals.clean_pages;
+		purgeable += central_count(class).purgeable_pages;
+	}
+	EXPECT(ledger_read(&ledger.stores[LEDGER_CHUNKS].used) == chunk.used_pages);
+	EXPECT(ledger_purgeable_in(LEDGER_CHUNKS) == chunk.dirty_pages);
+	EXPECT(ledger_read(&ledger.stores[LEDGER_LARGE].used) == large_count().live_bytes >> PAGE_SHIFT);
+	EXPECT(ledger_purgeable_in(LEDGER_POOL) == max_size(pool.ndirty, pool.npages / 2));
+	EXPECT(ledger_read(&ledger.free_slots) == free_slots && ledger_read(&ledger.clean) == clean);
+	EXPECT(ledger_purgeable_in(LEDGER_SLOTS) == purgeable);
+	EXPECT(ledger_purgeable_in(LEDGER_SPANS) <= RETAINED_SPANS * CHUNK_PAGES);
+}
+
 static void check_all(void) {
 	struct account account = account_read();
 	lock_take(&chunk_lock);
@@ -86,6 +108,7 @@ static void check_all(void) {
 	EXPECT(pool_check());
 	for (unsigned class = 1; class < CLASSES; class ++)
 		EXPECT(central_check(class));
+	check_ledger();
 	EXPECT(account_in_chunks(&account) + account.rows[ROW_LIVE_LARGE] == live_bytes);
 	EXPECT(account_in_chunks(&account) + account.rows[ROW_FREE_SLOTS] + account.rows[ROW_SLAB_TAILS] +
 	               account.rows[ROW_MAGAZINES] + account.rows[ROW_DEPOTS] +

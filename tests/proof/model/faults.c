@@ -4,7 +4,7 @@
  *
  * NULL comes with ENOMEM, and only when what gives memory was refused in that very call; every live block keeps
  * its content; what calloc gives is zero though purges failed; the checkers hold and the account is right. When
- * all is freed and trimmed, a ledger of what the kernel gave and got back shows our records and nothing else, but
+ * all is freed and trimmed, a book of what the kernel gave and got back shows our records and nothing else, but
  * for addresses of which it would not take back the untouched memory. */
 enum { BLOCKS = 120 };
 
@@ -103,34 +103,34 @@ static void draw_weather(struct source *source) {
 	}
 }
 
-/* ---- the ledger: what is mapped, range by range ---- */
+/* ---- the book: what is mapped, range by range ---- */
 
-struct ledger {
+struct book {
 	struct range {
 		uintptr_t from, end;
 	} ranges[RANGES];
 	size_t n, bytes;
 };
-static struct ledger mapped; /* by the kernel's answers */
-static struct ledger stuck;  /* of it, what the kernel would not take back */
+static struct book mapped; /* by the kernel's answers */
+static struct book stuck;  /* of it, what the kernel would not take back */
 
-static void ledger_put(struct ledger *ledger, uintptr_t from, uintptr_t end) {
+static void ledger_put(struct book *book, uintptr_t from, uintptr_t end) {
 	if (from >= end)
 		return;
-	EXPECT(ledger->n < RANGES);
-	ledger->ranges[ledger->n++] = (struct range){from, end};
-	ledger->bytes += end - from;
+	EXPECT(book->n < RANGES);
+	book->ranges[book->n++] = (struct range){from, end};
+	book->bytes += end - from;
 }
 
-static void ledger_take(struct ledger *ledger, uintptr_t from, uintptr_t end) {
-	for (size_t i = ledger->n; i-- > 0;) {
-		struct range range = ledger->ranges[i];
+static void ledger_take(struct book *book, uintptr_t from, uintptr_t end) {
+	for (size_t i = book->n; i-- > 0;) {
+		struct range range = book->ranges[i];
 		if (range.end <= from || end <= range.from)
 			continue;
-		ledger->bytes -= range.end - range.from;
-		ledger->ranges[i] = ledger->ranges[--ledger->n];
-		ledger_put(ledger, range.from, from);
-		ledger_put(ledger, end, range.end);
+		book->bytes -= range.end - range.from;
+		book->ranges[i] = book->ranges[--book->n];
+		ledger_put(book, range.from, from);
+		ledger_put(book, end, range.end);
 	}
 }
 

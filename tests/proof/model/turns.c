@@ -213,7 +213,7 @@ static unsigned count_alive(void) {
 	return alive;
 }
 
-/* After some quiet seconds free memory is within the bound of reclaim.h, without what refaults add; the magazines of
+/* After some quiet seconds free memory is within the bound of reclaim.h, and no refault adds to that; the magazines of
  * this thread, which have not moved, and those of the threads that ended are empty. */
 static void rest(struct source *source) {
 	(void)source;
@@ -221,12 +221,8 @@ static void rest(struct source *source) {
 		now += 1001;
 		look();
 	}
-	struct account account = account_read();
-	size_t dirty = account.rows[ROW_FREE_PAGES], pooled = account.rows[ROW_POOL];
-	size_t kept = account.chunks * CHUNK_SIZE - dirty + account.rows[ROW_LIVE_LARGE] + pooled;
-	size_t bound = min_size((256 << 10) + kept / 4, 2 << 20) + kept * 6 / 100;
-	EXPECT(dirty <= bound);
-	EXPECT(pooled <= bound);
+	EXPECT(ledger_purgeable() <= reclaim_bound());
+	EXPECT(!ledger_read(&ledger.refaulted));
 	for (unsigned class = 1; count_alive() == 1 && class < CLASSES; class ++)
 		EXPECT(class == class_of(LOOK_SIZE) || cache_count(class) == 0);
 }

@@ -191,7 +191,7 @@ static void mutate_slab(struct tally *of_bits, struct tally *of_counts, struct t
 		note(of_counts, !slab_check(slab));
 		slab->nfree ^= (uint16_t)(1u << bit);
 	}
-	unsigned occupied = slab->dirty & ~(unsigned)slab_empty_pages(slab);
+	unsigned occupied = ~(unsigned)slab->empty;
 	for (unsigned page = 0; page < slab->npages; page++) {
 		slab->dirty ^= (uint16_t)(1u << page);
 		if (occupied >> page & 1)
