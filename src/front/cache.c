@@ -114,41 +114,35 @@ static bool grow(struct cache *cache, unsigned class) {
 	return true;
 }
 
-static struct wrong first_wrong(struct wrong a, struct wrong b) { return a.slot ? a : b; }
-
 /* Returns the oldest half of a full magazine to the central list. */
-static struct wrong flush_half(struct cache *cache, unsigned class) {
+static void flush_half(struct cache *cache, unsigned class) {
 	void *batch[BATCH_MAX];
 	void **base = magazine_base(cache, class);
 	unsigned n = (cache->capacity[class] + 1u) / 2, rest = cache->capacity[class] - n;
 	memcpy(batch, base + 1, n * sizeof *batch);
 	memmove(base + 1, base + 1 + n, rest * sizeof *batch);
 	cache_set_top(cache, class, base + rest);
-	return central_flush(class, batch, n);
+	central_flush(class, batch, n);
 }
 
 /* Empties a magazine. The NULL under its oldest slot says where it ends: in the child of a fork the
  * capacity of another thread's magazine may not fit its array. */
-static struct wrong flush_magazine(struct cache *cache, unsigned class) {
-	struct wrong wrong = {.slot = NULL};
+static void flush_magazine(struct cache *cache, unsigned class) {
 	void *batch[BATCH_MAX], **top = cache->top[class];
 	while (*top) {
 		unsigned n = 0;
 		while (*top && n < BATCH_MAX)
 			batch[n++] = *top--;
 		cache_set_top(cache, class, top);
-		wrong = first_wrong(wrong, central_flush(class, batch, n));
+		central_flush(class, batch, n);
 	}
 	if (cache->capacity[class])
 		set_full(cache, class, top + cache->capacity[class]);
-	return wrong;
 }
 
-static struct wrong flush_cache(struct cache *cache) {
-	struct wrong wrong = {.slot = NULL};
+static void flush_cache(struct cache *cache) {
 	for (unsigned class = 1; class < CLASSES; class ++)
-		wrong = first_wrong(wrong, flush_magazine(cache, class));
-	return wrong;
+		flush_magazine(cache, class);
 }
 
 /* ---- owners ---- */
@@ -221,8 +215,7 @@ static COLD struct cache *obtain_cache(void) {
 static struct cache *get_cache(void) { return likely(own_cache) ? own_cache : obtain_cache(); }
 
 /* Takes over the next cache in turn, if its thread has ended, and empties it. */
-static struct wrong flush_next_ended(void) {
-	struct wrong wrong = {.slot = NULL};
+static void flush_next_ended(void) {
 	bool ended = false;
 	lock_take(&cache_lock);
 	struct cache *cache = find_ownerless(1, &ended);
@@ -230,10 +223,9 @@ static struct wrong flush_next_ended(void) {
 		count_owned(-1);
 	lock_release(&cache_lock);
 	if (ended)
-		wrong = flush_cache(cache);
+		flush_cache(cache);
 	if (cache)
 		pthread_mutex_unlock(&cache->owner);
-	return wrong;
 }
 
 /* Takes the array of an empty magazine away, so that its share of the bytes is there for other
@@ -252,29 +244,25 @@ static void drop_magazine(struct cache *cache, unsigned class) {
 
 /* Flushes those of the next eight magazines that hold as many slots as when they were examined
  * last: a few slots can keep many slabs from being dropped. */
-static struct wrong flush_idle_magazines(struct cache *cache) {
-	struct wrong wrong = {.slot = NULL};
+static void flush_idle_magazines(struct cache *cache) {
 	for (unsigned i = 0; i < MAGAZINES_PER_RECLAIM; i++) {
 		unsigned class = cache->next_idle = (cache->next_idle + 1) % CLASSES;
 		if (cache->seen[class] == magazine_count(cache, class)) {
-			wrong = first_wrong(wrong, flush_magazine(cache, class));
+			flush_magazine(cache, class);
 			drop_magazine(cache, class);
 		}
 		cache->seen[class] = magazine_count(cache, class);
 	}
-	return wrong;
 }
 
-struct wrong cache_tick(void) {
-	struct wrong wrong = {.slot = NULL};
+void cache_tick(void) {
 	struct cache *cache = own_cache;
 	if (likely(!cache || ++cache->ticks % TICKS_PER_RECLAIM))
-		return wrong;
+		return;
 	if (atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
-		wrong = flush_next_ended();
-	wrong = first_wrong(wrong, flush_idle_magazines(cache));
+		flush_next_ended();
+	flush_idle_magazines(cache);
 	TELL_LEFT(cache);
-	return wrong;
 }
 
 /* ---- the slow paths ---- */
@@ -304,43 +292,40 @@ void *cache_take(unsigned class) {
 	return batch[0];
 }
 
-struct wrong cache_put(unsigned class, void *slot) {
+void cache_put(unsigned class, void *slot) {
 	struct cache *cache = get_cache();
 	if (unlikely(!cache))
 		return central_flush(class, &slot, 1);
 	if (cache_push(cache, class, slot))
-		return (struct wrong){.slot = NULL};
+		return;
 	if (cache_freed_last(class, slot))
-		return (struct wrong){slot, class};
-	struct wrong wrong = cache_tick();
+		return central_note_wrong(slot, class);
+	cache_tick();
 	if (cache_push(cache, class, slot))
-		return wrong; /* the tick has flushed the magazine */
+		return; /* the tick has flushed the magazine */
 	bool hand_on = !cache->capacity[class] && !has_asked(cache, class);
 	bool drains = central_drains(class);
 	if (unlikely(drains && cache->capacity[class] > MAGAZINE_DRAINED)) {
-		wrong = first_wrong(wrong, flush_magazine(cache, class));
+		flush_magazine(cache, class);
 		drop_magazine(cache, class);
 	}
 	bool grown = !(drains && cache->capacity[class] == MAGAZINE_DRAINED) && grow(cache, class);
 	if (hand_on || !cache->capacity[class])
-		return first_wrong(wrong, central_flush(class, &slot, 1));
+		return central_flush(class, &slot, 1);
 	if (!grown)
-		wrong = first_wrong(wrong, flush_half(cache, class));
+		flush_half(cache, class);
 	cache_push(cache, class, slot);
-	return wrong;
 }
 
 bool cache_freed_last(unsigned class, const void *slot) {
 	return own_cache && *own_cache->top[class] == slot;
 }
 
-struct wrong cache_flush_all(void) {
-	struct wrong wrong = {.slot = NULL};
+void cache_flush_all(void) {
 	if (own_cache)
-		wrong = flush_cache(own_cache);
+		flush_cache(own_cache);
 	for (size_t n = atomic_load_explicit(&caches.count, memory_order_relaxed); n > 0; n--)
-		wrong = first_wrong(wrong, flush_next_ended());
-	return wrong;
+		flush_next_ended();
 }
 
 size_t cache_count(unsigned class) {
@@ -385,9 +370,10 @@ void cache_after_fork(void) {
 		if (cache == own_cache)
 			continue;
 		init_owner(cache);
-		flush_cache(cache); /* a wrong slot was being moved when the fork came */
+		flush_cache(cache);
 		forget_magazines(cache);
 	}
+	central_wrong.class = 0; /* a slot that was wrong was being moved when the fork came */
 	caches.owned = own_cache != NULL;
 }
 

@@ -77,18 +77,18 @@ static inline bool cache_push(struct cache *cache, size_t class, void *slot) {
 void *cache_take(unsigned class);
 
 /* To be called in slow calls. Every 64th time it empties the cache of a thread that has ended, and
- * flushes idle magazines. The answer is central_flush's. */
-struct wrong cache_tick(void);
+ * flushes idle magazines. */
+void cache_tick(void);
 
-/* Frees a slot of a class, and flushes as needed. The answer names a pointer that was wrong: this
- * one, or one that was freed earlier and is found wrong now. */
-struct wrong cache_put(unsigned class, void *slot);
+/* Frees a slot of a class, and flushes as needed. central_wrong then names a pointer that was wrong:
+ * this one, or one that was freed earlier and is found wrong now. */
+void cache_put(unsigned class, void *slot);
 
 /* Whether the slot is the newest one of this thread's magazine of the class. */
 bool cache_freed_last(unsigned class, const void *slot);
 
 /* Empties this thread's cache and those of threads that have ended. */
-struct wrong cache_flush_all(void);
+void cache_flush_all(void);
 
 /* The slots of a class that lie in caches; approximate while other threads run. */
 size_t cache_count(unsigned class);

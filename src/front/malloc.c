@@ -37,9 +37,9 @@ static void *no_memory(void) {
 	return NULL;
 }
 
-static void stop_if_wrong(struct wrong wrong) {
-	if (unlikely(wrong.slot))
-		misuse_of_slot(wrong.slot, wrong.class);
+static void stop_if_wrong(void) {
+	if (unlikely(central_wrong.class))
+		misuse_of_slot(central_wrong.slot, central_wrong.class);
 }
 
 /* ---- taking ---- */
@@ -73,7 +73,8 @@ static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, en
 	        align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
 	if (!class)
 		return take_span_or_large(size, align, dirty);
-	stop_if_wrong(cache_tick());
+	cache_tick();
+	stop_if_wrong();
 	return cache_take(class);
 }
 
@@ -99,7 +100,7 @@ static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, en
 	void *block = take_once(size, room, align, dirty, family);
 	if (unlikely(!block) && may_help(size, align) && trim())
 		block = take_once(size, room, align, dirty, family);
-	reclaim();
+	reclaim(size >> PAGE_SHIFT);
 	errno = saved;
 	if (unlikely(!block))
 		return no_memory();
@@ -155,10 +156,11 @@ void release_slow(void *block, enum family family, size_t size) {
 	if (unlikely(guard_on))
 		guard_put(block, family, size);
 	else if (class)
-		stop_if_wrong(cache_put(class, block));
+		cache_put(class, block);
 	else
 		release_pages(block);
-	reclaim();
+	stop_if_wrong();
+	reclaim(0);
 	errno = saved;
 }
 
@@ -168,14 +170,11 @@ void release_far(void *block, enum family family, size_t size) {
 }
 
 bool trim(void) {
-	struct wrong wrong;
-	bool any = false;
-	if (unlikely(guard_on))
-		any = guard_trim();
-	else
-		stop_if_wrong(cache_flush_all());
-	any |= central_trim(&wrong);
-	stop_if_wrong(wrong);
+	bool any = guard_on && guard_trim();
+	if (likely(!guard_on))
+		cache_flush_all();
+	any |= central_trim();
+	stop_if_wrong();
 	return chunk_trim() || any;
 }
 
@@ -213,7 +212,7 @@ static void *resize_in_place(void *block, size_t old, size_t size) {
 	else if (owner->kind == OWNER_CHUNK && size <= MEDIUM_MAX && size > SMALL_MAX &&
 	         chunk_resize((struct chunk *)owner, block, (unsigned)npages))
 		resized = block;
-	reclaim();
+	reclaim(npages);
 	return resized;
 }
 

@@ -22,6 +22,7 @@ enum {
 
 static struct central centrals[CLASSES] = {[0 ... CLASSES - 1] = {.lock = LOCK_INITIAL(RANK_CENTRAL)}};
 static _Atomic bool depot_wanted;
+_Thread_local struct wrong central_wrong;
 
 struct central *central_state(unsigned class) {
 	return &centrals[class];
@@ -315,6 +316,9 @@ static COLD void outgrow(struct central *central, struct slab *slab, struct list
 		return;
 	}
 	detach_to(chain, central, slab);
+	const struct list *empty = &central->lists[BUCKET_EMPTY];
+	while (central->nempty > EMPTY_BASE + central->npages / EMPTY_SHARE)
+		detach_to(chain, central, CONTAINER(empty->prev, struct slab, link)); /* the oldest */
 }
 
 /* The slab of a class that holds a pointer, or NULL. Lock held. */
@@ -327,9 +331,8 @@ static struct slab *slab_of_class(const void *pointer, unsigned class) {
 
 /* Frees up to BATCH_MAX slots into their slabs; the answer is central_flush's. All slabs are found
  * first, so that the processor fetches many records at once. Lock held. */
-static struct wrong put_slots(struct central *central, unsigned class, void *const *slots, unsigned n,
-                              struct list **chain) {
-	struct wrong wrong = {.slot = NULL};
+static void put_slots(struct central *central, unsigned class, void *const *slots, unsigned n,
+                      struct list **chain) {
 	struct slab *slabs[BATCH_MAX];
 	for (unsigned i = 0; i < n; i++) {
 		if (i && ((uintptr_t)slots[i] ^ (uintptr_t)slots[i - 1]) < PAGE_SIZE) {
@@ -348,44 +351,36 @@ static struct wrong put_slots(struct central *central, unsigned class, void *con
 				central->purgeable += (size_t)__builtin_popcount(slab->empty ^ empty);
 			if (unlikely(slab->nfree > slab->enough))
 				outgrow(central, slab, chain);
-		} else if (!wrong.slot) {
-			wrong = (struct wrong){slots[i], class};
+		} else {
+			central_note_wrong(slots[i], class);
 		}
 	}
 	publish_slots(central);
 	bool drains = central->npages > DRAINS_PAGES &&
 	              (central->nslots - central->nfree) * DRAINS_SHARE < central->nslots;
 	atomic_store_explicit(&central->drains, drains, memory_order_relaxed);
-	return wrong;
 }
 
 /* Frees what is in the depot into its slabs. Lock held. */
-static struct wrong empty_depot(struct central *central, unsigned class, struct list **chain) {
-	struct wrong wrong = {.slot = NULL};
+static void empty_depot(struct central *central, unsigned class, struct list **chain) {
 	while (central->ndepot) {
 		unsigned n = (unsigned)min_size(central->ndepot, BATCH_MAX);
 		central->ndepot -= n;
-		struct wrong here = put_slots(central, class, central->depot + central->ndepot, n, chain);
-		wrong = wrong.slot ? wrong : here;
+		put_slots(central, class, central->depot + central->ndepot, n, chain);
 	}
-	return wrong;
 }
 
-struct wrong central_flush(unsigned class, void *const *slots, unsigned n) {
+void central_flush(unsigned class, void *const *slots, unsigned n) {
 	struct central *central = &centrals[class];
 	struct list *chain = NULL;
-	struct wrong wrong = {.slot = NULL};
+	bool wanted = atomic_load_explicit(&depot_wanted, memory_order_relaxed);
 	lock_take(&central->lock);
-	if (!atomic_load_explicit(&depot_wanted, memory_order_relaxed)) {
-		wrong = empty_depot(central, class, &chain);
-	} else if (depot_put(central, class, slots, n)) {
-		lock_release(&central->lock);
-		return wrong;
-	}
-	struct wrong later = put_slots(central, class, slots, n, &chain);
+	if (!wanted)
+		empty_depot(central, class, &chain);
+	if (!wanted || !depot_put(central, class, slots, n))
+		put_slots(central, class, slots, n, &chain);
 	lock_release(&central->lock);
 	drop_slabs(chain);
-	return wrong.slot ? wrong : later;
 }
 
 /* ---- scavenging: purging empty pages inside slabs that are partly used ---- */
@@ -484,20 +479,17 @@ bool central_drains(unsigned class) {
 	return atomic_load_explicit(&centrals[class].drains, memory_order_relaxed);
 }
 
-bool central_trim(struct wrong *wrong) {
+bool central_trim(void) {
 	bool any = false;
-	wrong->slot = NULL;
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		struct central *central = &centrals[class];
 		struct list *chain = NULL;
 		lock_take(&central->lock);
-		struct wrong here = empty_depot(central, class, &chain);
+		empty_depot(central, class, &chain);
 		lock_release(&central->lock);
 		drop_slabs(chain);
 		while (central_purge(class, SIZE_MAX))
 			any = true;
-		if (here.slot)
-			*wrong = here;
 	}
 	return any;
 }

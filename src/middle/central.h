@@ -12,7 +12,8 @@
  *     ones; nfree the sum of their nfree; clean_tails the bytes of their ends, on clean pages, that no
  *     slot fills.
  * H4. A slab without a taken slot is dropped by a free when the free slots of its class would fill
- *     more than 8 pages plus a fourth of its slabs' pages; by a purge always.
+ *     more than 8 pages plus a fourth of its slabs' pages, and so are the oldest that stayed, as
+ *     these pages become fewer; by a purge always.
  */
 #ifndef CENTRAL_H
 #define CENTRAL_H
@@ -44,16 +45,21 @@ unsigned central_refill_line(unsigned class, void **slots);
  * memory. */
 void *central_take_random(unsigned class, uint64_t random);
 
-/* A pointer that was freed as a slot of a class without being a taken slot of it; `slot` NULL:
- * there is none. */
+/* A pointer that this thread freed, or whose magazine it emptied, as a slot of a class without its being
+ * a taken slot of it: the first such. Class 0: there was none. Who ends a slow path looks here and
+ * stops the process. */
 struct wrong {
 	const void *slot;
 	unsigned class;
 };
+extern _Thread_local struct wrong central_wrong __attribute__((tls_model("initial-exec")));
+static inline void central_note_wrong(const void *slot, unsigned class) {
+	if (!central_wrong.class)
+		central_wrong = (struct wrong){slot, class};
+}
 
-/* Frees n slots of a class. The answer names the first that was wrong; the others are freed all the
- * same. */
-struct wrong central_flush(unsigned class, void *const *slots, unsigned n);
+/* Frees n slots of a class; those that are wrong are noted. */
+void central_flush(unsigned class, void *const *slots, unsigned n);
 
 /* The slab whose page the address lies on, or NULL. Read without a lock: right for a live slot. */
 struct slab *central_slab_of(const void *address);
@@ -71,9 +77,8 @@ bool central_drains(unsigned class);
 size_t central_purge(unsigned class, size_t npages);
 
 /* Empties the depots, drops every slab without a taken slot and purges every empty page inside the
- * others. True: a page was purged or a slab dropped. *wrong: as
- * central_flush answers. */
-bool central_trim(struct wrong *wrong);
+ * others. True: a page was purged or a slab dropped. */
+bool central_trim(void);
 
 /* In the child of a fork, with every lock free: puts back the slabs that other threads were
  * scavenging. */

@@ -52,34 +52,43 @@ static size_t excess_in(enum ledger_store store, size_t keep) {
 	return all > keep ? min_size(all - keep, ledger_purgeable_in(store)) : 0;
 }
 
+/* When a call of reclaim ends: at that time, in microseconds, if so many pages went back since the
+ * start. */
+struct end {
+	uint64_t at;
+	size_t given;
+};
+static bool goes_on(struct end end) {
+	return ledger_read(&ledger.given) < end.given || os_microseconds() < end.at;
+}
+
 /* Slots: of each class the same part goes. */
-static void purge_classes(size_t keep, uint64_t end) {
+static void purge_classes(size_t keep, struct end end) {
 	size_t excess = excess_in(LEDGER_SLOTS, keep), all = ledger_purgeable_in(LEDGER_SLOTS);
 	for (unsigned class = 1; class < CLASSES && excess; class ++) {
 		size_t has = central_count(class).purgeable_pages,
 		       goes = min_size((has * excess + all - 1) / max_size(all, 1), has), went = 1;
-		for (; goes && went && os_microseconds() < end; goes -= min_size(went, goes))
+		for (; goes && went && goes_on(end); goes -= min_size(went, goes))
 			went = central_purge(class, min_size(goes, PURGED_AT_ONCE));
 	}
 }
 
 /* Spans go to their chunks and empty chunks to the pool; from the pool and from chunks the kernel
  * takes long runs at a call, from slabs a page or two: so these are asked last. */
-static void purge_stores(size_t keep) {
+static void purge_stores(size_t keep, struct end end) {
 	static const struct {
 		enum ledger_store store;
 		size_t (*step)(size_t npages);
 	} backs[] = {
 	        {LEDGER_SPANS, chunk_put_retained}, {LEDGER_CHUNKS, chunk_purge}, {LEDGER_POOL, pool_unmap}};
-	uint64_t end = os_microseconds() + RECLAIM_US;
 	for (unsigned i = 0; i < sizeof backs / sizeof *backs; i++)
-		for (size_t excess; (excess = excess_in(backs[i].store, keep)) && os_microseconds() < end;)
+		for (size_t excess; (excess = excess_in(backs[i].store, keep)) && goes_on(end);)
 			if (!backs[i].step(excess))
 				break;
 	purge_classes(keep, end);
 }
 
-void reclaim_excess(void) {
+void reclaim_excess(size_t npages) {
 	if (atomic_load_explicit(&rest, memory_order_relaxed) &&
 	    os_milliseconds() < atomic_load_explicit(&rests_until, memory_order_relaxed))
 		return;
@@ -88,7 +97,8 @@ void reclaim_excess(void) {
 	size_t bound = reclaim_bound(), has = ledger_purgeable();
 	if (has > bound) {
 		size_t given = ledger_read(&ledger.given);
-		purge_stores(bound - bound / 8); /* the next free is not beyond it again */
+		/* an eighth less, so that the next free is not beyond it again */
+		purge_stores(bound - bound / 8, (struct end){os_microseconds() + RECLAIM_US, given + npages});
 		rest = ledger_read(&ledger.given) != given ? 0 : min_size(2 * rest + 1, REST_MS);
 		rests_until = os_milliseconds() + rest;
 	}

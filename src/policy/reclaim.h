@@ -12,8 +12,9 @@
  * last. When a second has passed without a refault, the growth halves and the peak comes halfway down
  * to what is live.
  *
- * When there is more than the bound, each store keeps the same part of what it has, and gives back
- * what it expects to need last. One call takes about RECLAIM_US; the next one goes on. A kernel that
+ * When there is more than the bound, the stores are asked in turn, and each gives back what it expects
+ * to need last. One call takes about RECLAIM_US, or gives back as many pages as the program has just
+ * asked for; the next one goes on. A kernel that
  * gives nothing back (all is locked by mlockall, a filter forbids the call) is left alone for a time
  * that doubles, from 1 ms to 8 s.
  *
@@ -33,14 +34,15 @@ size_t reclaim_bound(void);
 /* Forgets half of the refaults when the last one is long enough ago. */
 COLD void reclaim_decay(void);
 
-/* Gives back what is beyond the bound, unless another thread is at it. Any thread, no lock held. */
-COLD void reclaim_excess(void);
+/* Gives back what is beyond the bound, unless another thread is at it: npages of it, though that may
+ * take long. Any thread, no lock held. */
+COLD void reclaim_excess(size_t npages);
 
-static inline void reclaim(void) {
+static inline void reclaim(size_t npages) {
 	if (unlikely(ledger_read(&ledger.refaulted)))
 		reclaim_decay();
 	if (unlikely(ledger_purgeable() > reclaim_bound()))
-		reclaim_excess();
+		reclaim_excess(npages);
 }
 
 /* In the child of a fork: the thread that was at it may not be here. */

@@ -1,6 +1,8 @@
 /* account.c: the rows are what the test holds, each in its place; the text and the JSON. */
 #include "unit.h"
 
+#include "wrong.h"
+
 #include "observe/account.h"
 #include "front/malloc.h"
 
@@ -75,7 +77,7 @@ TEST(what_lies_in_a_depot_is_counted_apart) {
 	unsigned n = central_refill(class_of(SIZE), slots, N);
 	struct account before = read_checked();
 	central_set_depot(true);
-	assert_null(central_flush(class_of(SIZE), slots, n).slot);
+	assert_null(flush_slots(class_of(SIZE), slots, n).slot);
 	struct account after = read_checked();
 	assert_int_equal(after.rows[ROW_DEPOTS], before.rows[ROW_DEPOTS] + n * SIZE);
 	assert_int_equal(after.rows[ROW_LIVE_SLOTS], before.rows[ROW_LIVE_SLOTS] - n * SIZE);
@@ -95,7 +97,7 @@ TEST(free_slots_and_tails_count_on_dirty_pages) {
 	assert_int_equal(central_refill(class_of(SIZE), slots + 1, N - 1), N - 1);
 	assert_int_equal(read_checked().rows[ROW_FREE_SLOTS], 0);
 	assert_int_equal(read_checked().rows[ROW_SLAB_TAILS], TAIL);
-	assert_null(central_flush(class_of(SIZE), slots, N).slot);
+	assert_null(flush_slots(class_of(SIZE), slots, N).slot);
 	assert_int_equal(read_checked().rows[ROW_FREE_SLOTS], N * SIZE);
 	assert_int_equal(read_checked().rows[ROW_LIVE_SLOTS], 0);
 }
@@ -121,14 +123,13 @@ TEST(what_is_clean_of_a_slab_is_in_no_row) {
 	assert_true(clean_tail);
 	while (n > 1) {
 		n--;
-		assert_null(central_flush(class, slots + n, 1).slot);
+		assert_null(flush_slots(class, slots + n, 1).slot);
 	}
-	struct wrong wrong;
-	central_trim(&wrong);
+	central_trim();
 	struct central_totals central = central_count(class);
 	assert_int_equal(central.slab_pages - central.clean_pages, 1);
 	assert_true(central_check(class));
-	assert_null(central_flush(class, slots, 1).slot);
+	assert_null(flush_slots(class, slots, 1).slot);
 }
 
 TEST(a_retained_span_is_counted_apart) {

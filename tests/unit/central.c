@@ -8,6 +8,7 @@
 #include "middle/central.h"
 #include "ground/pagemap.h"
 #include "middle/slab.h"
+#include "wrong.h"
 
 #include <pthread.h>
 
@@ -53,10 +54,9 @@ static void check(unsigned class, size_t taken) {
 /* Every test starts and ends without a slab. */
 static int no_slab(void **state) {
 	(void)state;
-	struct wrong wrong;
 	config.hold = 6;
 	central_set_depot(false);
-	central_trim(&wrong);
+	central_trim();
 	chunk_trim();
 	for (unsigned class = 1; class < CLASSES; class ++)
 		if (central_count(class).slabs || !central_check(class))
@@ -75,13 +75,12 @@ static void take(unsigned class, void **slots, size_t n) {
 
 static void put(unsigned class, void **slots, size_t n) {
 	for (size_t at = 0; at < n; at += BATCH_MAX)
-		assert_null(central_flush(class, slots + at, (unsigned)min_size(n - at, BATCH_MAX)).slot);
+		assert_null(flush_slots(class, slots + at, (unsigned)min_size(n - at, BATCH_MAX)).slot);
 }
 
 static void drop_empty_slabs(void) {
-	struct wrong wrong;
-	central_trim(&wrong);
-	assert_null(wrong.slot);
+	central_trim();
+	assert_null(take_wrong().slot);
 }
 
 TEST(slots_of_every_class) {
@@ -205,7 +204,7 @@ TEST(a_flush_while_a_slab_is_made_leaves_none_unused) {
 /* ---- what is wrong ---- */
 
 static void assert_wrong(unsigned class, void *slot, size_t taken) {
-	struct wrong wrong = central_flush(class, &slot, 1);
+	struct wrong wrong = flush_slots(class, &slot, 1);
 	assert_ptr_equal(wrong.slot, slot);
 	assert_int_equal(wrong.class, class);
 	check(class, taken);
@@ -241,7 +240,7 @@ TEST(the_first_wrong_one_is_named_and_the_others_are_freed) {
 	int foreign;
 	take(CLASS, slots, 6);
 	void *batch[] = {slots[0], slots[1], slots[1], &foreign, slots[2], slots[0]};
-	struct wrong wrong = central_flush(CLASS, batch, 6);
+	struct wrong wrong = flush_slots(CLASS, batch, 6);
 	assert_ptr_equal(wrong.slot, slots[1]);
 	check(CLASS, 3);
 	put(CLASS, slots + 3, 3);
@@ -285,19 +284,19 @@ TEST(the_depot_is_bounded) {
 TEST(a_double_free_in_the_depot_is_found_when_it_is_emptied) {
 	enum { CLASS = 9 };
 	void *slots[8];
-	struct wrong wrong;
 	central_set_depot(true);
 	take(CLASS, slots, 8);
 	void *batch[] = {slots[0], slots[1], slots[2], slots[1]};
-	assert_null(central_flush(CLASS, batch, 4).slot);
-	central_trim(&wrong);
+	assert_null(flush_slots(CLASS, batch, 4).slot);
+	central_trim();
+	struct wrong wrong = take_wrong();
 	assert_ptr_equal(wrong.slot, slots[1]);
 	assert_int_equal(wrong.class, CLASS);
 	check(CLASS, 5);
 	central_set_depot(false);
 	put(CLASS, slots + 3, 5);
-	central_trim(&wrong);
-	assert_null(wrong.slot);
+	central_trim();
+	assert_null(take_wrong().slot);
 }
 
 /* ---- scavenging ---- */
@@ -305,9 +304,8 @@ TEST(a_double_free_in_the_depot_is_found_when_it_is_emptied) {
 /* Keeps every n-th of many slots; the slots kept are left at the front. */
 /* Trims until *argument is set: before a class has its first slab, while it gets it, and after. */
 static void *trim_until(void *argument) {
-	struct wrong wrong;
 	while (!atomic_load_explicit((atomic_bool *)argument, memory_order_relaxed))
-		central_trim(&wrong);
+		central_trim();
 	return NULL;
 }
 
@@ -369,14 +367,13 @@ TEST(a_trim_purges_empty_pages_between_live_slots) {
 	enum { N = 20000 };
 	static void *slots[N];
 	static const unsigned classes[] = {2, 8, 13, 24, 40};
-	struct wrong wrong;
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
 		unsigned class = classes[i];
 		size_t size = class_size(class), n = min_size(N, (4 << 20) / size);
 		take(class, slots, n);
 		size_t kept = keep_every(class, slots, n, 40000 / size + 1);
-		central_trim(&wrong);
-		assert_null(wrong.slot);
+		central_trim();
+		assert_null(take_wrong().slot);
 		check(class, kept);
 		struct central_totals totals = central_count(class);
 		assert_true(totals.clean_pages * 2 > totals.slab_pages);
@@ -387,7 +384,7 @@ TEST(a_trim_purges_empty_pages_between_live_slots) {
 				assert_true(slab->dirty >> page & 1 ||
 				            is_zero(slab->base + page * PAGE_SIZE, PAGE_SIZE));
 		}
-		assert_false(central_trim(&wrong));  /* nothing is purged twice */
+		assert_false(central_trim());        /* nothing is purged twice */
 		take(class, slots + kept, n - kept); /* and all of it is usable again */
 		for (size_t k = kept; k < n; k++)
 			memset(slots[k], 1, size);
@@ -424,14 +421,13 @@ static void fork_amid_scavenge(void) {
 TEST(a_fork_amid_a_scavenge_leaves_the_child_every_slot) {
 	enum { CLASS = 40, N = 2048 };
 	static void *slots[N];
-	struct wrong wrong;
 	config.hold = 1000;
 	take(CLASS, slots, N);
 	cut.class = CLASS;
 	cut.taken = keep_every(CLASS, slots, N, 12);
 	cut.status = -1;
 	amid_scavenge = fork_amid_scavenge;
-	central_trim(&wrong);
+	central_trim();
 	assert_true(exited_well(cut.status));
 	check(CLASS, cut.taken);
 	put(CLASS, slots, cut.taken);

@@ -64,7 +64,7 @@ static struct span take(unsigned npages, unsigned align_order) {
 /* Gives a span back of which every page may hold data. */
 static void put(struct span span, unsigned npages) {
 	chunk_put(span.chunk, span.base, npages, UINT16_MAX);
-	reclaim(); /* as free does */
+	reclaim(0); /* as free does */
 }
 
 /* ---- taking ---- */
@@ -501,7 +501,7 @@ TEST(phases_within_a_second_come_to_pay_nothing) {
 	assert_int_equal(clean_after_phases(6), 0);
 	per_look = 2000;
 	for (int second = 0; second < 12; second++)
-		reclaim(); /* quiet ones: the growth is forgotten, and what it held goes back */
+		reclaim(0); /* quiet ones: the growth is forgotten, and what it held goes back */
 	assert_in_range(chunk_count().dirty_pages, 0, 512);
 	assert_int_not_equal(clean_after_phases(1), 0);
 	check();

@@ -2,6 +2,8 @@
  * memory. Linked with --wrap for the calls of os.h that can fail. */
 #include "unit.h"
 
+#include "wrong.h"
+
 #include "back/chunk.h"
 #include "ground/config.h"
 #include "guard/guard.h"
@@ -233,7 +235,7 @@ TEST(random_slots_are_spread_and_distinct) {
 	assert_in_range(descents, 100, 300);
 	assert_true(central_check(class));
 	for (size_t i = 0; i < 400; i++)
-		assert_null(central_flush(class, (void *const *)&slots[i], 1).slot);
+		assert_null(flush_slots(class, (void *const *)&slots[i], 1).slot);
 }
 
 /* ---- no memory ---- */
@@ -288,7 +290,7 @@ static void start_late(void *unused) {
 	unsigned n = central_refill(class, slots, 100);
 	for (unsigned i = 0; i < n; i++)
 		memset(slots[i], 0xff, class_size(class));
-	if (n < 2 || central_flush(class, slots + 1, n - 1).slot)
+	if (n < 2 || flush_slots(class, slots + 1, n - 1).slot)
 		_exit(4);
 	struct span span = chunk_take(64, 0);
 	memset(span.base, 0xff, 64 * PAGE_SIZE);

@@ -47,7 +47,7 @@ static struct run *record_of(const void *block) {
 
 static void put(char *block) {
 	assert_true(large_put(record_of(block), block));
-	reclaim(); /* as free does */
+	reclaim(0); /* as free does */
 }
 
 /* Every chunk that the block covers is registered for it, and the next one is not. */

@@ -37,14 +37,13 @@ static size_t has(enum ledger_store store) { return ledger_read(&ledger.stores[s
 
 /* Each test begins with nothing but PEAK pages live in large blocks, and nothing refaulted. */
 static int setup(void **state) {
-	struct wrong wrong;
 	(void)state;
 	now += 1000000;
 	exact_per_look = 0;
 	refuses = false;
 	purges = 0;
 	config.hold = 6;
-	central_trim(&wrong);
+	central_trim();
 	chunk_trim();
 	ledger.refaulted = ledger.returned[0].npages = ledger.returned[1].npages = 0;
 	ledger.peak = 0;
@@ -115,7 +114,7 @@ TEST(a_quiet_second_halves_the_growth_and_brings_the_peak_half_of_the_way_down) 
 	assert_int_equal(ledger.refaulted, 2000);
 	for (int i = 0; i < 11; i++) {
 		now += 1001;
-		reclaim();
+		reclaim(0);
 	}
 	assert_int_equal(ledger.refaulted, 0);
 	assert_in_range(ledger.peak, PEAK / 2, PEAK / 2 + 1);
@@ -177,7 +176,7 @@ static void drop_slab_pages(void) {
 TEST(within_the_bound_nothing_goes) {
 	struct span span = chunk_take(100, 0);
 	chunk_put(span.chunk, span.base, 100, UINT16_MAX);
-	reclaim();
+	reclaim(0);
 	assert_int_equal(has(LEDGER_CHUNKS), 100);
 	assert_int_equal(purges, 0);
 }
@@ -187,11 +186,11 @@ TEST(what_is_beyond_goes_and_an_eighth_more) {
 	make_chunk_pages();
 	size_t bound = reclaim_bound(), before = has(LEDGER_CHUNKS);
 	assert_true(before > bound);
-	reclaim();
+	reclaim(0);
 	assert_in_range(ledger_purgeable(), 1, bound - bound / 8);
 	assert_int_equal(reclaim_bound(), bound);
 	unsigned calls = purges;
-	reclaim();
+	reclaim(0);
 	assert_int_equal(purges, calls);
 	drop_chunk_pages();
 }
@@ -205,14 +204,14 @@ TEST(slabs_are_asked_last) {
 	assert_true(chunk_retain(span.chunk, span.base));
 	size_t in_slabs = has(LEDGER_SLOTS), bound = reclaim_bound();
 	assert_true(in_slabs > 0 && in_slabs < bound - bound / 8 && ledger_purgeable() > bound);
-	reclaim();
+	reclaim(0);
 	assert_true(ledger_purgeable() <= bound);
 	assert_int_equal(has(LEDGER_SPANS), 0);
 	assert_int_equal(has(LEDGER_SLOTS), in_slabs);
 	config.hold = 0;
 	drop_chunk_pages();
 	while (ledger_purgeable() > reclaim_bound())
-		reclaim();
+		reclaim(0);
 	assert_true(has(LEDGER_SLOTS) < in_slabs);
 	for (int c = 0; c < 2; c++) /* each class has given, and none all */
 		assert_in_range(central_count(classes[c]).purgeable_pages, 1, in_slabs / 2);
@@ -223,7 +222,7 @@ TEST(the_pool_gives_too) {
 	size_t bound = reclaim_bound();
 	struct run *run = pool_take(8, CHUNK_SIZE);
 	pool_put(run, 8 * CHUNK_PAGES);
-	reclaim();
+	reclaim(0);
 	assert_true(has(LEDGER_POOL) <= bound);
 }
 
@@ -239,11 +238,11 @@ TEST(one_call_takes_its_time_and_the_next_goes_on) {
 		pool_put(runs[i], CHUNK_PAGES);
 	exact_per_look = RECLAIM_US / 2;
 	size_t before = ledger_purgeable();
-	reclaim();
+	reclaim(0);
 	size_t after = ledger_purgeable();
 	assert_true(after < before && after > before / 2);
 	for (int i = 0; i < 2 * N; i++)
-		reclaim();
+		reclaim(0);
 	assert_true(ledger_purgeable() <= reclaim_bound());
 	for (int i = 1; i < N; i += 2)
 		pool_put(runs[i], 0);
@@ -255,14 +254,14 @@ TEST(a_kernel_that_refuses_is_left_alone_ever_longer) {
 	refuses = true;
 	unsigned calls = 0;
 	for (unsigned i = 0; i < 10000; i++, now++) {
-		reclaim();
+		reclaim(0);
 		calls += purges;
 		purges = 0;
 	}
 	assert_in_range(calls, 10, 20); /* after 1, 3, 7 … 8191 ms, some of them twice */
 	refuses = false;
 	now += 10000;
-	reclaim();
+	reclaim(0);
 	assert_true(ledger_purgeable() <= reclaim_bound());
 	drop_chunk_pages();
 }
@@ -270,10 +269,10 @@ TEST(a_kernel_that_refuses_is_left_alone_ever_longer) {
 static void reclaim_in_child(void *unused) {
 	(void)unused;
 	chunk_after_fork();
-	reclaim(); /* another thread is at it, for all the child knows */
+	reclaim(0); /* another thread is at it, for all the child knows */
 	assert_true(ledger_purgeable() > reclaim_bound());
 	reclaim_after_fork();
-	reclaim();
+	reclaim(0);
 	assert_true(ledger_purgeable() <= reclaim_bound());
 }
 
@@ -285,7 +284,7 @@ TEST(a_child_of_a_fork_amid_a_purge_can_give_back) {
 	make_chunk_pages();
 	child_status = -1;
 	amid_purge = fork_amid_purge;
-	reclaim();
+	reclaim(0);
 	assert_true(exited_well(child_status));
 	drop_chunk_pages();
 }

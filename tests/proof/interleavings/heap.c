@@ -27,9 +27,8 @@ static void check(void) {
 }
 
 static void trim(void) {
-	struct wrong wrong;
-	central_trim(&wrong);
-	EXPECT(!wrong.slot);
+	central_trim();
+	EXPECT(!central_wrong.class);
 	chunk_trim();
 }
 
@@ -57,7 +56,8 @@ static void slots(unsigned i) {
 		fill(taken[k], class_size(CLASS), i);
 	for (unsigned k = 0; k < n; k++)
 		expect_filled(taken[k], class_size(CLASS), i);
-	EXPECT(!central_flush(CLASS, taken, n).slot);
+	central_flush(CLASS, taken, n);
+	EXPECT(!central_wrong.class);
 }
 
 /* ---- slots freed while their slabs are scavenged ---- */
@@ -81,7 +81,8 @@ static void free_held(unsigned i) {
 	for (unsigned k = 0; k < HELD; k += HELD / 2) {
 		for (unsigned n = k; n < HELD; n++)
 			expect_filled(held[n], class_size(CLASS), n);
-		EXPECT(!central_flush(CLASS, held + k, HELD / 2).slot);
+		central_flush(CLASS, held + k, HELD / 2);
+		EXPECT(!central_wrong.class);
 	}
 }
 
