@@ -1,7 +1,7 @@
 /* reclaim.h (level 6): how much free memory is kept for reuse, and from where the rest goes back to
  * the kernel.
  *
- *	bound = b + min(growth, max(5/4 peak - resident - b, 0)), b = base + hold % of the live pages
+ *	bound = b + min(growth, max(3/2 peak - resident - b, 0)), b = base + hold % of the live pages
  *
  * It is one bound on all that is free and may hold data, wherever it lies: pages of chunks, runs of
  * the pool, retained spans, pages inside slabs on which no slot is taken (`ledger_purgeable`).
@@ -14,12 +14,11 @@
  *
  * When there is more than the bound, the stores are asked in turn, and each gives back what it expects
  * to need last. One call takes about RECLAIM_US, or gives back as many pages as the program has just
- * asked for; the next one goes on. A kernel that
- * gives nothing back (all is locked by mlockall, a filter forbids the call) is left alone for a time
- * that doubles, from 1 ms to 8 s.
+ * asked for; the next one goes on. A kernel that gives nothing back (all is locked by mlockall, a
+ * filter forbids the call) is left alone for a time that doubles, from 1 ms to 8 s.
  *
- * Stores never decide: they count (ledger.h) and purge what they are told. reclaim is called
- * where a slow path ends, with no lock held.
+ * Stores never decide: they count (ledger.h) and purge what they are told. reclaim is called where a
+ * slow path ends, with no lock held.
  */
 #ifndef RECLAIM_H
 #define RECLAIM_H

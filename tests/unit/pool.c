@@ -1,5 +1,5 @@
 /* pool.c: runs of chunks: taken, cut, put back, coalesced, completed by the kernel, kept within the bound.
- * Linked with --wrap=os_milliseconds: the clock is the test's. */
+ * Linked with --wrap for os_milliseconds, the clock being the test's, metadata_take and os_map_at. */
 #include "unit.h"
 
 #include "back/pool.h"
@@ -15,6 +15,25 @@ uint64_t __wrap_os_milliseconds(void);
 uint64_t __wrap_os_milliseconds(void) {
 	static uint64_t now;
 	return now += 2000;
+}
+
+static bool no_metadata; /* for the next request, once */
+
+void *__real_metadata_take(size_t size);
+void *__wrap_metadata_take(size_t size);
+void *__wrap_metadata_take(size_t size) {
+	bool refused = no_metadata;
+	no_metadata = false;
+	return refused ? NULL : __real_metadata_take(size);
+}
+
+static size_t asked_beside; /* bytes: the most that the kernel was asked for at an address */
+
+void *__real_os_map_at(void *address, size_t size);
+void *__wrap_os_map_at(void *address, size_t size);
+void *__wrap_os_map_at(void *address, size_t size) {
+	asked_beside = max_size(asked_beside, size);
+	return __real_os_map_at(address, size);
 }
 
 /* Every test starts and ends with nothing in the pool. */
@@ -163,10 +182,29 @@ TEST(what_the_pool_lacks_of_a_run_the_kernel_gives) {
 	char *base = run->base, *end = base + bytes_of(run);
 	memset(base, 1, bytes_of(run));
 	put(run);
+	asked_beside = 0;
 	run = take(9); /* six of them are there */
+	assert_int_equal(asked_beside, 3 * CHUNK_SIZE);
 	assert_true(run->base == base || run->base + bytes_of(run) == end);
 	assert_int_equal(run->ndirty, 6 * CHUNK_PAGES);
 	assert_int_equal(pool_count().nruns, 0);
+	put(run);
+}
+
+/* The longest run is long enough then, and must not be lengthened by less than nothing. */
+TEST(a_run_that_cannot_be_cut_stays_whole) {
+	struct run *run = take(10);
+	char *base = run->base;
+	put(run);
+	no_metadata = true;
+	asked_beside = 0;
+	run = pool_take(4, CHUNK_SIZE);
+	assert_int_equal(asked_beside, 0);
+	assert_false(no_metadata);
+	assert_non_null(run); /* new addresses */
+	assert_int_equal(run->nchunks, 4);
+	assert_int_equal(free_at(base)->nchunks, 10);
+	assert_true(pool_check());
 	put(run);
 }
 
@@ -276,6 +314,7 @@ int main(void) {
 	        CASE(runs_of_different_advice_do_not_coalesce),
 	        CASE(a_run_grows_where_the_pool_or_the_kernel_has_what_lies_behind),
 	        CASE(what_the_pool_lacks_of_a_run_the_kernel_gives),
+	        CASE(a_run_that_cannot_be_cut_stays_whole),
 	        CASE(an_alignment_is_kept),
 	        CASE(the_oldest_run_is_unmapped_first_and_no_more_than_asked),
 	        CASE(what_may_hold_data_is_published),
