@@ -38,8 +38,11 @@ static void *no_memory(void) {
 }
 
 static void stop_if_wrong(void) {
-	if (unlikely(central_wrong.class))
-		misuse_of_slot(central_wrong.slot, central_wrong.class);
+	struct wrong wrong = central_wrong;
+	if (likely(!wrong.class))
+		return;
+	central_wrong.class = 0; /* a handler of SIGABRT may allocate */
+	misuse_of_slot(wrong.slot, wrong.class);
 }
 
 /* ---- taking ---- */
