@@ -201,16 +201,21 @@ static size_t drop_chunk(struct chunk *chunk) {
 
 /* ---- giving back ---- */
 
-/* Isolates the free runs of a chunk that have dirty pages, as far as the batch has room. */
-static void isolate_from(struct chunk *chunk, struct batch *batch) {
+/* Isolates free runs of a chunk that have dirty pages, until all chunks have `keep` or the batch has
+ * no room; of a long run as much as that takes, at its end. */
+static void isolate_from(struct chunk *chunk, struct batch *batch, size_t keep) {
 	EACH_FREE_RUN (chunk, 1, page, end) {
-		if (batch->n == BATCH)
+		size_t wanted = chunks.dirty_pages - min_size(keep, chunks.dirty_pages);
+		if (batch->n == BATCH || !wanted)
 			break;
-		if (!bitmap_count(&chunk->dirty, page, end - page))
+		uint32_t from = end - (uint32_t)min_size(end - page, wanted);
+		if (!bitmap_count(&chunk->dirty, from, end - from))
+			from = page;
+		if (!bitmap_count(&chunk->dirty, from, end - from))
 			continue;
-		buddy_take_at(&chunk->buddy, page, end - page);
-		count_taken(chunk, page, end - page);
-		batch->runs[batch->n++] = (struct page_run){chunk, page, end - page};
+		buddy_take_at(&chunk->buddy, from, end - from);
+		count_taken(chunk, from, end - from);
+		batch->runs[batch->n++] = (struct page_run){chunk, from, end - from};
 	}
 }
 
@@ -235,7 +240,7 @@ static void isolate_runs(struct batch *batch, size_t ndirty) {
 	batch->n = 0;
 	list_append(&chunks.purging, &batch->link);
 	while (batch->n < BATCH && chunks.dirty_pages > keep)
-		isolate_from(find_dirty(), batch);
+		isolate_from(find_dirty(), batch, keep);
 }
 
 void chunk_refuse_huge(struct chunk *chunk) {
