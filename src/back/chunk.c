@@ -233,8 +233,7 @@ static struct chunk *find_dirty(void) {
 	return CONTAINER(chunks.dirty.next, struct chunk, dirty_link);
 }
 
-/* Isolates runs with `ndirty` dirty pages or more, as far as there are so many and the batch has
- * room. */
+/* Isolates runs with about `ndirty` dirty pages, as far as there are so many and the batch has room. */
 static void isolate_runs(struct batch *batch, size_t ndirty) {
 	size_t keep = chunks.dirty_pages - min_size(ndirty, chunks.dirty_pages);
 	batch->n = 0;

@@ -59,7 +59,8 @@ size_t ledger_purgeable(void) {
 void ledger_note_returned(enum ledger_place place, size_t npages) {
 	add(&ledger.returned[place].npages, (ptrdiff_t)npages);
 	add(&ledger.given, (ptrdiff_t)npages);
-	atomic_store_explicit(&ledger.returned[place].at, os_milliseconds(), memory_order_relaxed);
+	if (npages)
+		atomic_store_explicit(&ledger.returned[place].at, os_milliseconds(), memory_order_relaxed);
 }
 
 void ledger_note_wanted(enum ledger_place place, size_t npages) {
