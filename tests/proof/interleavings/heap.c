@@ -3,7 +3,6 @@
 
 #include "../model/fresh.h"
 
-#include "observe/account.h"
 #include "back/chunk.h"
 #include "middle/central.h"
 #include "back/large.h"
@@ -35,9 +34,8 @@ static void trim(void) {
 static void end(void) {
 	check();
 	trim();
-	struct account account = account_read();
-	EXPECT(account.chunks == 0 && account.large == 0 && account.rows[ROW_POOL] == 0 &&
-	       account.cached_slots == 0 && account.rows[ROW_RETAINED_SPANS] == 0);
+	EXPECT(chunk_count().chunks == 0 && large_count().live == 0 && pool_count().npages == 0);
+	EXPECT(ledger_purgeable() == 0);
 }
 
 static void fill(void *block, size_t size, unsigned i) { memset(block, (int)i + 1, size); }
