@@ -15,7 +15,9 @@
  *     dirty.
  * C5. Pages that are being purged without the lock are isolated: they count as used and belong to
  *     no span.
- * C6. The records lie outside the chunk, so that neither a purge nor a stray write to a block
+ * C6. freed[k] says of the slot over 1 KB that starts in KB k of the chunk, if there is one, that it
+ *     was freed and not handed out since. Who owns the slot writes it, without a lock.
+ * C7. The records lie outside the chunk, so that neither a purge nor a stray write to a block
  *     reaches them.
  */
 #ifndef CHUNK_H
@@ -31,7 +33,7 @@
 
 struct slab;
 
-enum { SPAN_RETAINED = 0x8000, RETAINED_SPANS = 16 };
+enum { SPAN_RETAINED = 0x8000, RETAINED_SPANS = 16, FREED_SHIFT = 10 };
 
 struct chunk {
 	struct owner owner;
@@ -49,6 +51,7 @@ struct chunk {
 	struct bitmap dirty;
 	uint32_t bits[BUDDY_WORDS(CHUNK_PAGES)];
 	_Atomic uint16_t npages_at[CHUNK_PAGES];
+	_Atomic bool freed[CHUNK_SIZE >> FREED_SHIFT];
 	struct slab *slab_of_page[CHUNK_PAGES];
 	struct buddy_link links[CHUNK_PAGES];
 };
@@ -118,6 +121,11 @@ struct chunk_totals chunk_count(void);
 /* The page of its chunk in which an address lies. */
 static inline unsigned chunk_page(const void *address) {
 	return (unsigned)((uintptr_t)address >> PAGE_SHIFT) % CHUNK_PAGES;
+}
+
+/* The entry of `freed` of the slot at an address. */
+static inline _Atomic bool *chunk_freed(struct chunk *chunk, const void *slot) {
+	return &chunk->freed[(uintptr_t)slot % CHUNK_SIZE >> FREED_SHIFT];
 }
 
 extern struct lock chunk_lock;

@@ -4,6 +4,7 @@
 #include "back/large.h"
 #include "ground/ledger.h"
 #include "ground/metadata.h"
+#include "middle/slab.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,12 +28,14 @@ _Static_assert(MAGAZINE_SLOTS / 2 + 1 <= BATCH_MAX, "half a magazine is a batch"
 
 static void *const nothing = NULL;
 static const struct cache empty_cache = {
-        .top = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
-        .full = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
+        .top = {[0 ... CLASSES] = (void **)(uintptr_t)&nothing},
+        .full = {[0 ... CLASSES] = (void **)(uintptr_t)&nothing},
 };
 
 _Thread_local struct cache *thread_cache = (struct cache *)(uintptr_t)&empty_cache;
 HIDDEN_TLS struct cache *own_cache; /* the thread's own, also when it is bypassed; NULL until there is one */
+
+uintptr_t cache_mark_key = 0x9e3779b97f4a7c15;
 
 static struct {
 	struct list all;
@@ -265,16 +268,42 @@ void cache_tick(void) {
 	TELL_LEFT(cache);
 }
 
+/* ---- marks ---- */
+
+/* Writes down that a slot was freed, or that it is handed out; the slot. */
+static void *set_mark(unsigned class, void *slot, bool freed) {
+	if (class <= CLASS_MARKED)
+		*slot_mark(slot) = freed ? mark_of(slot) : 0;
+	else
+		atomic_store_explicit(chunk_freed((struct chunk *)pagemap_owner(slot), slot), freed,
+		                      memory_order_relaxed);
+	return slot;
+}
+
+bool cache_was_freed(unsigned class, const void *slot) {
+	if (class <= CLASS_MARKED)
+		return *slot_mark((void *)(uintptr_t)slot) == mark_of(slot);
+	return atomic_load_explicit(chunk_freed((struct chunk *)pagemap_owner(slot), slot),
+	                            memory_order_relaxed);
+}
+
+/* Whether a pointer is a slot of the class that was handed out and not freed since. */
+static bool is_live(unsigned class, const void *slot) {
+	const struct slab *slab = central_slab_of(slot);
+	return slab && slab->class == class && slab_judge(slab, slot) == SLAB_OK &&
+	       !cache_was_freed(class, slot);
+}
+
 /* ---- the slow paths ---- */
 
 void *cache_take(unsigned class) {
 	struct cache *cache = get_cache();
 	void *batch[BATCH_MAX], *slot;
 	if (unlikely(!cache))
-		return central_refill(class, batch, 1) ? batch[0] : NULL;
+		return central_refill(class, batch, 1) ? set_mark(class, batch[0], false) : NULL;
 	slot = cache_pop(cache, class);
 	if (slot)
-		return slot;
+		return set_mark(class, slot, false);
 	bool first = !has_asked(cache, class);
 	grow(cache, class);
 	unsigned n = first && cache->capacity[class] ? central_refill_line(class, batch) : 0;
@@ -289,19 +318,44 @@ void *cache_take(unsigned class) {
 		*++top = batch[i];
 	if (n > 1)
 		cache_set_top(cache, class, top);
-	return batch[0];
+	return set_mark(class, batch[0], false);
+}
+
+static bool push(struct cache *cache, unsigned class, void *slot) {
+	void **top = cache->top[class];
+	if (top == cache->full[class])
+		return false;
+	top[1] = slot;
+	cache_set_top(cache, class, top + 1);
+	return true;
+}
+
+void *cache_take_big(unsigned class) {
+	void *slot = cache_pop(thread_cache, class);
+	return likely(slot) ? set_mark(class, slot, false) : NULL;
+}
+
+bool cache_put_big(void *slot) {
+	if (pagemap_class(slot) != CLASS_BIG)
+		return false;
+	unsigned class = central_slab_of(slot)->class;
+	if (unlikely(!is_live(class, slot) || !push(thread_cache, class, slot)))
+		return false;
+	set_mark(class, slot, true);
+	return true;
 }
 
 void cache_put(unsigned class, void *slot) {
+	if (unlikely(!is_live(class, slot)))
+		return central_note_wrong(slot, class);
+	set_mark(class, slot, true);
 	struct cache *cache = get_cache();
 	if (unlikely(!cache))
 		return central_flush(class, &slot, 1);
-	if (cache_push(cache, class, slot))
+	if (push(cache, class, slot))
 		return;
-	if (cache_freed_last(class, slot))
-		return central_note_wrong(slot, class);
 	cache_tick();
-	if (cache_push(cache, class, slot))
+	if (push(cache, class, slot))
 		return; /* the tick has flushed the magazine */
 	bool hand_on = !cache->capacity[class] && !has_asked(cache, class);
 	bool drains = central_drains(class);
@@ -314,11 +368,7 @@ void cache_put(unsigned class, void *slot) {
 		return central_flush(class, &slot, 1);
 	if (!grown)
 		flush_half(cache, class);
-	cache_push(cache, class, slot);
-}
-
-bool cache_freed_last(unsigned class, const void *slot) {
-	return own_cache && *own_cache->top[class] == slot;
+	push(cache, class, slot);
 }
 
 void cache_flush_all(void) {
@@ -374,6 +424,7 @@ void cache_after_fork(void) {
 		forget_magazines(cache);
 	}
 	central_wrong.class = 0; /* a slot that was wrong was being moved when the fork came */
+	cache_mark_key += 2;     /* a page was copied with its marks, another later: no mark is sure */
 	caches.owned = own_cache != NULL;
 }
 

@@ -16,6 +16,11 @@
  *     thread's others for good (passive false sharing).
  * T6. A slot is stored before the top that covers it, so that a fork at any instant leaves the child
  *     magazines that name only free slots, some perhaps twice.
+ * T7. A slot of up to MARKED_MAX bytes that is freed gets a mark: its second word becomes the exclusive
+ *     or of its address and a key. Every hand-out clears the mark. So whoever frees a slot that has its
+ *     mark frees it twice, whatever came between, as long as nobody wrote over it. A clean page has no
+ *     marks, and class 0. For larger slots, whose pages may never have been touched, chunk.h, C6
+ *     serves as the mark.
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -28,8 +33,8 @@
 #include <pthread.h>
 
 struct cache {
-	void **top[CLASSES];
-	void **full[CLASSES];
+	void **top[CLASSES + 1];  /* as in `full`, the last is that of CLASS_BIG: empty and full, so that a */
+	void **full[CLASSES + 1]; /* free of a slot over MARKED_MAX takes the slow path without a test */
 	uint16_t capacity[CLASSES];
 	uint64_t asked[CLASSES / 64 + 1]; /* bit c: the thread has asked for class c */
 	unsigned ticks;                   /* slow calls */
@@ -53,7 +58,13 @@ static inline void cache_set_top(struct cache *cache, size_t class, void **top) 
 	TELL_LEFT(cache);
 }
 
-/* Pops a slot of a class; NULL: the magazine is empty. */
+/* What the second word of a freed slot holds (T7). The key keeps what a program stores there, for
+ * instance its own address in a list of one, from being taken for the mark. */
+extern uintptr_t cache_mark_key HIDDEN;
+static inline uintptr_t *slot_mark(void *slot) { return (uintptr_t *)slot + 1; }
+static inline uintptr_t mark_of(const void *slot) { return (uintptr_t)slot ^ cache_mark_key; }
+
+/* Pops a slot of a class, its mark being the caller's to clear; NULL: the magazine is empty. */
 static inline void *cache_pop(struct cache *cache, size_t class) {
 	void **top = cache->top[class];
 	void *slot = *top;
@@ -62,12 +73,21 @@ static inline void *cache_pop(struct cache *cache, size_t class) {
 	return slot;
 }
 
-/* Pushes a slot of a class; false: the magazine is full, or the slot is its newest one, and so
- * freed twice. */
-static inline bool cache_push(struct cache *cache, size_t class, void *slot) {
+/* Takes a slot of a class up to CLASS_MARKED; NULL: the magazine is empty. */
+static inline void *cache_take_fast(struct cache *cache, size_t class) {
+	void *slot = cache_pop(cache, class);
+	if (likely(slot))
+		*slot_mark(slot) = 0;
+	return slot;
+}
+
+/* Frees a slot of a class as the pagemap has it; false: the magazine is full, or the slot has its
+ * mark. */
+static inline bool cache_put_fast(struct cache *cache, size_t class, void *slot) {
 	void **top = cache->top[class];
-	if (unlikely(top == cache->full[class] || *top == slot))
+	if (unlikely(top == cache->full[class] || *slot_mark(slot) == mark_of(slot)))
 		return false;
+	*slot_mark(slot) = mark_of(slot);
 	top[1] = slot;
 	cache_set_top(cache, class, top + 1);
 	return true;
@@ -75,6 +95,11 @@ static inline bool cache_push(struct cache *cache, size_t class, void *slot) {
 
 /* Takes a slot of a class from this thread's cache, and refills that as needed. NULL: no memory. */
 void *cache_take(unsigned class);
+
+/* The same for slots over MARKED_MAX, from and into the magazines alone, without central_wrong. NULL: the
+ * magazine is empty. False: it is full, or this is no live slot of these. */
+void *cache_take_big(unsigned class);
+bool cache_put_big(void *slot);
 
 /* To be called in slow calls. Every 64th time it empties the cache of a thread that has ended, and
  * flushes idle magazines. */
@@ -84,8 +109,8 @@ void cache_tick(void);
  * this one, or one that was freed earlier and is found wrong now. */
 void cache_put(unsigned class, void *slot);
 
-/* Whether the slot is the newest one of this thread's magazine of the class. */
-bool cache_freed_last(unsigned class, const void *slot);
+/* Whether a slot of a class was freed and not handed out since, by its mark. */
+bool cache_was_freed(unsigned class, const void *slot);
 
 /* Empties this thread's cache and those of threads that have ended. */
 void cache_flush_all(void);

@@ -112,6 +112,11 @@ static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, en
 	return block;
 }
 
+void *allocate_big(size_t size, enum family family) {
+	void *slot = likely(size <= SMALL_MAX) ? cache_take_big(class_of(size)) : NULL;
+	return likely(slot) ? slot : allocate_slow(size, family);
+}
+
 void *allocate_slow(size_t size, enum family family) {
 	size_t dirty;
 	return take(size, size, QUANTUM, &dirty, family);
@@ -122,7 +127,8 @@ void *allocate_aligned_by(size_t align, size_t size, enum family family) {
 	if (align <= QUANTUM)
 		return allocate_by(size, family);
 	size = max_size(size, 1);
-	void *slot = cache_pop(thread_cache, class_of_aligned(size, align));
+	unsigned class = class_of_aligned(size, align);
+	void *slot = class <= CLASS_MARKED ? cache_take_fast(thread_cache, class) : cache_take_big(class);
 	return likely(slot) ? slot : take(size, size, align, &dirty, family);
 }
 
@@ -143,8 +149,8 @@ void *allocate_zeroed(size_t n, size_t size) {
 static void release_pages(void *block) {
 	struct owner *owner = pagemap_owner(block);
 	bool live = false;
-	if (owner && owner->kind == OWNER_CHUNK)
-		live = chunk_retain((struct chunk *)owner, block);
+	if (owner && owner->kind == OWNER_CHUNK) /* a slab's pages are a span too */
+		live = !central_slab_of(block) && chunk_retain((struct chunk *)owner, block);
 	else if (owner && owner->kind == OWNER_LARGE)
 		live = large_put((struct run *)owner, block);
 	if (unlikely(!live))
@@ -152,14 +158,14 @@ static void release_pages(void *block) {
 }
 
 void release_slow(void *block, enum family family, size_t size) {
-	if (!block)
+	if (!block || cache_put_big(block))
 		return;
 	int saved = errno;
-	unsigned class = pagemap_class(block);
+	const struct slab *slab = pagemap_class(block) ? central_slab_of(block) : NULL;
 	if (unlikely(guard_on))
 		guard_put(block, family, size);
-	else if (class)
-		cache_put(class, block);
+	else if (slab)
+		cache_put(slab->class, block);
 	else
 		release_pages(block);
 	stop_if_wrong();
@@ -168,8 +174,19 @@ void release_slow(void *block, enum family family, size_t size) {
 }
 
 void release_far(void *block, enum family family, size_t size) {
-	if (unlikely(!cache_push(thread_cache, pagemap_class(block), block)))
+	unsigned class = likely((uintptr_t)block % QUANTUM == 0) ? pagemap_class(block) : 0;
+	if (unlikely(!cache_put_fast(thread_cache, class, block)))
 		release_slow(block, family, size);
+}
+
+void release_sized_slow(void *block, enum family family, size_t size) {
+	size_t has = guard_on ? 0 : live_size(block);
+	bool fits = size <= SMALL_MAX ? has == class_size(class_of(size))
+	                              : has >= size && has - size < os_page_size();
+	if (unlikely(has && !fits))
+		die("free(%p): freed as %z bytes, but it has %z: a wrong size given to operator delete",
+		    block, size, has);
+	release_by(block, family, size);
 }
 
 bool trim(void) {
@@ -190,8 +207,7 @@ static size_t block_size(const void *block, const char *call) {
 	size_t size = live_size(block);
 	if (unlikely(!size))
 		misuse(call, block);
-	unsigned class = pagemap_class(block);
-	if (unlikely(class && cache_freed_last(class, block)))
+	if (pagemap_class(block) && unlikely(cache_was_freed(central_slab_of(block)->class, block)))
 		die("%s(%p): already free: a slot of %z bytes", call, block, size);
 	return size;
 }

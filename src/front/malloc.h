@@ -16,12 +16,14 @@
 COLD void *allocate_slow(size_t size, enum family family);
 COLD void release_slow(void *block, enum family family, size_t size);
 COLD void release_far(void *block, enum family family, size_t size);
+COLD void release_sized_slow(void *block, enum family family, size_t size);
+void *allocate_big(size_t size, enum family family); /* over MARKED_MAX */
 
 /* A block of at least `size` bytes, aligned to 16, its content undefined. */
 static inline void *allocate_by(size_t size, enum family family) {
-	if (unlikely(size > SMALL_MAX))
-		return allocate_slow(size, family);
-	void *slot = cache_pop(thread_cache, class_of(size));
+	if (unlikely(size > MARKED_MAX))
+		return allocate_big(size, family);
+	void *slot = cache_take_fast(thread_cache, class_of(size));
 	return likely(slot) ? slot : allocate_slow(size, family);
 }
 static inline void *allocate(size_t size) { return allocate_by(size, BY_MALLOC); }
@@ -29,18 +31,25 @@ static inline void *allocate(size_t size) { return allocate_by(size, BY_MALLOC);
 /* Frees a block; NULL is none. errno is kept. A block with a frame (guard.h) knows the size that
  * was asked for: it is compared with `size`, unless that is 0. */
 static inline void release_by(void *block, enum family family, size_t size) {
-	if (unlikely(!pagemap_in_window(block)))
+	uintptr_t offset = pagemap_offset(block);
+	if (unlikely(!pagemap_in_window(offset)))
 		release_far(block, family, size);
-	else if (unlikely(!cache_push(thread_cache, pagemap_window_class(block), block)))
+	else if (unlikely(!cache_put_fast(thread_cache, pagemap_window_class(offset), block)))
 		release_slow(block, family, size);
 }
 static inline void release(void *block) { release_by(block, BY_MALLOC, 0); }
 
-/* Frees a block that was asked for with this size and no alignment. The size is trusted: one of
- * another class is found when the slot returns to its slab. */
+/* Frees a block that was asked for with this size and no alignment; a block of another class is
+ * misuse. */
 static inline void release_sized_by(void *block, size_t size, enum family family) {
-	if (unlikely(!block || size > SMALL_MAX || !cache_push(thread_cache, class_of(size), block)))
-		release_slow(block, family, size);
+	uintptr_t offset = pagemap_offset(block);
+	if (likely(size <= MARKED_MAX && pagemap_in_window(offset))) {
+		unsigned class = class_of(size);
+		if (likely(class == pagemap_window_class(offset) &&
+		           cache_put_fast(thread_cache, class, block)))
+			return;
+	}
+	release_sized_slow(block, family, size);
 }
 
 static inline void release_sized(void *block, size_t size) { release_sized_by(block, size, BY_NEW); }

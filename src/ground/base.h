@@ -16,6 +16,8 @@
 #endif
 
 enum {
+	QUANTUM_SHIFT = 4, /* blocks are multiples of 16 bytes, and so are their addresses */
+	QUANTUM = 1 << QUANTUM_SHIFT,
 	PAGE_SHIFT = 12,
 	CHUNK_SHIFT = 21,
 	CHUNK_PAGES = 1 << (CHUNK_SHIFT - PAGE_SHIFT),

@@ -7,14 +7,14 @@
 #include <string.h>
 
 _Alignas(PAGE_SIZE) _Atomic(struct leaf *) pagemap_root[ROOT_LEAVES];
-_Atomic uintptr_t pagemap_window_index = UINTPTR_MAX;
+_Atomic uintptr_t pagemap_window_base = (uintptr_t)1 << 63;
 struct leaf *pagemap_window;
 
 static _Atomic bool window_made;
 
 static void set_window(uintptr_t index, struct leaf *leaf) {
 	pagemap_window = leaf;
-	atomic_store_explicit(&pagemap_window_index, index, memory_order_release);
+	atomic_store_explicit(&pagemap_window_base, index << LEAF_SHIFT, memory_order_release);
 }
 
 /* Two threads may both make a leaf; the one that comes second unmaps its own. */

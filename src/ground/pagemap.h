@@ -2,15 +2,16 @@
  * 32, over leaves of 4 GiB, made on demand. Read without locks.
  *
  * A leaf has an owner for each 2 MiB (a chunk, or a run of chunks: a large block, or free) and a class for
- * each page (of the slab on it; 0: no slab), which is all that the free of a slot reads. The first
- * leaf is the window: a heap mostly lies within its 4 GiB, and there the class is read without the
- * root.
+ * each page (of the slots on it; 0: no slots, or the page is clean), which is all that the free of a
+ * slot reads. The first leaf is the window: a heap mostly lies within its 4 GiB, and there the class
+ * is read without the root.
  *
  * R1. An entry is written by the one thread that has what it describes to itself (a chunk, a slab
- *     or a run that is not on any list yet, or not any more), or under the lock of the pool. So
+ *     or a run that is not on any list yet, or not any more), or under the lock of the pool, or of
+ *     the central list of a slab whose page has no taken slot. So
  *     the holder of a live pointer reads the entries of its block as they were written before the
  *     pointer was handed out; for any other pointer a reader may see an old entry or a new one.
- * R2. A leaf that is in the root stays there. The window is set once, its index last.
+ * R2. A leaf that is in the root stays there. The window is set once, its base last.
  */
 #ifndef PAGEMAP_H
 #define PAGEMAP_H
@@ -41,9 +42,9 @@ struct leaf {
 
 extern _Atomic(struct leaf *) pagemap_root[ROOT_LEAVES];
 
-/* The window's index in the root, and the window. Before there is one the index is UINTPTR_MAX,
- * which is no address's. */
-extern _Atomic uintptr_t pagemap_window_index HIDDEN;
+/* The first address of the window, and its leaf. Before there is a window the base is one from
+ * which no address of a process is less than 4 GiB away. */
+extern _Atomic uintptr_t pagemap_window_base HIDDEN;
 extern struct leaf *pagemap_window HIDDEN;
 
 static inline struct leaf *pagemap_leaf(const void *address) {
@@ -62,17 +63,25 @@ static inline struct owner *leaf_owner(const struct leaf *leaf, const void *addr
 	                            memory_order_acquire);
 }
 
-/* Whether an address lies in the window; and, of an address that does, the class of the slab there,
- * or 0. */
-static inline bool pagemap_in_window(const void *address) {
-	uintptr_t index = atomic_load_explicit(&pagemap_window_index, memory_order_acquire);
-	return (uintptr_t)address >> LEAF_SHIFT == index;
-}
-static inline unsigned pagemap_window_class(const void *address) {
-	return leaf_class(pagemap_window, address);
+/* How far an address is from the window's base, rotated right by QUANTUM_SHIFT bits: the low bits of
+ * one that is no multiple of 16 become the highest. So one comparison finds that, and what lies
+ * outside the window. */
+static inline uintptr_t pagemap_offset(const void *address) {
+	uintptr_t base = atomic_load_explicit(&pagemap_window_base, memory_order_acquire);
+	uintptr_t distance = (uintptr_t)address - base;
+	return distance >> QUANTUM_SHIFT | distance << (64 - QUANTUM_SHIFT);
 }
 
-/* The class of the slab at an address, or 0: no slab there, or not our memory at all. */
+/* Whether an address of this offset is a multiple of 16 and lies in the window; and, if it does, the
+ * class of the slots there, or 0. */
+static inline bool pagemap_in_window(uintptr_t offset) {
+	return offset < (uintptr_t)1 << (LEAF_SHIFT - QUANTUM_SHIFT);
+}
+static inline unsigned pagemap_window_class(uintptr_t offset) {
+	return pagemap_window->class_of_page[offset >> (PAGE_SHIFT - QUANTUM_SHIFT)];
+}
+
+/* The class of the slots at an address, or 0: none there, a clean page, or not our memory at all. */
 static inline unsigned pagemap_class(const void *address) {
 	const struct leaf *leaf = pagemap_leaf(address);
 	return likely(leaf) ? leaf_class(leaf, address) : 0;

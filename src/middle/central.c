@@ -105,6 +105,15 @@ static void count_slab(struct central *central, const struct slab *slab, size_t 
 		central->clean_tails += sign * (slab->npages * PAGE_SIZE - (size_t)slab->nslots * slab->size);
 }
 
+/* Writes into the pagemap what lies on pages of a slab, a bit each: its slots, or (class 0) clean
+ * memory, of which no slot can be live: a free of one then goes the slow way, which asks the bitmap,
+ * for its mark is gone. */
+static void set_page_classes(const struct slab *slab, unsigned pages, unsigned class) {
+	for (; pages; pages &= pages - 1)
+		pagemap_set_class(slab->base + (size_t)__builtin_ctz(pages) * PAGE_SIZE, 1,
+		                  class_in_pagemap(class));
+}
+
 static struct slab *make_slab_of(unsigned class, unsigned npages) {
 	size_t record_size = slab_record_size((unsigned)(npages * PAGE_SIZE / class_size(class)), npages);
 	struct slab *slab = metadata_take(record_size);
@@ -122,7 +131,7 @@ static struct slab *make_slab_of(unsigned class, unsigned npages) {
 	unsigned page = chunk_page(span.base);
 	for (unsigned i = 0; i < npages; i++)
 		span.chunk->slab_of_page[page + i] = slab;
-	pagemap_set_class(span.base, npages, class);
+	set_page_classes(slab, slab->dirty, class);
 	return slab;
 }
 
@@ -210,6 +219,7 @@ static bool depot_put(struct central *central, unsigned class, void *const *slot
 /* Counts a slab from which slots were just taken; `before`: its dirty pages before. Lock held. */
 static void recount(struct central *central, struct slab *slab, uint16_t before) {
 	unsigned fetched = slab->dirty & (unsigned)~before;
+	set_page_classes(slab, fetched, slab->class);
 	count_slab(central, slab, 1);
 	ledger_note_wanted(LEDGER_INSIDE_SLABS, (size_t)__builtin_popcount(fetched & slab->scavenged));
 	slab->scavenged &= (uint16_t)~fetched;
@@ -324,7 +334,7 @@ static COLD void outgrow(struct central *central, struct slab *slab, struct list
 /* The slab of a class that holds a pointer, or NULL. Lock held. */
 static struct slab *slab_of_class(const void *pointer, unsigned class) {
 	const struct leaf *leaf = pagemap_leaf(pointer);
-	if (unlikely(!leaf || leaf_class(leaf, pointer) != class))
+	if (unlikely(!leaf || leaf_class(leaf, pointer) != class_in_pagemap(class)))
 		return NULL;
 	return ((struct chunk *)leaf_owner(leaf, pointer))->slab_of_page[chunk_page(pointer)];
 }
@@ -345,7 +355,7 @@ static void put_slots(struct central *central, unsigned class, void *const *slot
 	for (unsigned i = 0; i < n; i++) {
 		struct slab *slab = slabs[i];
 		uint16_t empty = slab ? slab->empty : 0;
-		if (likely(slab && slab_put(slab, slots[i]) == SLAB_OK)) {
+		if (likely(slab && slab->class == class && slab_put(slab, slots[i]) == SLAB_OK)) {
 			central->nfree++;
 			if (unlikely(slab->empty != empty)) /* what a slot was taken on is dirty */
 				central->purgeable += (size_t)__builtin_popcount(slab->empty ^ empty);
@@ -407,6 +417,7 @@ static unsigned isolate_slabs(struct central *central, size_t npages, struct lis
 				continue;
 			count_slab(central, slab, (size_t)-1);
 			slab_isolate(slab, pages);
+			set_page_classes(slab, pages, 0);
 			count_slab(central, slab, 1);
 			unlink_slab(central, slab);
 			slab->bucket = BUCKET_SCAVENGED;
@@ -440,6 +451,7 @@ static uint16_t purge_isolated(const struct slab *slab) {
 /* Puts back a slab whose pages `purged` are clean now. Lock held. */
 static void put_back_slab(struct central *central, struct slab *slab, uint16_t purged, struct list **empty) {
 	count_slab(central, slab, (size_t)-1);
+	set_page_classes(slab, slab->isolated & (unsigned)~purged, slab->class);
 	slab_put_back(slab, purged);
 	count_slab(central, slab, 1);
 	slab->scavenged |= purged;

@@ -5,6 +5,17 @@
 #include "back/chunk.h"
 #include "middle/slab.h"
 
+/* Whether the pagemap says of each page of a slab what lies there. */
+static bool is_mapped(const struct slab *slab) {
+	for (unsigned page = 0; page < slab->npages; page++) {
+		bool dirty = slab->dirty >> page & 1;
+		if (pagemap_class(slab->base + page * PAGE_SIZE) !=
+		    (dirty ? class_in_pagemap(slab->class) : 0))
+			return false;
+	}
+	return true;
+}
+
 /* Whether a slab on the list of quarter q belongs there and is known by its pages. */
 static bool belongs(const struct slab *slab, unsigned q, unsigned class) {
 	size_t more = (size_t)slab->nfree * QUARTERS,
@@ -13,7 +24,7 @@ static bool belongs(const struct slab *slab, unsigned q, unsigned class) {
 		more = slab->nfree == slab->nslots ? more + 1 : 0, most = slab->nslots;
 	return slab->bucket == q && more > q * slab->nslots && more <= (q + 1) * slab->nslots &&
 	       slab->enough == most && slab->class == class && central_slab_of(slab->base) == slab &&
-	       pagemap_class(slab->base) == class;
+	       is_mapped(slab);
 }
 
 bool central_check(unsigned class) {

@@ -15,12 +15,12 @@ static struct cache *nobodys; /* what a thread starts with */
 static void *use(void *argument) {
 	static _Thread_local void *slots[N];
 	for (int i = 0; i < N; i++) {
-		if (cache_pop(thread_cache, CLASS) || !(slots[i] = cache_take(CLASS)))
+		if (cache_take_fast(thread_cache, CLASS) || !(slots[i] = cache_take(CLASS)))
 			return NULL;
 		memset(slots[i], 1, class_size(CLASS));
 	}
 	for (int i = 0; i < N; i++) {
-		if (cache_push(thread_cache, CLASS, slots[i]))
+		if (cache_put_fast(thread_cache, CLASS, slots[i]))
 			return NULL;
 		cache_put(CLASS, slots[i]);
 	}

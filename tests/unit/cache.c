@@ -32,12 +32,12 @@ static int flushed(void **state) {
 }
 
 static void *take(unsigned class) {
-	void *slot = cache_pop(thread_cache, class);
+	void *slot = class > CLASS_MARKED ? cache_take_big(class) : cache_take_fast(thread_cache, class);
 	return slot ? slot : cache_take(class);
 }
 
 static struct wrong put(unsigned class, void *slot) {
-	if (cache_push(thread_cache, class, slot))
+	if (class > CLASS_MARKED ? cache_put_big(slot) : cache_put_fast(thread_cache, class, slot))
 		return (struct wrong){.slot = NULL};
 	cache_put(class, slot);
 	return take_wrong();
@@ -59,23 +59,25 @@ static void put_many(unsigned class, void **slots, size_t n) {
 TEST(the_first_cache_is_empty_and_full_at_once) {
 	struct cache *first = thread_cache;
 	char block[64];
-	for (unsigned class = 0; class < CLASSES; class ++) {
-		assert_null(cache_pop(first, class));
-		assert_false(cache_push(first, class, block));
-		assert_false(cache_push(first, class, NULL));
-		assert_false(cache_freed_last(class, block));
+	for (unsigned class = 0; class <= CLASS_BIG; class ++) {
+		assert_null(cache_take_fast(first, class));
+		assert_false(cache_put_fast(first, class, block));
+		assert_false(cache_put_fast(first, class, NULL));
 	}
 	void *slot = take(5);
 	assert_ptr_not_equal(thread_cache, first);
 	assert_null(put(5, slot).slot);
 }
 
-TEST(class_0_is_empty_and_full_in_every_cache) {
+TEST(class_0_and_that_of_all_big_slots_are_empty_and_full_in_every_cache) {
 	char block[64];
 	assert_null(put(7, take(7)).slot);
-	assert_null(cache_pop(thread_cache, 0));
-	assert_false(cache_push(thread_cache, 0, block));
-	assert_false(cache_push(thread_cache, 0, NULL));
+	assert_null(put(CLASS_MARKED + 1, take(CLASS_MARKED + 1)).slot);
+	for (unsigned class = 0; class <= CLASS_BIG; class += CLASS_BIG) {
+		assert_null(cache_take_fast(thread_cache, class));
+		assert_false(cache_put_fast(thread_cache, class, block));
+		assert_false(cache_put_fast(thread_cache, class, NULL));
+	}
 }
 
 TEST(the_slot_freed_last_is_taken_first) {
@@ -218,33 +220,100 @@ TEST(idle_magazines_are_flushed_while_others_work) {
 
 /* ---- what is wrong ---- */
 
-TEST(the_slot_freed_last_is_known) {
-	enum { CLASS = 10 };
-	void *slots[3];
-	take_many(CLASS, slots, 3);
-	put_many(CLASS, slots, 2);
-	assert_true(cache_freed_last(CLASS, slots[1]));
-	assert_false(cache_freed_last(CLASS, slots[0]));
-	assert_false(cache_freed_last(CLASS + 1, slots[1]));
-	assert_false(cache_push(thread_cache, CLASS, slots[1])); /* goes the slow way, which says so: */
-	struct wrong wrong = put(CLASS, slots[1]);
-	assert_ptr_equal(wrong.slot, slots[1]);
-	assert_int_equal(wrong.class, CLASS);
-	put_many(CLASS, slots + 2, 1);
+/* ---- what is freed twice ---- */
+
+static const unsigned judged[] = {1, 2, 3, 10, 20, CLASS_MARKED, CLASS_MARKED + 1, 45, 60, CLASSES - 1};
+enum { BETWEEN = 1000 };
+static void *between[BETWEEN];
+
+static void assert_freed_twice(unsigned class, void *slot) {
+	struct wrong wrong = put(class, slot);
+	assert_ptr_equal(wrong.slot, slot);
+	assert_int_equal(wrong.class, class);
+}
+
+TEST(a_second_free_is_found_whatever_was_freed_between) {
+	static const size_t numbers[] = {0, 1, 2, 7, 30, 127, 255, BETWEEN};
+	for (unsigned c = 0; c < sizeof judged / sizeof *judged; c++)
+		for (unsigned n = 0; n < sizeof numbers / sizeof *numbers; n++) {
+			void *slot = take(judged[c]);
+			assert_false(cache_was_freed(judged[c], slot));
+			take_many(judged[c], between, numbers[n]);
+			assert_null(put(judged[c], slot).slot);
+			put_many(judged[c], between, numbers[n]);
+			assert_true(cache_was_freed(judged[c], slot) || !pagemap_class(slot));
+			assert_freed_twice(judged[c], slot);
+			check(judged[c], 0);
+		}
+}
+
+/* The first slot of a refill, those that follow, and slots that come from a magazine. */
+TEST(no_slot_that_is_handed_out_counts_as_freed) {
+	for (unsigned c = 0; c < sizeof judged / sizeof *judged; c++)
+		for (unsigned round = 0; round < 3; round++) {
+			take_many(judged[c], between, BETWEEN);
+			for (unsigned i = 0; i < BETWEEN; i++)
+				assert_false(cache_was_freed(judged[c], between[i]));
+			put_many(judged[c], between, BETWEEN);
+			if (round == 1)
+				cache_flush_all();
+		}
+	assert_null(take_wrong().slot);
+}
+
+static void *free_again(void *slot) {
+	put(10, take(10)); /* this thread has its cache */
+	return put(10, slot).slot == slot ? slot : NULL;
+}
+
+TEST(a_second_free_by_another_thread_is_found) {
+	pthread_t thread;
+	void *slot = take(10), *answer = NULL;
+	assert_null(put(10, slot).slot);
+	assert_int_equal(pthread_create(&thread, NULL, free_again, slot), 0);
+	pthread_join(thread, &answer);
+	assert_ptr_equal(answer, slot);
+	assert_freed_twice(10, slot);
+	check(10, 0);
+}
+
+/* The mark is gone with the page; the bitmap still knows. */
+TEST(a_second_free_of_a_slot_on_a_purged_page_is_found) {
+	enum { CLASS = 20, N = 400 };
+	static void *slots[N];
+	unsigned again = 0;
+	take_many(CLASS, slots, N);
+	put_many(CLASS, slots, N - 1); /* the slab of the last one stays */
+	cache_flush_all();
+	assert_true(central_purge(CLASS, SIZE_MAX) > 0);
+	while (central_slab_of(slots[again]) != central_slab_of(slots[N - 1]) || pagemap_class(slots[again]))
+		again++;
+	assert_false(cache_was_freed(CLASS, slots[again]));
+	cache_put(CLASS, slots[again]);
+	assert_ptr_equal(take_wrong().slot, slots[again]);
+	assert_null(put(CLASS, slots[N - 1]).slot);
 	check(CLASS, 0);
 }
 
-TEST(a_double_free_is_named_when_the_cache_is_flushed) {
-	enum { CLASS = 10 };
-	void *slots[3];
-	take_many(CLASS, slots, 3);
-	put_many(CLASS, slots, 3);
-	assert_null(put(CLASS, slots[0]).slot); /* not the last one: not noticed yet */
-	cache_flush_all();
-	struct wrong wrong = take_wrong();
-	assert_ptr_equal(wrong.slot, slots[0]);
-	assert_int_equal(wrong.class, CLASS);
-	check(CLASS, 0);
+TEST(what_starts_no_slot_or_was_never_handed_out_is_found_on_the_slow_path) {
+	for (unsigned c = 0; c < sizeof judged / sizeof *judged; c++) {
+		char *slot = take(judged[c]);
+		cache_put(judged[c], slot + QUANTUM / 2);
+		assert_ptr_equal(take_wrong().slot, slot + QUANTUM / 2);
+		if (judged[c] > CLASS_MARKED)
+			assert_false(cache_put_big(slot + QUANTUM));
+		assert_null(put(judged[c], slot).slot);
+		check(judged[c], 0);
+	}
+}
+
+/* What a program may well store in the second word of a block: its own address, as in a list of one. */
+TEST(a_block_that_holds_its_own_address_is_not_taken_for_a_freed_one) {
+	void **slot = take(4);
+	slot[0] = slot[1] = slot;
+	assert_false(cache_was_freed(4, slot));
+	assert_null(put(4, slot).slot);
+	check(4, 0);
 }
 
 /* ---- threads that end ---- */
@@ -411,7 +480,7 @@ TEST(the_child_of_a_fork_has_the_slots_of_the_other_threads) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(the_first_cache_is_empty_and_full_at_once),
-	        CASE(class_0_is_empty_and_full_in_every_cache),
+	        CASE(class_0_and_that_of_all_big_slots_are_empty_and_full_in_every_cache),
 	        CASE(the_slot_freed_last_is_taken_first),
 	        CASE(fresh_slots_come_in_address_order),
 	        CASE(every_class_is_conserved),
@@ -419,8 +488,12 @@ int main(void) {
 	        CASE(random_use_keeps_every_slot_apart),
 	        CASE(a_thread_begins_with_lines_of_its_own),
 	        CASE(idle_magazines_are_flushed_while_others_work),
-	        CASE(the_slot_freed_last_is_known),
-	        CASE(a_double_free_is_named_when_the_cache_is_flushed),
+	        CASE(a_second_free_is_found_whatever_was_freed_between),
+	        CASE(no_slot_that_is_handed_out_counts_as_freed),
+	        CASE(a_second_free_by_another_thread_is_found),
+	        CASE(a_second_free_of_a_slot_on_a_purged_page_is_found),
+	        CASE(what_starts_no_slot_or_was_never_handed_out_is_found_on_the_slow_path),
+	        CASE(a_block_that_holds_its_own_address_is_not_taken_for_a_freed_one),
 	        CASE(a_flush_finds_the_slots_of_a_thread_that_ended),
 	        CASE(a_new_thread_takes_over_the_cache_of_one_that_ended),
 	        CASE(many_threads_need_few_caches),

@@ -5,7 +5,7 @@
 
 program=${BM_BUILD:-$root/build}/tests/process/abuse/misuse
 foreign='not a block of this heap: foreign, or freed and returned to the system'
-wrong_size='freed as OFFSET bytes, but it has SIZE: a wrong size given to operator delete, or freed twice'
+wrong_size='freed as OFFSET bytes, but it has SIZE: a wrong size given to operator delete'
 small='48 1000 20480' middle=102400 large='3145728 67108864'
 
 run() { # wrong|right ARGUMENT...: its output in FILE out and err

@@ -17,6 +17,7 @@
 #include <malloc.h>
 #include <initializer_list>
 #include <new>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -103,11 +104,29 @@ void free_it(char *pointer, char *block) {
 	finish("unnoticed");
 }
 
-void double_free(size_t calls) {
+/* Between the two frees so many others of the size are freed, at most half of them. */
+void double_free(size_t between) {
 	char *block = take(size);
 	tell(block, block);
 	give(block);
-	go_on(calls);
+	for (size_t i = 0; i < between && i < count() / 2; i++) {
+		give(others[i]);
+		others[i] = nullptr;
+	}
+	set_stage("call");
+	give(block);
+	finish("unnoticed");
+}
+
+/* Another thread frees it, and ends. */
+void double_free_by_threads() {
+	char *volatile block = take(size);
+	pthread_t thread;
+	tell(block, block);
+	if (pthread_create(
+	            &thread, nullptr, [](void *freed) -> void * { return give(freed), nullptr; }, block))
+		_exit(2);
+	pthread_join(thread, nullptr);
 	set_stage("call");
 	give(block);
 	finish("unnoticed");
@@ -294,7 +313,9 @@ const struct kind {
 	void (*run)();
 } kinds[] = {
         {"double-free-near", [] { double_free(0); }},
-        {"double-free-far", [] { double_free(3); }},
+        {"double-free-aba", [] { double_free(1); }},
+        {"double-free-far", [] { double_free(1000); }},
+        {"double-free-by-threads", double_free_by_threads},
         {"free-stack", free_stack},
         {"free-static", [] { free_it(in_data + 64, nullptr); }},
         {"free-unaligned", [] { free_it(in_data + 65, nullptr); }},

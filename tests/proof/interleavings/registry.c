@@ -38,8 +38,8 @@ static void write_or_read(unsigned i) {
 		struct owner *owner = pagemap_owner(chunk_of(i));
 		EXPECT(!owner || owner->kind == OWNER_CHUNK);
 		char *unused = chunk_of(i) + CHUNK_SIZE / 2;
-		if (pagemap_in_window(unused))
-			EXPECT(pagemap_window_class(unused) == 0);
+		if (pagemap_in_window(pagemap_offset(unused)))
+			EXPECT(pagemap_window_class(pagemap_offset(unused)) == 0);
 		EXPECT(pagemap_class(unused) == 0);
 	}
 }
@@ -47,8 +47,8 @@ static void write_or_read(unsigned i) {
 UNWATCHED static void end(void) {
 	for (unsigned i = 0; i < 2; i++) {
 		EXPECT(pagemap_owner(chunk_of(i)) == &owners[i]);
-		EXPECT(pagemap_in_window(chunk_of(i)));
-		EXPECT(pagemap_window_class(chunk_of(i)) == i + 1);
+		EXPECT(pagemap_in_window(pagemap_offset(chunk_of(i))));
+		EXPECT(pagemap_window_class(pagemap_offset(chunk_of(i))) == i + 1);
 	}
 	EXPECT(nmapped == nunmapped + 1);
 }
