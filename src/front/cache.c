@@ -207,12 +207,8 @@ static COLD struct cache *obtain_cache(void) {
 		cache = make_cache();
 	if (cache && !ended)
 		count_owned(1);
-	bool bypassed = caches.bypassed;
 	lock_release(&cache_lock);
-	own_cache = cache;
-	if (cache && !bypassed)
-		thread_cache = cache;
-	return cache;
+	return own_cache = cache;
 }
 
 static struct cache *get_cache(void) { return likely(own_cache) ? own_cache : obtain_cache(); }
@@ -262,6 +258,8 @@ void cache_tick(void) {
 	struct cache *cache = own_cache;
 	if (likely(!cache || ++cache->ticks % TICKS_PER_RECLAIM))
 		return;
+	if (likely(!caches.bypassed))
+		thread_cache = cache;
 	if (atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
 		flush_next_ended();
 	flush_idle_magazines(cache);
@@ -339,10 +337,13 @@ bool cache_put_big(void *slot) {
 	if (pagemap_class(slot) != CLASS_BIG)
 		return false;
 	unsigned class = central_slab_of(slot)->class;
-	if (unlikely(!is_live(class, slot) || !push(thread_cache, class, slot)))
+	if (unlikely(!is_live(class, slot)))
 		return false;
-	set_mark(class, slot, true);
-	return true;
+	set_mark(class, slot, true); /* before a signal's handler can take it */
+	if (likely(push(thread_cache, class, slot)))
+		return true;
+	set_mark(class, slot, false);
+	return false;
 }
 
 void cache_put(unsigned class, void *slot) {
@@ -352,11 +353,9 @@ void cache_put(unsigned class, void *slot) {
 	struct cache *cache = get_cache();
 	if (unlikely(!cache))
 		return central_flush(class, &slot, 1);
-	if (push(cache, class, slot))
-		return;
 	cache_tick();
 	if (push(cache, class, slot))
-		return; /* the tick has flushed the magazine */
+		return;
 	bool hand_on = !cache->capacity[class] && !has_asked(cache, class);
 	bool drains = central_drains(class);
 	if (unlikely(drains && cache->capacity[class] > MAGAZINE_DRAINED)) {

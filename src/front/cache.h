@@ -6,7 +6,9 @@
  *     at once, so no branch asks whether it has one.
  * T2. full[c] is top[c]'s last place; magazine c holds at most capacity[c] = full[c] - (place of
  *     the NULL) slots.
- * T3. A thread starts with empty_cache, which is shared and never written to.
+ * T3. A thread starts with empty_cache, which is shared and never written to. It has a cache of its own
+ *     from its first call on, but its fast path uses that only after some slow calls, at most 64: so a
+ *     short program's frees, and the first of a long one, are all compared with the slabs' bitmaps.
  * T4. A cache belongs to the thread that holds its robust mutex. A thread that ends leaves it locked;
  *     the kernel then marks the mutex, and whoever meets it next (a new thread, or a busy one in
  *     passing) takes the cache over with what is in it. So thread exit needs no hook, and frees that
@@ -101,7 +103,7 @@ void *cache_take(unsigned class);
 void *cache_take_big(unsigned class);
 bool cache_put_big(void *slot);
 
-/* To be called in slow calls. Every 64th time it empties the cache of a thread that has ended, and
+/* To be called in slow calls. Every 64th time it makes the fast path use the thread's cache (T3), empties the cache of a thread that has ended, and
  * flushes idle magazines. */
 void cache_tick(void);
 

@@ -43,6 +43,13 @@ static struct wrong put(unsigned class, void *slot) {
 	return take_wrong();
 }
 
+/* Makes so many slow calls that the fast path uses this thread's cache. */
+static void settle(void) {
+	assert_null(put(1, take(1)).slot);
+	for (int i = 0; i < 64; i++)
+		cache_tick();
+}
+
 static void take_many(unsigned class, void **slots, size_t n) {
 	for (size_t i = 0; i < n; i++)
 		assert_non_null(slots[i] = take(class));
@@ -64,9 +71,13 @@ TEST(the_first_cache_is_empty_and_full_at_once) {
 		assert_false(cache_put_fast(first, class, block));
 		assert_false(cache_put_fast(first, class, NULL));
 	}
-	void *slot = take(5);
+	for (int i = 0; i < 20; i++) {
+		void *slot = take(5);
+		assert_ptr_equal(thread_cache, first); /* a young thread's calls are slow ones */
+		assert_null(put(5, slot).slot);
+	}
+	settle();
 	assert_ptr_not_equal(thread_cache, first);
-	assert_null(put(5, slot).slot);
 }
 
 TEST(class_0_and_that_of_all_big_slots_are_empty_and_full_in_every_cache) {
@@ -331,6 +342,7 @@ static _Atomic(struct cache *) seen; /* of the thread that came last */
 
 /* Leaves slots in its cache, all of them written to before. */
 static void *leave_slots(void *argument) {
+	settle();
 	for (size_t i = 0; i < LEFT; i++)
 		memset(left[i] = take(LEFT_CLASS), 1, 100);
 	for (size_t i = 0; i < LEFT; i++)
@@ -366,6 +378,7 @@ TEST(a_flush_finds_the_slots_of_a_thread_that_ended) {
 }
 
 static void *see_cache(void *argument) {
+	settle();
 	void *slot = take(LEFT_CLASS);
 	memset(slot, 2, 100); /* they were the ended thread's */
 	atomic_store_explicit(&seen, thread_cache, memory_order_relaxed);

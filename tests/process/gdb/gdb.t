@@ -131,10 +131,10 @@ ask_states() {
 		@oldest@: the start of a slot of 640 bytes: free in the depot, N of N from the newest
 	END
 	ask 'bm why twice[0]' <<-END
-		@twice0@: the start of a slot of 1792 bytes: freed twice: in $main, 3 of M from the newest, and in $main, 1 of M from the newest
+		@twice0@: the start of a slot of 896 bytes: freed twice: in $main, 3 of M from the newest, and in $main, 1 of M from the newest
 	END
 	ask 'bm why again[0]' <<-END
-		@again0@: the start of a slot of 2048 bytes: freed twice: in the slab, and in $main, 1 of M from the newest
+		@again0@: the start of a slot of 1024 bytes: freed twice: in the slab, and in $main, 1 of M from the newest
 	END
 	ask 'bm why span[0]' <<-END
 		@span0@: the start of a span of 30 pages (122880 bytes): live
@@ -220,8 +220,8 @@ map() { # of the chunk, as layout.c made it
 		 %trimmed / 4096 & 511%-%(trimmed / 4096 & 511) + 11% 12 @trimmed@ span live
 		 %(trimmed / 4096 & 511) + 12%-%(trimmed / 4096 & 511) + 19% 8 @trimmed + 12 * 4096@ free dirty
 		 %slot0 / 4096 & 511%-%(slot0 / 4096 & 511) + 2% 3 @slot0@ slab class 44, 3072-byte slots: 2 live, 1 cached, 1 free
-		 %again0 / 4096 & 511%-%again0 / 4096 & 511% 1 @again0@ slab class 40, 2048-byte slots: 1 live, 0 cached, 1 free
-		 %twice0 / 4096 & 511%-%(twice0 / 4096 & 511) + 6% 7 @twice0@ slab class 38, 1792-byte slots: 0 live, 2 cached, 14 free
+		 %again0 / 4096 & 511%-%again0 / 4096 & 511% 1 @again0@ slab class 32, 1024-byte slots: 1 live, 0 cached, 3 free
+		 %twice0 / 4096 & 511%-%(twice0 / 4096 & 511) + 6% 7 @twice0@ slab class 30, 896-byte slots: 0 live, 2 cached, 30 free
 	END
 }
 
@@ -264,7 +264,7 @@ judge_map() { # NAME FILE
 		cat <<-END
 			chunks 1 of 2 MB: 0 with huge pages asked for, 0 empty
 			class 44 3072 1 3 4 2 1 1 0
-			class 38 1792 1 7 16 0 14 3 0
+			class 30 896 1 7 32 0 30 3 0
 			large 3 live of 11534336 bytes
 			pool 1 run of 4194304 bytes, 4194304 of them dirty
 			retained 1 span of 30 pages
