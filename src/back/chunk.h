@@ -123,11 +123,6 @@ static inline unsigned chunk_page(const void *address) {
 	return (unsigned)((uintptr_t)address >> PAGE_SHIFT) % CHUNK_PAGES;
 }
 
-/* The entry of `freed` of the slot at an address. */
-static inline _Atomic bool *chunk_freed(struct chunk *chunk, const void *slot) {
-	return &chunk->freed[(uintptr_t)slot % CHUNK_SIZE >> FREED_SHIFT];
-}
-
 extern struct lock chunk_lock;
 
 /* Verifies C2 … C5 and the buddies: 0, or the number of what does not hold (1 … 9: buddy_check's).

@@ -1,4 +1,4 @@
-/* cache.c (level 6): see cache.h. */
+/* cache.c (level 7): see cache.h. */
 #include "front/cache.h"
 
 #include "back/large.h"
@@ -34,8 +34,6 @@ static const struct cache empty_cache = {
 
 _Thread_local struct cache *thread_cache = (struct cache *)(uintptr_t)&empty_cache;
 HIDDEN_TLS struct cache *own_cache; /* the thread's own, also when it is bypassed; NULL until there is one */
-
-uintptr_t cache_mark_key = 0x9e3779b97f4a7c15;
 
 static struct {
 	struct list all;
@@ -266,42 +264,16 @@ void cache_tick(void) {
 	TELL_LEFT(cache);
 }
 
-/* ---- marks ---- */
-
-/* Writes down that a slot was freed, or that it is handed out; the slot. */
-static void *set_mark(unsigned class, void *slot, bool freed) {
-	if (class <= CLASS_MARKED)
-		*slot_mark(slot) = freed ? mark_of(slot) : 0;
-	else
-		atomic_store_explicit(chunk_freed((struct chunk *)pagemap_owner(slot), slot), freed,
-		                      memory_order_relaxed);
-	return slot;
-}
-
-bool cache_was_freed(unsigned class, const void *slot) {
-	if (class <= CLASS_MARKED)
-		return *slot_mark((void *)(uintptr_t)slot) == mark_of(slot);
-	return atomic_load_explicit(chunk_freed((struct chunk *)pagemap_owner(slot), slot),
-	                            memory_order_relaxed);
-}
-
-/* Whether a pointer is a slot of the class that was handed out and not freed since. */
-static bool is_live(unsigned class, const void *slot) {
-	const struct slab *slab = central_slab_of(slot);
-	return slab && slab->class == class && slab_judge(slab, slot) == SLAB_OK &&
-	       !cache_was_freed(class, slot);
-}
-
 /* ---- the slow paths ---- */
 
 void *cache_take(unsigned class) {
 	struct cache *cache = get_cache();
 	void *batch[BATCH_MAX], *slot;
 	if (unlikely(!cache))
-		return central_refill(class, batch, 1) ? set_mark(class, batch[0], false) : NULL;
+		return central_refill(class, batch, 1) ? mark_taken(class, batch[0]) : NULL;
 	slot = cache_pop(cache, class);
 	if (slot)
-		return set_mark(class, slot, false);
+		return mark_taken(class, slot);
 	bool first = !has_asked(cache, class);
 	grow(cache, class);
 	unsigned n = first && cache->capacity[class] ? central_refill_line(class, batch) : 0;
@@ -316,7 +288,7 @@ void *cache_take(unsigned class) {
 		*++top = batch[i];
 	if (n > 1)
 		cache_set_top(cache, class, top);
-	return set_mark(class, batch[0], false);
+	return mark_taken(class, batch[0]);
 }
 
 static bool push(struct cache *cache, unsigned class, void *slot) {
@@ -330,26 +302,26 @@ static bool push(struct cache *cache, unsigned class, void *slot) {
 
 void *cache_take_big(unsigned class) {
 	void *slot = cache_pop(thread_cache, class);
-	return likely(slot) ? set_mark(class, slot, false) : NULL;
+	return likely(slot) ? mark_taken(class, slot) : NULL;
 }
 
 bool cache_put_big(void *slot) {
 	if (pagemap_class(slot) != CLASS_BIG)
 		return false;
 	unsigned class = central_slab_of(slot)->class;
-	if (unlikely(!is_live(class, slot)))
+	if (unlikely(!mark_is_live(class, slot)))
 		return false;
-	set_mark(class, slot, true); /* before a signal's handler can take it */
+	mark_freed(class, slot); /* before a signal's handler can take it */
 	if (likely(push(thread_cache, class, slot)))
 		return true;
-	set_mark(class, slot, false);
+	mark_taken(class, slot);
 	return false;
 }
 
 void cache_put(unsigned class, void *slot) {
-	if (unlikely(!is_live(class, slot)))
+	if (unlikely(!mark_is_live(class, slot)))
 		return central_note_wrong(slot, class);
-	set_mark(class, slot, true);
+	mark_freed(class, slot);
 	struct cache *cache = get_cache();
 	if (unlikely(!cache))
 		return central_flush(class, &slot, 1);
@@ -423,7 +395,7 @@ void cache_after_fork(void) {
 		forget_magazines(cache);
 	}
 	central_wrong.class = 0; /* a slot that was wrong was being moved when the fork came */
-	cache_mark_key += 2;     /* a page was copied with its marks, another later: no mark is sure */
+	mark_after_fork();
 	caches.owned = own_cache != NULL;
 }
 

@@ -1,4 +1,4 @@
-/* cache.h (level 6): a thread's free slots, one magazine per size class: an array of pointers, used
+/* cache.h (level 7): a thread's free slots, one magazine per size class: an array of pointers, used
  * as a stack.
  *
  * T1. top[c] points at the place of the newest slot of magazine c; under the oldest slot lies a
@@ -18,11 +18,6 @@
  *     thread's others for good (passive false sharing).
  * T6. A slot is stored before the top that covers it, so that a fork at any instant leaves the child
  *     magazines that name only free slots, some perhaps twice.
- * T7. A slot of up to MARKED_MAX bytes that is freed gets a mark: its second word becomes the exclusive
- *     or of its address and a key. Every hand-out clears the mark. So whoever frees a slot that has its
- *     mark frees it twice, whatever came between, as long as nobody wrote over it. A clean page has no
- *     marks, and class 0. For larger slots, whose pages may never have been touched, chunk.h, C6
- *     serves as the mark.
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -30,6 +25,7 @@
 #include "back/chunk.h"
 #include "ground/list.h"
 #include "ground/pagemap.h"
+#include "guard/mark.h"
 #include "middle/central.h"
 
 #include <pthread.h>
@@ -60,12 +56,6 @@ static inline void cache_set_top(struct cache *cache, size_t class, void **top) 
 	TELL_LEFT(cache);
 }
 
-/* What the second word of a freed slot holds (T7). The key keeps what a program stores there, for
- * instance its own address in a list of one, from being taken for the mark. */
-extern uintptr_t cache_mark_key HIDDEN;
-static inline uintptr_t *slot_mark(void *slot) { return (uintptr_t *)slot + 1; }
-static inline uintptr_t mark_of(const void *slot) { return (uintptr_t)slot ^ cache_mark_key; }
-
 /* Pops a slot of a class, its mark being the caller's to clear; NULL: the magazine is empty. */
 static inline void *cache_pop(struct cache *cache, size_t class) {
 	void **top = cache->top[class];
@@ -79,7 +69,7 @@ static inline void *cache_pop(struct cache *cache, size_t class) {
 static inline void *cache_take_fast(struct cache *cache, size_t class) {
 	void *slot = cache_pop(cache, class);
 	if (likely(slot))
-		*slot_mark(slot) = 0;
+		mark_clear(slot);
 	return slot;
 }
 
@@ -87,9 +77,9 @@ static inline void *cache_take_fast(struct cache *cache, size_t class) {
  * mark. */
 static inline bool cache_put_fast(struct cache *cache, size_t class, void *slot) {
 	void **top = cache->top[class];
-	if (unlikely(top == cache->full[class] || *slot_mark(slot) == mark_of(slot)))
+	if (unlikely(top == cache->full[class] || mark_is_set(slot)))
 		return false;
-	*slot_mark(slot) = mark_of(slot);
+	mark_set(slot);
 	top[1] = slot;
 	cache_set_top(cache, class, top + 1);
 	return true;
@@ -110,9 +100,6 @@ void cache_tick(void);
 /* Frees a slot of a class, and flushes as needed. central_wrong then names a pointer that was wrong:
  * this one, or one that was freed earlier and is found wrong now. */
 void cache_put(unsigned class, void *slot);
-
-/* Whether a slot of a class was freed and not handed out since, by its mark. */
-bool cache_was_freed(unsigned class, const void *slot);
 
 /* Empties this thread's cache and those of threads that have ended. */
 void cache_flush_all(void);

@@ -1,4 +1,4 @@
-/* malloc.c (level 8): see malloc.h. */
+/* malloc.c (level 9): see malloc.h. */
 #include "front/malloc.h"
 
 #include "back/chunk.h"
@@ -180,12 +180,8 @@ void release_far(void *block, enum family family, size_t size) {
 }
 
 void release_sized_slow(void *block, enum family family, size_t size) {
-	size_t has = guard_on ? 0 : live_size(block);
-	bool fits = size <= SMALL_MAX ? has == class_size(class_of(size))
-	                              : has >= size && has - size < os_page_size();
-	if (unlikely(has && !fits))
-		die("free(%p): freed as %z bytes, but it has %z: a wrong size given to operator delete",
-		    block, size, has);
+	if (!guard_on)
+		misuse_of_size(block, size);
 	release_by(block, family, size);
 }
 
@@ -207,8 +203,6 @@ static size_t block_size(const void *block, const char *call) {
 	size_t size = live_size(block);
 	if (unlikely(!size))
 		misuse(call, block);
-	if (pagemap_class(block) && unlikely(cache_was_freed(central_slab_of(block)->class, block)))
-		die("%s(%p): already free: a slot of %z bytes", call, block, size);
 	return size;
 }
 

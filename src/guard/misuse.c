@@ -1,9 +1,11 @@
-/* misuse.c (level 6): see misuse.h. Records are read without their locks, but for
+/* misuse.c (level 7): see misuse.h. Records are read without their locks, but for
  * chunk_span_around: of a live block they are the caller's, and otherwise the process ends here. */
 #include "guard/misuse.h"
 
 #include "back/chunk.h"
 #include "back/large.h"
+#include "ground/os.h"
+#include "guard/mark.h"
 #include "middle/central.h"
 #include "middle/slab.h"
 
@@ -55,7 +57,7 @@ size_t live_size(const void *pointer) {
 		const struct slab *slab = chunk->slab_of_page[chunk_page(pointer)];
 		if (!slab)
 			return chunk_span_at(chunk, pointer) * PAGE_SIZE;
-		return slab_judge(slab, pointer) == SLAB_OK ? slab->size : 0;
+		return mark_is_live(slab->class, pointer) ? slab->size : 0;
 	}
 	const struct run *large = large_around(pointer);
 	return large && large->base == pointer ? large->size : 0;
@@ -73,4 +75,13 @@ void misuse_of_slot(const void *pointer, unsigned class) {
 	if (in_chunk && !chunk_span_around((struct chunk *)owner, pointer, &npages)) /* its slab is gone */
 		die("free(%p): already free: a slot of %z bytes", pointer, class_size(class));
 	misuse("free", pointer);
+}
+
+void misuse_of_size(const void *block, size_t size) {
+	size_t has = live_size(block);
+	bool fits = size <= SMALL_MAX ? has == class_size(class_of(size))
+	                              : has >= size && has - size < os_page_size();
+	if (unlikely(has && !fits))
+		die("free(%p): freed as %z bytes, but it has %z: a wrong size given to operator delete",
+		    block, size, has);
 }

@@ -248,11 +248,11 @@ TEST(a_second_free_is_found_whatever_was_freed_between) {
 	for (unsigned c = 0; c < sizeof judged / sizeof *judged; c++)
 		for (unsigned n = 0; n < sizeof numbers / sizeof *numbers; n++) {
 			void *slot = take(judged[c]);
-			assert_false(cache_was_freed(judged[c], slot));
+			assert_false(mark_was_freed(judged[c], slot));
 			take_many(judged[c], between, numbers[n]);
 			assert_null(put(judged[c], slot).slot);
 			put_many(judged[c], between, numbers[n]);
-			assert_true(cache_was_freed(judged[c], slot) || !pagemap_class(slot));
+			assert_true(mark_was_freed(judged[c], slot) || !pagemap_class(slot));
 			assert_freed_twice(judged[c], slot);
 			check(judged[c], 0);
 		}
@@ -264,7 +264,7 @@ TEST(no_slot_that_is_handed_out_counts_as_freed) {
 		for (unsigned round = 0; round < 3; round++) {
 			take_many(judged[c], between, BETWEEN);
 			for (unsigned i = 0; i < BETWEEN; i++)
-				assert_false(cache_was_freed(judged[c], between[i]));
+				assert_false(mark_was_freed(judged[c], between[i]));
 			put_many(judged[c], between, BETWEEN);
 			if (round == 1)
 				cache_flush_all();
@@ -299,7 +299,7 @@ TEST(a_second_free_of_a_slot_on_a_purged_page_is_found) {
 	assert_true(central_purge(CLASS, SIZE_MAX) > 0);
 	while (central_slab_of(slots[again]) != central_slab_of(slots[N - 1]) || pagemap_class(slots[again]))
 		again++;
-	assert_false(cache_was_freed(CLASS, slots[again]));
+	assert_false(mark_was_freed(CLASS, slots[again]));
 	cache_put(CLASS, slots[again]);
 	assert_ptr_equal(take_wrong().slot, slots[again]);
 	assert_null(put(CLASS, slots[N - 1]).slot);
@@ -322,7 +322,7 @@ TEST(what_starts_no_slot_or_was_never_handed_out_is_found_on_the_slow_path) {
 TEST(a_block_that_holds_its_own_address_is_not_taken_for_a_freed_one) {
 	void **slot = take(4);
 	slot[0] = slot[1] = slot;
-	assert_false(cache_was_freed(4, slot));
+	assert_false(mark_was_freed(4, slot));
 	assert_null(put(4, slot).slot);
 	check(4, 0);
 }
