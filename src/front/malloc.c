@@ -158,7 +158,7 @@ static void release_pages(void *block) {
 }
 
 void release_slow(void *block, enum family family, size_t size) {
-	if (!block || cache_put_big(block))
+	if (!block || (!guard_on && cache_put_big(block)))
 		return;
 	int saved = errno;
 	const struct slab *slab = pagemap_class(block) ? central_slab_of(block) : NULL;
