@@ -123,6 +123,13 @@ static inline unsigned chunk_page(const void *address) {
 	return (unsigned)((uintptr_t)address >> PAGE_SHIFT) % CHUNK_PAGES;
 }
 
+/* The slab on whose page an address lies, or NULL. Read without a lock: right for a live slot. */
+static inline struct slab *chunk_slab_of(const void *address) {
+	const struct chunk *chunk = (const struct chunk *)pagemap_owner(address);
+	bool is_chunk = likely(chunk && chunk->owner.kind == OWNER_CHUNK);
+	return is_chunk ? chunk->slab_of_page[chunk_page(address)] : NULL;
+}
+
 extern struct lock chunk_lock;
 
 /* Verifies C2 … C5 and the buddies: 0, or the number of what does not hold (1 … 9: buddy_check's).

@@ -306,20 +306,19 @@ void *cache_take_big(unsigned class) {
 }
 
 bool cache_put_big(void *slot) {
-	if (pagemap_class(slot) != CLASS_BIG)
+	const struct slab *slab = pagemap_class(slot) == CLASS_BIG ? chunk_slab_of(slot) : NULL;
+	if (!slab || unlikely(!mark_is_live(slab, slot)))
 		return false;
-	unsigned class = central_slab_of(slot)->class;
-	if (unlikely(!mark_is_live(class, slot)))
-		return false;
-	mark_freed(class, slot); /* before a signal's handler can take it */
-	if (likely(push(thread_cache, class, slot)))
+	mark_freed(CLASS_BIG, slot); /* before a signal's handler can take it */
+	if (likely(push(thread_cache, slab->class, slot)))
 		return true;
-	mark_taken(class, slot);
+	mark_taken(CLASS_BIG, slot);
 	return false;
 }
 
 void cache_put(unsigned class, void *slot) {
-	if (unlikely(!mark_is_live(class, slot)))
+	const struct slab *slab = chunk_slab_of(slot);
+	if (unlikely(!slab || slab->class != class || !mark_is_live(slab, slot)))
 		return central_note_wrong(slot, class);
 	mark_freed(class, slot);
 	struct cache *cache = get_cache();

@@ -150,7 +150,7 @@ static void release_pages(void *block) {
 	struct owner *owner = pagemap_owner(block);
 	bool live = false;
 	if (owner && owner->kind == OWNER_CHUNK) /* a slab's pages are a span too */
-		live = !central_slab_of(block) && chunk_retain((struct chunk *)owner, block);
+		live = !chunk_slab_of(block) && chunk_retain((struct chunk *)owner, block);
 	else if (owner && owner->kind == OWNER_LARGE)
 		live = large_put((struct run *)owner, block);
 	if (unlikely(!live))
@@ -161,7 +161,7 @@ void release_slow(void *block, enum family family, size_t size) {
 	if (!block || (!guard_on && cache_put_big(block)))
 		return;
 	int saved = errno;
-	const struct slab *slab = pagemap_class(block) ? central_slab_of(block) : NULL;
+	const struct slab *slab = pagemap_class(block) ? chunk_slab_of(block) : NULL;
 	if (unlikely(guard_on))
 		guard_put(block, family, size);
 	else if (slab)

@@ -186,7 +186,7 @@ static char *canary_end(const char *block, size_t size, const struct frame *fram
 /* The frame that a live or quarantined block at the address would have. */
 static bool find_frame(const void *address, struct frame *frame) {
 	struct owner *owner = pagemap_owner(address);
-	const struct slab *slab = central_slab_of(address);
+	const struct slab *slab = chunk_slab_of(address);
 	*frame = (struct frame){.owner = owner};
 	if (slab) {
 		frame->base = slab_slot_of(slab, address);

@@ -2,7 +2,6 @@
 #include "guard/mark.h"
 
 #include "back/chunk.h"
-#include "middle/central.h"
 #include "middle/slab.h"
 
 uintptr_t mark_key = 0x9e3779b97f4a7c15;
@@ -33,10 +32,8 @@ bool mark_was_freed(unsigned class, const void *slot) {
 	                             : atomic_load_explicit(freed_entry(slot), memory_order_relaxed);
 }
 
-bool mark_is_live(unsigned class, const void *slot) {
-	const struct slab *slab = central_slab_of(slot);
-	return slab && slab->class == class && slab_judge(slab, slot) == SLAB_OK &&
-	       !mark_was_freed(class, slot);
+bool mark_is_live(const struct slab *slab, const void *slot) {
+	return slab_judge(slab, slot) == SLAB_OK && !mark_was_freed(slab->class, slot);
 }
 
 void mark_after_fork(void) { mark_key += 2; }

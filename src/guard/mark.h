@@ -15,6 +15,8 @@
 
 #include "middle/sizeclass.h"
 
+struct slab;
+
 /* Keeps what a program stores, for instance a block's own address in a list of one, from being taken
  * for a mark. */
 extern uintptr_t mark_key HIDDEN;
@@ -30,9 +32,9 @@ void *mark_freed(unsigned class, void *slot);
 void *mark_taken(unsigned class, void *slot);
 bool mark_was_freed(unsigned class, const void *slot);
 
-/* Whether a pointer is a slot of the class that was handed out and not freed since. No lock: right for a
+/* Whether a pointer into a slab is a slot that was handed out and not freed since. No lock: right for a
  * slot that is the caller's to free. */
-bool mark_is_live(unsigned class, const void *slot);
+bool mark_is_live(const struct slab *slab, const void *slot);
 
 void mark_after_fork(void); /* K4 */
 

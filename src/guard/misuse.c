@@ -28,7 +28,7 @@ static _Noreturn void die_at_slot(const char *call, const void *pointer, const s
 }
 
 static _Noreturn void die_in_chunk(const char *call, const void *pointer, struct chunk *chunk) {
-	const struct slab *slab = central_slab_of(pointer);
+	const struct slab *slab = chunk_slab_of(pointer);
 	if (slab)
 		die_at_slot(call, pointer, slab);
 	unsigned npages;
@@ -57,7 +57,7 @@ size_t live_size(const void *pointer) {
 		const struct slab *slab = chunk->slab_of_page[chunk_page(pointer)];
 		if (!slab)
 			return chunk_span_at(chunk, pointer) * PAGE_SIZE;
-		return mark_is_live(slab->class, pointer) ? slab->size : 0;
+		return mark_is_live(slab, pointer) ? slab->size : 0;
 	}
 	const struct run *large = large_around(pointer);
 	return large && large->base == pointer ? large->size : 0;
@@ -65,13 +65,13 @@ size_t live_size(const void *pointer) {
 
 void misuse_of_slot(const void *pointer, unsigned class) {
 	unsigned npages;
-	const struct slab *slab = central_slab_of(pointer);
+	const struct slab *slab = chunk_slab_of(pointer);
 	size_t size = slab && slab->class == class ? 0 : live_size(pointer);
 	if (size)
 		die("free(%p): freed as %z bytes, but now it has %z: freed twice", pointer, class_size(class),
 		    size);
 	struct owner *owner = pagemap_owner(pointer);
-	bool in_chunk = owner && owner->kind == OWNER_CHUNK && !central_slab_of(pointer);
+	bool in_chunk = owner && owner->kind == OWNER_CHUNK && !chunk_slab_of(pointer);
 	if (in_chunk && !chunk_span_around((struct chunk *)owner, pointer, &npages)) /* its slab is gone */
 		die("free(%p): already free: a slot of %z bytes", pointer, class_size(class));
 	misuse("free", pointer);

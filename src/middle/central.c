@@ -181,13 +181,6 @@ static size_t drop_slabs(struct list *chain) {
 	return dropped;
 }
 
-struct slab *central_slab_of(const void *address) {
-	struct owner *owner = pagemap_owner(address);
-	if (unlikely(!owner || owner->kind != OWNER_CHUNK))
-		return NULL;
-	return ((struct chunk *)owner)->slab_of_page[chunk_page(address)];
-}
-
 /* ---- the depot ---- */
 
 static unsigned depot_capacity(unsigned class) {

@@ -61,9 +61,6 @@ static inline void central_note_wrong(const void *slot, unsigned class) {
 /* Frees n slots of a class; those that are wrong are noted. */
 void central_flush(unsigned class, void *const *slots, unsigned n);
 
-/* The slab whose page the address lies on, or NULL. Read without a lock: right for a live slot. */
-struct slab *central_slab_of(const void *address);
-
 /* Whether flushed batches go to the depots: they do while there are several threads. */
 void central_set_depot(bool wanted);
 

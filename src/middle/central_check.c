@@ -23,7 +23,7 @@ static bool belongs(const struct slab *slab, unsigned q, unsigned class) {
 	if (q == BUCKET_EMPTY)
 		more = slab->nfree == slab->nslots ? more + 1 : 0, most = slab->nslots;
 	return slab->bucket == q && more > q * slab->nslots && more <= (q + 1) * slab->nslots &&
-	       slab->enough == most && slab->class == class && central_slab_of(slab->base) == slab &&
+	       slab->enough == most && slab->class == class && chunk_slab_of(slab->base) == slab &&
 	       is_mapped(slab);
 }
 

@@ -16,8 +16,8 @@ enum {
 	STEPS_LOG2 = 3,
 	STEPS = 1 << STEPS_LOG2,
 	SMALL_MAX = 32768,
-	CLASSES = 1 + LINEAR_CLASSES + 8 * STEPS, /* 8 doublings lie between 128 and SMALL_MAX */
-	MARKED_MAX = 1024,                        /* larger slots bear no mark when they are free (mark.h) */
+	CLASSES = 1 + LINEAR_CLASSES + 8 * STEPS,  /* 8 doublings lie between 128 and SMALL_MAX */
+	MARKED_MAX = 1024,                         /* larger slots bear no mark when they are free (mark.h) */
 	CLASS_MARKED = LINEAR_CLASSES + 3 * STEPS, /* their largest class */
 	CLASS_BIG = CLASSES, /* what the pagemap says of the pages of all larger slots */
 };

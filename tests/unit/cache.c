@@ -297,7 +297,7 @@ TEST(a_second_free_of_a_slot_on_a_purged_page_is_found) {
 	put_many(CLASS, slots, N - 1); /* the slab of the last one stays */
 	cache_flush_all();
 	assert_true(central_purge(CLASS, SIZE_MAX) > 0);
-	while (central_slab_of(slots[again]) != central_slab_of(slots[N - 1]) || pagemap_class(slots[again]))
+	while (chunk_slab_of(slots[again]) != chunk_slab_of(slots[N - 1]) || pagemap_class(slots[again]))
 		again++;
 	assert_false(mark_was_freed(CLASS, slots[again]));
 	cache_put(CLASS, slots[again]);

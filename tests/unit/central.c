@@ -93,8 +93,8 @@ TEST(slots_of_every_class) {
 		for (size_t i = 0; i < n; i++) {
 			assert_int_equal((uintptr_t)slots[i] % QUANTUM, 0);
 			assert_int_equal(pagemap_class(slots[i]), class_in_pagemap(class));
-			assert_ptr_equal(central_slab_of(slots[i]),
-			                 central_slab_of((char *)slots[i] + class_size(class) - 1));
+			assert_ptr_equal(chunk_slab_of(slots[i]),
+			                 chunk_slab_of((char *)slots[i] + class_size(class) - 1));
 			memset(slots[i], (int)i, class_size(class));
 		}
 		for (size_t i = 0; i < n; i++)
@@ -152,7 +152,7 @@ TEST(the_fuller_slab_serves) {
 	enum { CLASS = 8, PER_PAGE = 32 };
 	void *slots[2 * PER_PAGE], *again;
 	take(CLASS, slots, 2 * PER_PAGE);
-	assert_ptr_not_equal(central_slab_of(slots[0]), central_slab_of(slots[PER_PAGE]));
+	assert_ptr_not_equal(chunk_slab_of(slots[0]), chunk_slab_of(slots[PER_PAGE]));
 	put(CLASS, slots, PER_PAGE - 2); /* nearly empty */
 	put(CLASS, slots + PER_PAGE, 4); /* nearly full */
 	take(CLASS, &again, 1);
@@ -223,14 +223,14 @@ TEST(a_slot_that_is_none_is_named_and_changes_nothing) {
 	assert_wrong(CLASS, &foreign, 9);              /* of the stack */
 	assert_wrong(CLASS, NULL, 9);
 	assert_wrong(CLASS, (void *)UINTPTR_MAX, 9);
-	assert_null(central_slab_of(&foreign));
-	assert_null(central_slab_of(NULL));
+	assert_null(chunk_slab_of(&foreign));
+	assert_null(chunk_slab_of(NULL));
 	slots[3] = slots[9];
 	put(CLASS, slots, 9);
 	assert_wrong(CLASS, slots[0], 0);
 	drop_empty_slabs();
 	assert_wrong(CLASS, slots[0], 0); /* its slab is gone */
-	assert_null(central_slab_of(slots[0]));
+	assert_null(chunk_slab_of(slots[0]));
 	put(CLASS + 1, &other, 1);
 }
 
@@ -378,7 +378,7 @@ TEST(a_trim_purges_empty_pages_between_live_slots) {
 		struct central_totals totals = central_count(class);
 		assert_true(totals.clean_pages * 2 > totals.slab_pages);
 		for (size_t k = 0; k < kept; k++) {
-			const struct slab *slab = central_slab_of(slots[k]);
+			const struct slab *slab = chunk_slab_of(slots[k]);
 			assert_true(is_filled(slots[k], 0x5a, size));
 			for (unsigned page = 0; page < slab->npages; page++)
 				assert_true(slab->dirty >> page & 1 ||

@@ -252,11 +252,11 @@ static void test_heap(void) {
 	unsigned n = 0;
 	while (n < N)
 		n += central_refill(CLASS, slots + n, N - n > BATCH_MAX ? BATCH_MAX : N - n);
-	struct slab *first = central_slab_of(slots[0]), *other = first;
+	struct slab *first = chunk_slab_of(slots[0]), *other = first;
 	for (unsigned i = 0; i < N && other == first; i++)
-		other = central_slab_of(slots[i]);
+		other = chunk_slab_of(slots[i]);
 	for (unsigned i = 0; i < N; i++)
-		if (central_slab_of(slots[i]) == first ? i % 5 == 1 : i % 5 != 1)
+		if (chunk_slab_of(slots[i]) == first ? i % 5 == 1 : i % 5 != 1)
 			central_flush(CLASS, &slots[i], 1);
 	bool good = central_check(CLASS) && first != other;
 	struct slab *both[] = {first, other};
