@@ -1,4 +1,4 @@
-/* cache.c (level 7): see cache.h. */
+/* cache.c (level 6): see cache.h. */
 #include "front/cache.h"
 
 #include "back/large.h"

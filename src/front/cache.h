@@ -1,4 +1,4 @@
-/* cache.h (level 7): a thread's free slots, one magazine per size class: an array of pointers, used
+/* cache.h (level 6): a thread's free slots, one magazine per size class: an array of pointers, used
  * as a stack.
  *
  * T1. top[c] points at the place of the newest slot of magazine c; under the oldest slot lies a

@@ -1,4 +1,4 @@
-/* malloc.c (level 9): see malloc.h. */
+/* malloc.c (level 8): see malloc.h. */
 #include "front/malloc.h"
 
 #include "back/chunk.h"

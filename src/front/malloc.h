@@ -1,4 +1,4 @@
-/* malloc.h (level 9): what malloc and its family mean: sizes, zero, overflow, alignment, realloc,
+/* malloc.h (level 8): what malloc and its family mean: sizes, zero, overflow, alignment, realloc,
  * errors.
  *
  * All sizes are bytes; all functions may be called from any thread, at any time of a process's

@@ -1,4 +1,4 @@
-/* guard.c (level 8): see guard.h. */
+/* guard.c (level 7): see guard.h. */
 #include "guard/guard.h"
 
 #include "back/chunk.h"

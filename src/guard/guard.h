@@ -1,4 +1,4 @@
-/* guard.h (level 8): blocks with a frame, for debugging (debug:1, Valgrind) and for the hardened
+/* guard.h (level 7): blocks with a frame, for debugging (debug:1, Valgrind) and for the hardened
  * mode. Decided once, at the start; then every malloc and free comes here by its slow path, and the
  * threads' caches stay empty.
  *

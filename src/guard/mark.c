@@ -1,4 +1,4 @@
-/* mark.c (level 6): see mark.h. */
+/* mark.c (level 5): see mark.h. */
 #include "guard/mark.h"
 
 #include "back/chunk.h"

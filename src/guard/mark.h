@@ -1,4 +1,4 @@
-/* mark.h (level 6): which slots were freed and not handed out since, so that a second free is known
+/* mark.h (level 5): which slots were freed and not handed out since, so that a second free is known
  * at the call, whatever came between and whichever thread it was.
  *
  * K1. A slot of up to MARKED_MAX bytes that is freed gets a mark: its second word becomes the exclusive

@@ -1,4 +1,4 @@
-/* misuse.c (level 7): see misuse.h. Records are read without their locks, but for
+/* misuse.c (level 6): see misuse.h. Records are read without their locks, but for
  * chunk_span_around: of a live block they are the caller's, and otherwise the process ends here. */
 #include "guard/misuse.h"
 

@@ -1,4 +1,4 @@
-/* misuse.h (level 7): whether a pointer is a live block, and the sentence for one that is not. */
+/* misuse.h (level 6): whether a pointer is a live block, and the sentence for one that is not. */
 #ifndef MISUSE_H
 #define MISUSE_H
 
