@@ -1,4 +1,4 @@
-/* account.c (level 10): see account.h. */
+/* account.c (level 9): see account.h. */
 #include "observe/account.h"
 
 #include "back/chunk.h"

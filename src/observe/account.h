@@ -1,4 +1,4 @@
-/* account.h (level 10): what the heap holds, as rows of bytes from which every output is made:
+/* account.h (level 9): what the heap holds, as rows of bytes from which every output is made:
  * bm_stats_print, malloc_stats, malloc_info, mallinfo, and the account printed at exit under
  * stats:1.
  *
