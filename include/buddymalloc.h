@@ -36,8 +36,8 @@ enum bm_stats_format { BM_STATS_TEXT, BM_STATS_JSON };
  * otherwise what is being moved at that instant may count in the wrong row.
  *
  * Returns 0; or -1 with errno: EINVAL for another format (nothing is written), else as write(2) has
- * it (then a part may be written). A pipe that nobody reads raises SIGPIPE. It is a cancellation
- * point.
+ * it (then a part may be written). A pipe that nobody reads raises SIGPIPE. It is no cancellation
+ * point: a thread is cancelled after it.
  */
 int bm_stats_print(int fd, enum bm_stats_format format);
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void put_char(struct text *text, char c) {
@@ -67,15 +68,18 @@ void text_add(struct text *text, const char *format, ...) {
 	va_end(args);
 }
 
+ptrdiff_t write_uncancelled(int file, const void *bytes, size_t size) {
+	return syscall(SYS_write, file, bytes, size);
+}
+
 static void say_list(const char *format, va_list args) {
 	int saved = errno;
 	char bytes[512];
 	struct text line = {bytes, sizeof bytes - 1, 0};
 	put_string(&line, "libbuddymalloc: ");
 	put_format(&line, format, args);
-	bytes[line.length++] = '\n'; /* put_char leaves room for it */
-	ssize_t written = write(STDERR_FILENO, bytes, line.length);
-	(void)written; /* with stderr closed there is nobody to tell */
+	bytes[line.length++] = '\n';                          /* put_char leaves room for it */
+	write_uncancelled(STDERR_FILENO, bytes, line.length); /* closed: there is nobody to tell */
 	errno = saved;
 }
 

@@ -65,6 +65,11 @@ struct text {
 /* Adds to a text. The format knows %s (string), %z (size_t), %p (pointer). */
 void text_add(struct text *text, const char *format, ...);
 
+/* As write(2), which is a cancellation point: a thread with a cancel pending would leave free there,
+ * and say nothing of the misuse. This is none, like all of the library: what else libc would cancel
+ * is called by number too. */
+ptrdiff_t write_uncancelled(int file, const void *bytes, size_t size);
+
 /* Prints "libbuddymalloc: ", the text and a newline on stderr by one write(2), without allocating.
  * The format is that of text_add. errno is kept. */
 void say(const char *format, ...);

@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -176,27 +177,33 @@ void *os_zero(void *address, size_t size) {
 	return address;
 }
 
+void os_read_text(const char *path, char *text, size_t room) {
+	int saved = errno;
+	long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	long got = file < 0 ? 0 : syscall(SYS_read, file, text, room - 1);
+	if (file >= 0)
+		syscall(SYS_close, file);
+	text[got > 0 ? got : 0] = '\0';
+	errno = saved;
+}
+
 bool os_huge_by_default(void) {
 	enum { UNKNOWN, NO, YES };
 	static atomic_uint known;
 	unsigned answer = atomic_load_explicit(&known, memory_order_relaxed);
 	if (likely(answer != UNKNOWN))
 		return answer == YES;
-	char text[64] = "";
-	int saved = errno, file = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
-	ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
-	if (file >= 0)
-		close(file);
-	answer = got <= 0 || strstr(text, "[always]") ? YES : NO;
+	char text[64];
+	os_read_text("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text);
+	answer = !*text || strstr(text, "[always]") ? YES : NO;
 	atomic_store_explicit(&known, answer, memory_order_relaxed);
-	errno = saved;
 	return answer == YES;
 }
 
 /* Where the kernel has no random numbers yet, those it gave the process at its start. */
 uint64_t os_random(void) {
 	uint64_t value;
-	if (KEEP_ERRNO(getrandom(&value, sizeof value, GRND_NONBLOCK)) != sizeof value)
+	if (KEEP_ERRNO(syscall(SYS_getrandom, &value, sizeof value, GRND_NONBLOCK)) != sizeof value)
 		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 		memcpy(&value, (const void *)getauxval(AT_RANDOM), sizeof value);
 	return value;

@@ -61,6 +61,9 @@ size_t os_resident(const void *address, size_t size);
  * address. */
 void *os_zero(void *address, size_t size);
 
+/* Reads the start of a file into text[0 … room), and ends it with a NUL; "" when it cannot be read. */
+void os_read_text(const char *path, char *text, size_t room);
+
 /* Whether the kernel gives huge pages to whoever does not refuse them. */
 bool os_huge_by_default(void);
 

@@ -12,6 +12,7 @@
 #include "middle/slab.h"
 
 #include <execinfo.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -125,16 +126,20 @@ static void tell_stack(const char *what, void *const *frames) {
 	backtrace_symbols_fd(frames, n, STDERR_FILENO);
 }
 
+/* What glibc prints a stack with is a cancellation point: see write_uncancelled. */
 static void tell_stacks(const struct stacks *stacks) {
 	void *here[STACK_DEPTH] = {NULL};
+	int cancelled;
 	if (!config.debug)
 		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelled);
 	note_stack(here);
 	tell_stack("this call:", here);
 	if (stacks) {
 		tell_stack("the block was taken by:", stacks->taken);
 		tell_stack("and freed by:", stacks->freed);
 	}
+	pthread_setcancelstate(cancelled, NULL);
 }
 
 #define DIE(stacks, ...)                                                                                     \

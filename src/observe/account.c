@@ -10,11 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -127,22 +127,13 @@ static size_t read_count(const char **text) {
 	return number;
 }
 
-/* The file has the process's pages: all, resident, resident and shared. A thread that is to be
- * cancelled would leave it open here. */
+/* The file has the process's pages: all, resident, resident and shared. */
 size_t account_resident(void) {
 	char numbers[128];
 	const char *at = numbers;
-	int saved = errno, cancelled;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelled);
-	int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	ssize_t got = file < 0 ? 0 : read(file, numbers, sizeof numbers - 1);
-	if (file >= 0)
-		close(file);
-	pthread_setcancelstate(cancelled, NULL);
-	numbers[got > 0 ? got : 0] = '\0';
+	os_read_text("/proc/self/statm", numbers, sizeof numbers);
 	read_count(&at);
 	size_t resident = read_count(&at), shared = read_count(&at);
-	errno = saved;
 	return (resident - shared) * os_page_size();
 }
 
@@ -187,7 +178,7 @@ static void add_json(struct text *text, const struct account *account) {
 
 static int write_all(int file, const char *bytes, size_t size) {
 	while (size) {
-		ssize_t written = write(file, bytes, size);
+		ptrdiff_t written = write_uncancelled(file, bytes, size);
 		if (written < 0 && errno != EINTR)
 			return -1;
 		if (written > 0)
@@ -244,7 +235,7 @@ void account_after_fork(void) {
 		return;
 	config.stats = 0;
 	if (leads_to_errors(errors.copy))
-		close(errors.copy);
+		syscall(SYS_close, errors.copy);
 }
 
 /* Nobody may read any more what a pipe is given. The signal of that is none of the program's, so it
@@ -257,7 +248,7 @@ static void write_last(int file) {
 	sigprocmask(SIG_BLOCK, &broken, &before);
 	bool failed = account_write(file, ACCOUNT_TEXT) != 0 && errno == EPIPE;
 	if (failed && !sigismember(&pending, SIGPIPE))
-		sigtimedwait(&broken, NULL, &(struct timespec){0});
+		syscall(SYS_rt_sigtimedwait, &broken, NULL, &(struct timespec){0}, _NSIG / 8);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 

@@ -20,6 +20,10 @@ tls=$((${tls:-0}))
 [ $tls -le 64 ]
 ok $? "$tls bytes of thread-local storage, at most 64"
 
+points='(p?(read|write)v?(64)?|open(at)?(64)?|creat|close|getrandom|sig(timed)?wait(info)?|(clock_nano|nano|u)?sleep|poll|select|fsync|waitpid)'
+[ "$(nm -D --undefined-only "$lib" | grep -cE " $points@")" -eq 0 ]
+ok $? "it calls none of libc's cancellation points but those behind a stream of the caller's"
+
 ! readelf -dW "$lib" | grep -q TEXTREL
 ok $? "no text relocations"
 readelf -dW "$lib" | grep -qE 'BIND_NOW|FLAGS_1.*NOW'

@@ -70,6 +70,12 @@ static int break_pipe(char **argv) {
 	return 0;
 }
 
+/* Ends with a cancel pending. */
+static int cancel(void) {
+	pthread_cancel(pthread_self());
+	exit(0);
+}
+
 int main(int argc, char **argv) {
 	const char *what = argc > 1 ? argv[1] : "", *path = argc > 2 ? argv[2] : "";
 	free(malloc(1000));
@@ -89,6 +95,8 @@ int main(int argc, char **argv) {
 		return !has_fewer_in_child(0);
 	if (!strcmp(what, "child-has-one-fewer"))
 		return !has_fewer_in_child(1);
+	if (!strcmp(what, "cancel"))
+		return cancel();
 	if (!strcmp(what, "broken"))
 		return !break_pipe(argv);
 	return 2;

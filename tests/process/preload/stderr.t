@@ -38,6 +38,8 @@ with_stats "$built/stderr" put-back
 says $? 1 "one that closes it and puts it back"
 with_stats "$built/stderr" fork
 says $? 2 "one whose child closes it: two"
+with_stats "$built/stderr" cancel
+says $? 1 "one that ends by a thread with a cancel pending"
 (ulimit -n 64 && with_stats "$built/stderr" close)
 says $? 1 "one that may have 64 files open and closes it"
 limited env BUDDYMALLOC_CONF=stats:1 "$built/stderr" broken

@@ -249,9 +249,10 @@ static long futex_wake(const unsigned *word) {
 }
 
 long __real_syscall(long number, ...);
-long __wrap_syscall(long number, const unsigned *word, int operation, unsigned value);
-long __wrap_syscall(long number, const unsigned *word, int operation, unsigned value) {
-	if (number != SYS_futex)
-		fail("a system call that is not simulated");
-	return (operation & FUTEX_CMD_MASK) == FUTEX_WAIT ? futex_wait(word, value) : futex_wake(word);
+long __wrap_syscall(long number, long first, long second, long third, long fourth);
+long __wrap_syscall(long number, long first, long second, long third, long fourth) {
+	const unsigned *word = (const unsigned *)first;
+	if (number != SYS_futex) /* what threads do not share: text, files, random numbers */
+		return __real_syscall(number, first, second, third, fourth);
+	return (second & FUTEX_CMD_MASK) == FUTEX_WAIT ? futex_wait(word, (unsigned)third) : futex_wake(word);
 }
