@@ -41,16 +41,16 @@ wraps_reclaim   := os_milliseconds os_microseconds os_purge
 wraps_chunk  := os_milliseconds os_microseconds os_purge
 wraps_large  := os_milliseconds
 wraps_pool   := os_milliseconds metadata_take os_map_at
-wraps_turns  := os_map os_milliseconds os_microseconds
+wraps_turns  := os_map_fenced os_unmap_fenced os_milliseconds os_microseconds
 wraps_central   := os_milliseconds os_purge chunk_take
-wraps_guard  := os_map os_map_aligned os_map_at os_open os_close
-wraps_kernel := os_map os_map_aligned os_map_at os_open os_unmap os_purge os_move os_lengthen os_move_longer
+wraps_guard  := os_map_fenced os_map_aligned os_map_at os_open os_close
+wraps_kernel := os_map_fenced os_map_aligned os_map_at os_open os_unmap os_unmap_fenced os_purge os_move os_lengthen os_move_longer
 wraps_faults := $(filter-out os_open,$(wraps_kernel)) os_milliseconds os_microseconds metadata_take metadata_put mmap munmap madvise mremap mprotect
 
 # The same for tests/proof/interleavings.
 explored_wraps_lock     := syscall
-explored_wraps_registry := syscall os_map os_unmap
-explored_wraps_heap     := syscall os_map os_milliseconds os_microseconds
+explored_wraps_registry := syscall os_map_fenced os_unmap_fenced
+explored_wraps_heap     := syscall os_map_fenced os_unmap_fenced os_milliseconds os_microseconds
 
 # What is added to the linker's script.
 script_turns := tests/proof/model/state.ld

@@ -105,11 +105,11 @@ static bool shift_up(char *from, size_t size, size_t distance) {
 /* Room for a leaf of the pagemap, kept while a block moves, and proof that the kernel can move
  * pages within a mapping. */
 static char *take_spare(void) {
-	char *spare = os_map(sizeof(struct leaf));
+	char *spare = os_map_fenced(sizeof(struct leaf));
 	if (spare && os_move(spare, os_page_size(), spare + os_page_size()))
 		return spare;
 	if (spare)
-		os_unmap(spare, sizeof(struct leaf));
+		os_unmap_fenced(spare, sizeof(struct leaf));
 	return NULL;
 }
 
@@ -124,7 +124,7 @@ static bool move_by_kernel(struct run *run, size_t nchunks) {
 		return false;
 	pool_forget(run);
 	moved = os_move_longer(run->base, size, new_size + CHUNK_SIZE);
-	os_unmap(spare, sizeof(struct leaf));
+	os_unmap_fenced(spare, sizeof(struct leaf));
 	if (!moved) {
 		pagemap_set_owner(run->base, size, &run->owner); /* its leaf is there */
 		return false;

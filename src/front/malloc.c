@@ -90,9 +90,9 @@ static bool may_help(size_t size, size_t align) {
 		return false;
 	if (guard_on || size <= most)
 		return true;
-	void *missing = os_map(size - most);
+	void *missing = os_map_fenced(size - most);
 	if (missing)
-		os_unmap(missing, size - most);
+		os_unmap_fenced(missing, size - most);
 	return missing;
 }
 

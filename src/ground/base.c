@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -68,32 +67,16 @@ void text_add(struct text *text, const char *format, ...) {
 	va_end(args);
 }
 
-ptrdiff_t write_uncancelled(int file, const void *bytes, size_t size) {
-	return syscall(SYS_write, file, bytes, size);
-}
-
-static void say_list(const char *format, va_list args) {
+void say(const char *format, ...) {
+	va_list args;
 	int saved = errno;
 	char bytes[512];
 	struct text line = {bytes, sizeof bytes - 1, 0};
 	put_string(&line, "libbuddymalloc: ");
+	va_start(args, format);
 	put_format(&line, format, args);
-	bytes[line.length++] = '\n';                          /* put_char leaves room for it */
-	write_uncancelled(STDERR_FILENO, bytes, line.length); /* closed: there is nobody to tell */
+	va_end(args);
+	bytes[line.length++] = '\n';                           /* put_char leaves room for it */
+	syscall(SYS_write, STDERR_FILENO, bytes, line.length); /* closed: there is nobody to tell */
 	errno = saved;
-}
-
-void say(const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	say_list(format, args);
-	va_end(args);
-}
-
-void die(const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	say_list(format, args);
-	va_end(args);
-	abort();
 }

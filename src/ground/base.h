@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #ifndef BM_DEBUG
 #define BM_DEBUG 0
@@ -65,15 +66,12 @@ struct text {
 /* Adds to a text. The format knows %s (string), %z (size_t), %p (pointer). */
 void text_add(struct text *text, const char *format, ...);
 
-/* As write(2), which is a cancellation point: a thread with a cancel pending would leave free there,
- * and say nothing of the misuse. This is none, like all of the library: what else libc would cancel
- * is called by number too. */
-ptrdiff_t write_uncancelled(int file, const void *bytes, size_t size);
-
 /* Prints "libbuddymalloc: ", the text and a newline on stderr by one write(2), without allocating.
- * The format is that of text_add. errno is kept. */
+ * The format is that of text_add. errno is kept. Like all that the library calls it is no
+ * cancellation point: a thread with a cancel pending would leave free in the middle of a misuse, and
+ * go on. So what libc would cancel is called by number. */
 void say(const char *format, ...);
 /* The same, then abort(). Hold no lock of ours: a SIGABRT handler may allocate. */
-_Noreturn COLD void die(const char *format, ...);
+#define die(...) (say(__VA_ARGS__), abort())
 
 #endif

@@ -1,10 +1,10 @@
 /* metadata.c (level 2): see metadata.h. */
 #include "ground/metadata.h"
 
-#include "ground/config.h"
 #include "ground/os.h"
 
-enum { REGION = 256 * 1024 };
+/* Bytes of a region: as many as there are already, so that they and their fences stay few. */
+enum { REGION_MIN = 256 * 1024, REGION_MAX = 1024 * 1024 };
 
 struct free_record {
 	struct free_record *next;
@@ -23,12 +23,13 @@ static unsigned size_log2(size_t size) {
 }
 
 static bool map_region(void) {
-	char *region = config.hardened ? os_map_fenced(REGION) : os_map(REGION);
+	size_t size = min_size(max_size(metadata.totals.mapped, REGION_MIN), REGION_MAX);
+	char *region = os_map_fenced(size);
 	if (!region)
 		return false;
 	metadata.bump = region;
-	metadata.end = region + REGION;
-	metadata.totals.mapped += REGION;
+	metadata.end = region + size;
+	metadata.totals.mapped += size;
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* metadata.h (level 2): memory for metadata, our own records: powers of two from 64 bytes to 16
- * KiB, in mappings of their own, which hold no block of the program. A record that is put back
- * serves the next request of its size; nothing goes back to the kernel. Any thread.
+ * KiB, in regions of their own, which hold no block of the program and lie between pages without
+ * access. A record that is put back serves the next request of its size; nothing goes back to the
+ * kernel. Any thread.
  */
 #ifndef METADATA_H
 #define METADATA_H

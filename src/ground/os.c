@@ -43,9 +43,6 @@ static void *map_with(void *hint, size_t size, int protection, int flags) {
 	void *address = KEEP_ERRNO(mmap(hint, size, protection, flags, -1, 0));
 	return address == MAP_FAILED ? NULL : address;
 }
-static void *map_at(void *hint, size_t size, int protection) { return map_with(hint, size, protection, 0); }
-
-void *os_map(size_t size) { return map_at(NULL, size, PROT_READ | PROT_WRITE); }
 
 static bool protect(void *address, size_t size, int protection) {
 	return KEEP_ERRNO(mprotect(address, size, protection)) == 0;
@@ -56,7 +53,7 @@ bool os_close(void *address, size_t size) { return protect(address, size, PROT_N
 
 void *os_map_fenced(size_t size) {
 	size_t page = os_page_size();
-	char *fence = map_at(NULL, size + 2 * page, PROT_NONE);
+	char *fence = map_with(NULL, size + 2 * page, PROT_NONE, 0);
 	if (fence && os_open(fence + page, size))
 		return fence + page;
 	if (fence)
@@ -64,11 +61,15 @@ void *os_map_fenced(size_t size) {
 	return NULL;
 }
 
+void os_unmap_fenced(void *address, size_t size) {
+	os_unmap((char *)address - os_page_size(), size + 2 * os_page_size());
+}
+
 /* Maps `align` bytes too many, without access, so that they count towards no limit but that of
  * addresses, unmaps what sticks out and opens the rest. */
 static char *map_trimmed(size_t size, size_t align) {
 	size_t total = size + align - os_page_size();
-	char *raw = total >= size ? map_at(NULL, total, PROT_NONE) : NULL;
+	char *raw = total >= size ? map_with(NULL, total, PROT_NONE, 0) : NULL;
 	if (!raw)
 		return NULL;
 	size_t before = align_up((size_t)raw, align) - (size_t)raw, after = total - size - before;
@@ -94,7 +95,7 @@ void *os_map_aligned(size_t size, size_t align) {
 	size = align_up(size, os_page_size());
 	if (below > size) {
 		void *hint = (void *)((below - size) & ~(align - 1));
-		address = map_at(hint, size, PROT_READ | PROT_WRITE);
+		address = map_with(hint, size, PROT_READ | PROT_WRITE, 0);
 		if (!address)
 			return NULL; /* a hint is no reason to refuse */
 		if ((uintptr_t)address % align != 0) {

@@ -14,14 +14,15 @@ size_t os_page_size(void);
 
 /* Maps zeroed private memory; `align` is a power of two, any size of a page or more. NULL: no
  * memory. */
-void *os_map(size_t size);
 void *os_map_aligned(size_t size, size_t align);
 /* The same at an address; NULL also when something lies there. */
 void *os_map_at(void *address, size_t size);
 bool os_open(void *address, size_t size);
 
-/* Maps as os_map does, between two kernel pages without access. */
+/* Maps zeroed memory for records between two kernel pages without access, so that no write that runs
+ * on from a neighbouring mapping gets there; and unmaps it with them. NULL: no memory. */
 void *os_map_fenced(size_t size);
+void os_unmap_fenced(void *address, size_t size);
 
 /* Takes the access away until os_open. */
 bool os_close(void *address, size_t size);

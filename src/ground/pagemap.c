@@ -1,7 +1,6 @@
 /* pagemap.c (level 2): see pagemap.h. */
 #include "ground/pagemap.h"
 
-#include "ground/config.h"
 #include "ground/os.h"
 
 #include <string.h>
@@ -22,11 +21,11 @@ static bool make_leaf(uintptr_t index) {
 	struct leaf *leaf = atomic_load(&pagemap_root[index]);
 	if (leaf)
 		return true;
-	struct leaf *made = config.hardened ? os_map_fenced(sizeof *made) : os_map(sizeof *made);
+	struct leaf *made = os_map_fenced(sizeof *made);
 	if (!made)
 		return false;
 	if (!atomic_compare_exchange_strong(&pagemap_root[index], &leaf, made))
-		os_unmap(made, sizeof *made);
+		os_unmap_fenced(made, sizeof *made);
 	else if (!atomic_exchange(&window_made, true))
 		set_window(index, made);
 	return true;

@@ -1,10 +1,10 @@
 /* pagemap.h (level 2): address -> what lies there. Two levels: a root, indexed by address bits 47 …
  * 32, over leaves of 4 GiB, made on demand. Read without locks.
  *
- * A leaf has an owner for each 2 MiB (a chunk, or a run of chunks: a large block, or free) and a class for
- * each page (of the slots on it; 0: no slots, or the page is clean), which is all that the free of a
- * slot reads. The first leaf is the window: a heap mostly lies within its 4 GiB, and there the class
- * is read without the root.
+ * A leaf lies between pages without access. It has an owner for each 2 MiB (a chunk, or a run of
+ * chunks: a large block, or free) and a class for each page (of the slots on it; 0: no slots, or the
+ * page is clean), which is all that the free of a slot reads. The first leaf is the window: a heap
+ * mostly lies within its 4 GiB, and there the class is read without the root.
  *
  * R1. An entry is written by the one thread that has what it describes to itself (a chunk, a slab
  *     or a run that is not on any list yet, or not any more), or under the lock of the pool, or of

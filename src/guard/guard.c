@@ -126,20 +126,19 @@ static void tell_stack(const char *what, void *const *frames) {
 	backtrace_symbols_fd(frames, n, STDERR_FILENO);
 }
 
-/* What glibc prints a stack with is a cancellation point: see write_uncancelled. */
+/* What glibc prints a stack with is a cancellation point , which must not take
+ * effect; and the process ends here. */
 static void tell_stacks(const struct stacks *stacks) {
 	void *here[STACK_DEPTH] = {NULL};
-	int cancelled;
 	if (!config.debug)
 		return;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelled);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	note_stack(here);
 	tell_stack("this call:", here);
 	if (stacks) {
 		tell_stack("the block was taken by:", stacks->taken);
 		tell_stack("and freed by:", stacks->freed);
 	}
-	pthread_setcancelstate(cancelled, NULL);
 }
 
 #define DIE(stacks, ...)                                                                                     \
@@ -646,8 +645,7 @@ bool guard_begin(bool early) {
 	guard.early = early;
 	guard.front = config.debug ? 2 * QUANTUM : QUANTUM;
 	guard.canary = guard.memcheck || config.debug ? REDZONE : CANARY_MIN;
-	guard.key = os_random();
-	guard.sequence_key = os_random();
+	guard.key = os_random(), guard.sequence_key = os_random();
 	guard.canary_byte = (unsigned char)(guard.key >> 40 | 1);
 	if (early)
 		set_aside_freed();

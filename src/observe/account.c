@@ -178,7 +178,7 @@ static void add_json(struct text *text, const struct account *account) {
 
 static int write_all(int file, const char *bytes, size_t size) {
 	while (size) {
-		ptrdiff_t written = write_uncancelled(file, bytes, size);
+		long written = syscall(SYS_write, file, bytes, size);
 		if (written < 0 && errno != EINTR)
 			return -1;
 		if (written > 0)

@@ -18,14 +18,14 @@
 
 /* ---- the kernel, which may refuse ---- */
 
-static bool no_memory, no_mappings; /* os_map and its kin; os_open and os_close */
+static bool no_memory, no_mappings; /* os_map_fenced and its kin; os_open and os_close */
 
 #define WRAPPED(type, name, parameters, arguments, refused)                                                  \
 	type __real_##name parameters;                                                                       \
 	type __wrap_##name parameters;                                                                       \
 	type __wrap_##name parameters { return refused ? 0 : __real_##name arguments; }
 
-WRAPPED(void *, os_map, (size_t size), (size), no_memory)
+WRAPPED(void *, os_map_fenced, (size_t size), (size), no_memory)
 WRAPPED(void *, os_map_aligned, (size_t size, size_t align), (size, align), no_memory)
 WRAPPED(void *, os_map_at, (void *address, size_t size), (address, size), no_memory)
 WRAPPED(bool, os_open, (void *address, size_t size), (address, size), no_mappings)

@@ -23,7 +23,7 @@ static unsigned refuse_until;     /* … up to this one */
 static unsigned registered_given; /* chunks that went back while they were registered */
 static char *answered;            /* the target that was, until it is unmapped */
 static char *next_target;         /* what os_map_aligned is to answer, once */
-static bool no_leaf; /* the next os_map is refused: memory for a leaf, once next_target was answered */
+static bool no_leaf; /* the next os_map_fenced is refused: memory for a leaf, once next_target was answered */
 static bool full;    /* nothing is mapped until something was unmapped */
 static bool stuck;   /* nothing is unmapped */
 static bool moves_in_pieces; /* the kernel makes nothing longer elsewhere */
@@ -55,10 +55,10 @@ static char *map_at_target(size_t size) {
 	return no_leaf ? target : NULL;
 }
 
-WRAPPED(void *, os_map, (size_t size)) {
+WRAPPED(void *, os_map_fenced, (size_t size)) {
 	bool refuse_leaf = no_leaf;
 	no_leaf = false;
-	return refused() || refuse_leaf ? NULL : __real_os_map(size);
+	return refused() || refuse_leaf ? NULL : __real_os_map_fenced(size);
 }
 WRAPPED(void *, os_map_aligned, (size_t size, size_t align)) {
 	if (refused() || full)
@@ -75,6 +75,10 @@ WRAPPED(bool, os_unmap, (void *address, size_t size)) {
 	if (address == answered)
 		answered = NULL;
 	return !refused() && !stuck && __real_os_unmap(address, size);
+}
+WRAPPED(void, os_unmap_fenced, (void *address, size_t size)) {
+	full = false;
+	__real_os_unmap_fenced(address, size);
 }
 WRAPPED(bool, os_purge, (void *address, size_t size)) { return !refused() && __real_os_purge(address, size); }
 WRAPPED(bool, os_lengthen, (void *address, size_t size, size_t new_size)) {

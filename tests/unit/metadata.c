@@ -72,6 +72,29 @@ TEST(mapped_bytes_cover_the_records_and_are_reused) {
 		metadata_put(records[i], MAX_BYTES);
 }
 
+/* A write that runs on from another mapping meets a page without access before any record. The first of a region is
+ * not where the one before ends. */
+TEST(regions_are_few_and_fenced) {
+	enum { N = 300 };
+	char *records[N], *rest;
+	unsigned nregions = 0;
+	for (int i = 0; i < N; i++)
+		records[i] = metadata_take(MAX_BYTES);
+	for (int i = 1; i < N; i++) {
+		if (records[i] == records[i - 1] + MAX_BYTES)
+			continue;
+		nregions++;
+		assert_true(is_fence(records[i] - 1));
+		for (rest = records[i - 1] + MAX_BYTES; is_writable(rest); rest += 64)
+			continue;
+		assert_true(rest < records[i - 1] + 2 * MAX_BYTES);
+		assert_true(is_fence(rest));
+	}
+	assert_in_range(nregions, 3, 8);
+	for (int i = 0; i < N; i++)
+		metadata_put(records[i], MAX_BYTES);
+}
+
 static void die_of_size(void *unused) {
 	(void)unused;
 	metadata_take((size_t)MAX_BYTES + 1);
@@ -118,6 +141,7 @@ TEST(threads_share_it) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(regions_are_few_and_fenced), /* before others have put records back */
 	        cmocka_unit_test(records_are_aligned_and_apart),
 	        cmocka_unit_test(records_are_recycled_by_size),
 	        cmocka_unit_test(the_largest_record),

@@ -5,6 +5,8 @@
 
 #define TOO_MUCH ((size_t)1 << 60)
 
+static char *map(size_t size) { return os_map_aligned(size, os_page_size()); }
+
 static int setup(void **state) {
 	(void)state;
 	errno = EXDEV; /* every function here keeps it */
@@ -20,7 +22,7 @@ TEST(the_page_size) { assert_int_equal(os_page_size(), sysconf(_SC_PAGESIZE)); }
 
 TEST(mapped_memory_is_zero_and_writable) {
 	size_t size = 8 * os_page_size();
-	char *memory = os_map(size);
+	char *memory = map(size);
 	assert_non_null(memory);
 	assert_true(is_zero(memory, size));
 	memset(memory, 1, size);
@@ -59,8 +61,24 @@ TEST(nothing_is_left_mapped_around_an_aligned_mapping) {
 	}
 }
 
+/* The kernel's pages beside the memory: it reads and writes up to them. */
+TEST(fenced_memory_lies_between_pages_without_access) {
+	size_t page = os_page_size(), size = 5 * page;
+	virtual_pages();
+	size_t before = virtual_pages();
+	char *memory = os_map_fenced(size);
+	assert_non_null(memory);
+	assert_true(is_zero(memory, size));
+	memset(memory, 1, size);
+	assert_int_equal(virtual_pages(), before + 7);
+	assert_true(is_fence(memory - 1) && is_fence(memory + size));
+	assert_true(is_writable(memory) && is_writable(memory + size - 1));
+	os_unmap_fenced(memory, size);
+	assert_int_equal(virtual_pages(), before);
+}
+
 TEST(no_memory_is_an_answer) {
-	assert_null(os_map(TOO_MUCH));
+	assert_null(os_map_fenced(TOO_MUCH));
 	assert_null(os_map_aligned(TOO_MUCH, CHUNK_SIZE));
 	assert_null(os_map_aligned(SIZE_MAX / 2, (size_t)1 << 63));
 	assert_null(os_map_aligned(PAGE_SIZE, (size_t)1 << 63));
@@ -68,7 +86,7 @@ TEST(no_memory_is_an_answer) {
 
 TEST(a_purge_zeroes_whole_pages_and_no_others) {
 	size_t page = os_page_size(), size = 6 * page;
-	char *memory = os_map(size);
+	char *memory = map(size);
 	memset(memory, 7, size);
 	assert_true(os_purge(memory + page, 2 * page));
 	assert_true(is_filled(memory, 7, page));
@@ -84,14 +102,14 @@ TEST(a_purge_zeroes_whole_pages_and_no_others) {
 }
 
 TEST(a_purge_of_what_is_not_mapped_fails) {
-	char *memory = os_map(os_page_size());
+	char *memory = map(os_page_size());
 	os_unmap(memory, os_page_size());
 	assert_false(os_purge(memory, os_page_size()));
 }
 
 TEST(a_mapping_at_an_address_takes_nobodys_place) {
 	size_t page = os_page_size();
-	char *memory = os_map(8 * page);
+	char *memory = map(8 * page);
 	assert_null(os_map_at(memory + 2 * page, page));
 	assert_true(os_unmap(memory + 2 * page, 4 * page));
 	assert_null(os_map_at(memory + 2 * page, 5 * page));
@@ -104,7 +122,7 @@ TEST(a_mapping_at_an_address_takes_nobodys_place) {
 
 TEST(pages_move_and_their_place_stays) {
 	size_t page = os_page_size();
-	char *memory = os_map(2 * page), *target = os_map(5 * page);
+	char *memory = map(2 * page), *target = map(5 * page);
 	memset(memory, 5, 2 * page);
 	memset(target, 7, 5 * page);
 	assert_true(os_move(memory, 2 * page, target));
@@ -119,7 +137,7 @@ TEST(pages_move_and_their_place_stays) {
 
 TEST(a_range_is_zeroed_whatever_of_it_is_there) {
 	size_t size = 4 * CHUNK_SIZE + 1000;
-	char *memory = os_map(size);
+	char *memory = map(size);
 	memset(memory, 1, size);
 	os_zero(memory, size);
 	assert_true(is_zero(memory, size));
@@ -168,6 +186,7 @@ int main(void) {
 	        CASE(the_page_size),
 	        CASE(mapped_memory_is_zero_and_writable),
 	        CASE(aligned_to_any_power_of_two),
+	        CASE(fenced_memory_lies_between_pages_without_access),
 	        CASE(no_memory_is_an_answer),
 	        CASE(a_purge_zeroes_whole_pages_and_no_others),
 	        CASE(a_purge_of_what_is_not_mapped_fails),

@@ -23,6 +23,14 @@ TEST(nothing_is_registered_at_first) {
 	assert_int_equal(pagemap_class(owners), 0);
 }
 
+TEST(a_leaf_is_fenced) {
+	assert_true(pagemap_set_owner(at(bit(40)), CHUNK_SIZE, owners));
+	struct leaf *leaf = pagemap_leaf(at(bit(40)));
+	assert_true(is_fence((char *)leaf - 1));
+	assert_true(is_fence((char *)(leaf + 1) + sysconf(_SC_PAGESIZE) - 1));
+	pagemap_clear_owner(at(bit(40)), CHUNK_SIZE);
+}
+
 TEST(every_address_bit_counts) {
 	for (unsigned n = BITS_FROM; n < BITS_TO; n++)
 		assert_true(pagemap_set_owner(at(bit(n)), CHUNK_SIZE, &owners[n]));
@@ -147,6 +155,7 @@ int main(void) {
 	        cmocka_unit_test(ranges_cross_the_borders_of_leaves),
 	        cmocka_unit_test(a_range_that_ends_at_a_border_makes_no_leaf_beyond),
 	        cmocka_unit_test(threads_that_make_one_leaf_agree_on_it),
+	        cmocka_unit_test(a_leaf_is_fenced),
 	};
 	return RUN(tests);
 }

@@ -4,6 +4,7 @@
 #define TESTS_UNIT_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -111,6 +112,21 @@ static inline bool is_mapped(void *address, size_t size) {
 	bool mapped = mincore(address, size, present) == 0;
 	errno = saved;
 	return mapped;
+}
+
+/* Whether a byte can be written to, which is zero then. errno is kept. */
+static inline bool is_writable(void *address) {
+	int saved = errno, zeroes = open("/dev/zero", O_RDONLY);
+	bool written = read(zeroes, address, 1) == 1;
+	close(zeroes);
+	errno = saved;
+	return written;
+}
+
+/* Whether the kernel's page at an address is there and cannot be written to. */
+static inline bool is_fence(void *address) {
+	char *page = (char *)address - (uintptr_t)address % (size_t)sysconf(_SC_PAGESIZE);
+	return is_mapped(page, 1) && !is_writable(page);
 }
 
 /* The pages of a mapped range that are in memory. */

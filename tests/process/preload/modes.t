@@ -6,7 +6,6 @@
 . "$(dirname "$0")/programs.sh"
 
 left_out() { # PROGRAM: why
-	case $mode-$1 in mode:hardened-faults_new) echo "no memory without mprotect: records lie between guard pages" ;; esac
 	case $1 in
 	phases | bursts | slow_idle | thread_exit | maps | cxx) echo "it is about memory given back; freed blocks stay in quarantine" ;;
 	large | realloc) echo "it resizes large blocks thousands of times; most are copies here" ;;

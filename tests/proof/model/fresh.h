@@ -1,6 +1,6 @@
 /* fresh.h: makes the engine as it is in a new process: its variables (state.ld) are put back, and what it
  * mapped for its records is unmapped. All blocks have been returned and trimmed, and all threads that allocated have
- * ended. To be linked with --wrap=os_map. */
+ * ended. To be linked with --wrap for os_map_fenced and os_unmap_fenced. */
 #ifndef TESTS_FRESH_H
 #define TESTS_FRESH_H
 
@@ -16,16 +16,16 @@ extern char engine_state_start[], engine_state_end[];
 static struct {
 	void *at;
 	size_t size;
-} mapped[MAPPED_MAX]; /* never given back by the engine */
+} mapped[MAPPED_MAX];
 static size_t nmapped;
 
 /* ThreadSanitizer is not told in what order these are called; in tests/proof/interleavings they are not shared. */
 #define UNWATCHED __attribute__((no_sanitize("thread")))
 
-void *__real_os_map(size_t size);
-void *__wrap_os_map(size_t size);
-UNWATCHED void *__wrap_os_map(size_t size) {
-	void *at = __real_os_map(size);
+void *__real_os_map_fenced(size_t size);
+void *__wrap_os_map_fenced(size_t size);
+UNWATCHED void *__wrap_os_map_fenced(size_t size) {
+	void *at = __real_os_map_fenced(size);
 	if (at && nmapped == MAPPED_MAX)
 		abort();
 	if (at) {
@@ -33,6 +33,16 @@ UNWATCHED void *__wrap_os_map(size_t size) {
 		mapped[nmapped++].size = size;
 	}
 	return at;
+}
+
+void __real_os_unmap_fenced(void *address, size_t size);
+void __wrap_os_unmap_fenced(void *address, size_t size);
+UNWATCHED void __wrap_os_unmap_fenced(void *address, size_t size) {
+	size_t i = nmapped;
+	while (mapped[--i].at != address)
+		continue;
+	mapped[i] = mapped[--nmapped];
+	__real_os_unmap_fenced(address, size);
 }
 
 /* Word by word: between the variables lie the red zones of AddressSanitizer, where memcpy may not go. */
@@ -55,7 +65,7 @@ UNWATCHED static inline void make_fresh(void) {
 	}
 	copy_state(state, initial);
 	while (nmapped)
-		nmapped--, munmap(mapped[nmapped].at, mapped[nmapped].size);
+		nmapped--, __real_os_unmap_fenced(mapped[nmapped].at, mapped[nmapped].size);
 }
 
 #endif
