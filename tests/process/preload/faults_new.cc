@@ -61,7 +61,7 @@ static int with_handler() {
 		return 0;
 	std::set_new_handler(give_reserve);
 	node *list = make_list(100000, &full);
-	bool nothrow = !full || ::operator new(size_t{1} << 45, std::nothrow) == nullptr;
+	bool nothrow = !full || ::operator new (size_t{1} << 45, std::nothrow) == nullptr;
 	return full == (handled == 1) && (kind->gives || !full) && nothrow && drop_list(list);
 }
 
