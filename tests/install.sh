@@ -16,7 +16,7 @@ programs=( # of tests/programs/real and of bench
 	coreutils:timeout xz-utils:xz python3:/usr/bin/python3 g++:g++ clang:clang git:git sqlite3:sqlite3 gawk:gawk lua5.4:lua5.4
 	nodejs:node redis-server:redis-server redis-tools:redis-benchmark memcached:memcached libmemcached-tools:memcslap
 	'postgresql:/usr/lib/postgresql/*/bin/initdb' nginx:/usr/sbin/nginx curl:curl wrk:wrk ghostscript:gs
-	imagemagick:/usr/bin/convert ffmpeg:ffmpeg chromium:chromium stress-ng:stress-ng
+	imagemagick:/usr/bin/convert ffmpeg:ffmpeg chromium:chromium stress-ng:stress-ng php-cli:php php-mbstring php-xml
 )
 tools=( # of the other tests
 	valgrind:valgrind gdb:gdb hyperfine:hyperfine strace:strace qemu-system-arm:qemu-system-arm gcc-arm-none-eabi:arm-none-eabi-gcc

@@ -67,6 +67,8 @@ static void read_option(const char *text, size_t length) {
 		good = read_switch(value, value_length, &config.huge_pages);
 	else if (is_word(text, name, "debug"))
 		good = read_switch(value, value_length, &config.debug);
+	else if (is_word(text, name, "deepbind"))
+		good = read_switch(value, value_length, &config.deepbind);
 	else if (is_word(text, name, "mode"))
 		good = read_mode(value, value_length);
 	else if (is_word(text, name, "hold"))

@@ -7,6 +7,7 @@
  *	               (slower than mode:hardened)
  *	mode:hardened  blocks between a header and a canary, zeroed and held in quarantine when freed
  *	               (slower: docs/security.md has the figures); mode:normal is the default
+ *	deepbind:1     libraries opened with RTLD_DEEPBIND keep the flag (preload/dlopen.c)
  *	hold:PERCENT   free memory kept for reuse beyond the base (reclaim.h), in percent of the
  *	               live memory (0 … 1000; default 6)
  */
@@ -17,7 +18,7 @@
 
 struct config {
 	size_t stats; /* 0, 1 or the number of a process */
-	bool huge_pages, debug, hardened;
+	bool huge_pages, debug, hardened, deepbind;
 	size_t hold; /* percent */
 };
 

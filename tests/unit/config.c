@@ -49,6 +49,10 @@ TEST(every_option) {
 	assert_config(0, true, 321);
 	assert_string_equal(read_text("hold:50,stats:1,huge_pages:0"), "");
 	assert_config(1, false, 50);
+	assert_string_equal(read_text("deepbind:1"), "");
+	assert_true(config.deepbind);
+	assert_string_equal(read_text("deepbind:0"), "");
+	assert_false(config.deepbind);
 	assert_string_equal(read_text(",hold:7,,hold:8,"), "");
 	assert_config(0, true, 8);
 }
