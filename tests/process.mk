@@ -90,7 +90,7 @@ $(coverage)/libbuddymalloc.so: $(sources:%.c=$(coverage)/%.o) tests/meta/coverag
 	@echo "  LD  $@"; $(CC) -O1 -fPIC -shared --coverage -Wl,--wrap=abort -Wl,-soname,libbuddymalloc.so \
 		-Wl,--version-script=preload/exports.map -Wl,-z,now,-z,initfirst -o $@ $(filter %.o %.c,$^)
 
-coverage_tests := $(addprefix tests/process/preload/,preload.t statistics.t config.t early.t dlopen_self.t modes.t) \
+coverage_tests := $(addprefix tests/process/preload/,preload.t statistics.t config.t early.t dlopen.t dlopen_self.t modes.t) \
 		  tests/process/abuse/abuse.t tests/process/security/security.t tests/process/valgrind/valgrind.t $(addprefix tests/programs/real/,sqlite.t perl.t gawk.t)
 
 dependencies += $(sources:%.c=$(coverage)/%.d)
