@@ -6,6 +6,7 @@
 #include "front/cache.h"
 #include "ground/config.h"
 #include "ground/metadata.h"
+#include "ground/os.h"
 #include "guard/guard.h"
 #include "middle/central.h"
 #include "observe/account.h"
@@ -16,9 +17,6 @@
 #include <sys/auxv.h>
 
 const char process_linked = 1;
-
-/* Set by glibc while the process has one thread; missing in glibc before 2.32. */
-extern char __libc_single_threaded __attribute__((weak));
 
 /* glibc's lock of the list of streams, which its fork takes after our handlers. A thread that
  * flushes all streams holds it and may allocate, so it is taken before ours. Its owner may take it
@@ -33,7 +31,7 @@ static bool alone; /* the process that forks has one thread */
  * child would see half done. A single thread takes none: a signal handler may fork in the middle of
  * a call that holds one. */
 static void before_fork(void) {
-	alone = &__libc_single_threaded && __libc_single_threaded;
+	alone = os_is_single_threaded();
 	if (!alone) {
 		if (_IO_list_lock)
 			_IO_list_lock();
@@ -67,9 +65,7 @@ static void after_fork_in_parent(void) {
 
 static void after_fork_in_child(void) {
 	after_fork();
-	if (alone)
-		cache_own_after_fork();
-	else
+	if (!alone)
 		cache_after_fork();
 	reclaim_after_fork();
 	if (!alone && _IO_list_resetlock)

@@ -19,7 +19,7 @@ programs=( # of tests/programs/real and of bench
 	imagemagick:/usr/bin/convert ffmpeg:ffmpeg chromium:chromium stress-ng:stress-ng php-cli:php php-mbstring php-xml
 )
 tools=( # of the other tests
-	valgrind:valgrind gdb:gdb hyperfine:hyperfine strace:strace qemu-system-arm:qemu-system-arm gcc-arm-none-eabi:arm-none-eabi-gcc
+	valgrind:valgrind gdb:gdb hyperfine:hyperfine strace:strace qemu-user:qemu-x86_64 qemu-system-arm:qemu-system-arm gcc-arm-none-eabi:arm-none-eabi-gcc
 	patch:patch python3-matplotlib libclang-rt-14-dev libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4
 )
 system=( # of tests/programs/system, which puts all else into its own folders

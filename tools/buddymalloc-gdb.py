@@ -337,9 +337,6 @@ class Large:
         return self.states.get(self.kind, "being changed by a call under way")
 
 
-ENDED, OWNER = 0x40000000, 0x3FFFFFFF  # of the word of a robust mutex
-
-
 class Cache:
     def __init__(self, heap, address):
         self.record = read_record(heap.cache_layout, address)
@@ -348,13 +345,14 @@ class Cache:
         self.magazines = {of_class: self.read_magazine(of_class) for of_class in range(1, heap.nclasses)}
 
     def find_thread(self):
-        word = self.record["owner.__data.__lock"]
-        if word & ENDED:
-            return "a thread that has ended"
-        if not word & OWNER:
+        bits, own = self.heap.id_bits, gdb.selected_inferior().pid
+        process, thread = (self.record["owner"] >> shift & (1 << bits) - 1 for shift in (bits, 0))
+        if not process and thread != self.heap.leader:
             return "no thread"
-        number = self.heap.threads.get(word & OWNER)
-        return f"thread {number} (LWP {word & OWNER})" if number else f"LWP {word & OWNER}, unknown to gdb"
+        thread = thread if process else own
+        if thread in self.heap.threads:
+            return f"thread {self.heap.threads[thread]} (LWP {thread})"
+        return "a thread that has ended" if process == own else f"LWP {thread}, unknown to gdb"
 
     def read_magazine(self, of_class):
         """The slots of a magazine, the oldest first; under them lies a NULL."""
@@ -383,7 +381,9 @@ class Heap:
         self.page_size, self.chunk_size = 1 << chunk.constant("PAGE_SHIFT"), 1 << chunk.constant("CHUNK_SHIFT")
         self.chunk_pages, self.span_retained = chunk.constant("CHUNK_PAGES"), chunk.constant("SPAN_RETAINED")
         self.chunk_layout, self.slab_layout = chunk.layout("chunk"), central.layout("slab")
-        pool, self.cache_layout = self.sources["pool"], self.sources["cache"].layout("cache")
+        pool, cache = self.sources["pool"], self.sources["cache"]
+        self.cache_layout = cache.layout("cache")
+        self.id_bits, self.leader = cache.constant("OS_ID_BITS"), cache.constant("OS_LEADER")
         self.run_layout = pool.layout("run")
         self.large_kind, self.free_kind = pool.constant("OWNER_LARGE"), pool.constant("OWNER_FREE")
         self.class_sizes = self.sources["sizeclass"].array("class_sizes")

@@ -4,9 +4,9 @@
 #include "back/large.h"
 #include "ground/ledger.h"
 #include "ground/metadata.h"
+#include "ground/os.h"
 #include "middle/slab.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum {
@@ -36,12 +36,12 @@ _Thread_local struct cache *thread_cache = (struct cache *)(uintptr_t)&empty_cac
 HIDDEN_TLS struct cache *own_cache; /* the thread's own, also when it is bypassed; NULL until there is one */
 
 static struct {
-	struct list all;
-	struct list *turn;    /* the cache examined last for an ended thread */
-	_Atomic size_t count; /* caches */
-	_Atomic size_t owned; /* those whose thread has not been found to have ended */
+	struct list all;           /* the cache that was examined last is the last one */
+	_Atomic size_t count;      /* caches */
+	_Atomic size_t owned;      /* those whose thread has not been found to have ended */
+	_Atomic uint64_t asked_at; /* the millisecond of the last question in passing */
 	bool bypassed;
-} caches = {.all = {&caches.all, &caches.all}, .turn = &caches.all};
+} caches = {.all = {&caches.all, &caches.all}};
 struct lock cache_lock = LOCK_INITIAL(RANK_CACHES);
 
 /* ---- magazines ---- */
@@ -148,81 +148,70 @@ static void flush_cache(struct cache *cache) {
 
 /* ---- owners ---- */
 
-static void init_owner(struct cache *cache) {
-	pthread_mutexattr_t robust;
-	pthread_mutexattr_init(&robust);
-	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
-	pthread_mutex_init(&cache->owner, &robust);
-	pthread_mutexattr_destroy(&robust);
-}
-
-/* Makes this thread the owner of a cache that has no owner, or whose thread has ended (*ended). */
-static bool try_own(struct cache *cache, bool *ended) {
-	int answer = pthread_mutex_trylock(&cache->owner);
-	TELL_TAKEN_OVER(cache);
-	*ended = answer == EOWNERDEAD;
-	if (*ended)
-		pthread_mutex_consistent(&cache->owner);
-	return answer == 0 || *ended;
-}
-
-/* The first of the next `tries` caches, in turn, that this thread could make its own; or NULL. Lock
- * held. */
-static struct cache *find_ownerless(unsigned tries, bool *ended) {
-	struct list *at = caches.turn;
-	while (tries-- > 0 && caches.count) {
-		at = at->next == &caches.all ? caches.all.next : at->next;
-		caches.turn = at;
-		struct cache *cache = CONTAINER(at, struct cache, link);
-		if (cache != own_cache && try_own(cache, ended))
-			return cache;
-	}
-	return NULL;
-}
+/* The word of an owner is 0, an os_thread or OWNER_FLUSH, and above it how often the cache has changed hands:
+ * a word that was read before the kernel was asked is never taken for that of a later thread, which may
+ * have the same id. */
+#define OWNER_IDS (((uint64_t)1 << OS_THREAD_BITS) - 1)
+enum { OWNER_FLUSH = OS_LEADER + 1 }; /* whoever empties it: like a leader never asked about */
 
 static void count_owned(ptrdiff_t change) {
+	lock_take(&cache_lock);
 	caches.owned += (size_t)change;
 	central_set_depot(caches.owned > 1);
+	lock_release(&cache_lock);
 }
 
-static struct cache *make_cache(void) {
+/* Makes the next cache in turn that of `owner`, if its thread has ended, or if it has none and a flush does
+ * not ask; else NULL. There is one, and none is ever destroyed. A cache that has this thread's id and is
+ * not its own was left by a thread that had the id before. */
+static struct cache *take_next(uint64_t owner) {
+	lock_take(&cache_lock);
+	struct list *first = caches.all.next;
+	list_delete(first);
+	list_append(&caches.all, first);
+	lock_release(&cache_lock);
+	struct cache *cache = CONTAINER(first, struct cache, link);
+	uint64_t word = cache->owner, was = word & OWNER_IDS, next = ((word | OWNER_IDS) + 1) | owner;
+	bool again = own_cache && was == (own_cache->owner & OWNER_IDS) && was != OS_LEADER;
+	if (cache == own_cache || (was ? !again && !os_has_ended(was) : owner == OWNER_FLUSH) ||
+	    !atomic_compare_exchange_strong(&cache->owner, &word, next))
+		return NULL;
+	TELL_TAKEN_OVER(cache);
+	count_owned((owner != OWNER_FLUSH) - (was != 0));
+	return cache;
+}
+
+static struct cache *make_cache(uint64_t owner) {
 	struct cache *cache = metadata_take(sizeof *cache);
 	if (!cache)
 		return NULL;
 	memcpy(cache, &empty_cache, sizeof *cache);
-	init_owner(cache);
-	pthread_mutex_trylock(&cache->owner);
+	cache->owner = owner;
+	lock_take(&cache_lock);
 	list_append(&caches.all, &cache->link);
 	caches.count++;
+	lock_release(&cache_lock);
+	count_owned(1);
 	return cache;
 }
 
 static COLD struct cache *obtain_cache(void) {
-	bool ended = false;
-	lock_take(&cache_lock);
-	struct cache *cache = find_ownerless(ADOPT_TRIES, &ended);
-	if (!cache)
-		cache = make_cache();
-	if (cache && !ended)
-		count_owned(1);
-	lock_release(&cache_lock);
-	return own_cache = cache;
+	uint64_t owner = os_thread();
+	struct cache *cache = NULL;
+	for (size_t tries = min_size(caches.count, ADOPT_TRIES); tries > 0 && !cache; tries--)
+		cache = take_next(owner);
+	return own_cache = cache ? cache : make_cache(owner);
 }
 
 static struct cache *get_cache(void) { return likely(own_cache) ? own_cache : obtain_cache(); }
 
 /* Takes over the next cache in turn, if its thread has ended, and empties it. */
 static void flush_next_ended(void) {
-	bool ended = false;
-	lock_take(&cache_lock);
-	struct cache *cache = find_ownerless(1, &ended);
-	if (ended)
-		count_owned(-1);
-	lock_release(&cache_lock);
-	if (ended)
-		flush_cache(cache);
-	if (cache)
-		pthread_mutex_unlock(&cache->owner);
+	struct cache *cache = take_next(OWNER_FLUSH);
+	if (!cache)
+		return;
+	flush_cache(cache);
+	cache->owner &= ~OWNER_IDS;
 }
 
 /* Takes the array of an empty magazine away, so that its share of the bytes is there for other
@@ -258,8 +247,11 @@ void cache_tick(void) {
 		return;
 	if (likely(!caches.bypassed))
 		thread_cache = cache;
-	if (atomic_load_explicit(&caches.count, memory_order_relaxed) > 1)
-		flush_next_ended();
+	if (caches.count > 1) {
+		uint64_t now = os_milliseconds();
+		if (atomic_exchange(&caches.asked_at, now) != now)
+			flush_next_ended();
+	}
 	flush_idle_magazines(cache);
 	TELL_LEFT(cache);
 }
@@ -373,23 +365,15 @@ static void forget_magazines(struct cache *cache) {
 	cache->bytes = 0;
 }
 
-void cache_own_after_fork(void) {
-	if (!own_cache)
-		return;
-	init_owner(own_cache);
-	pthread_mutex_trylock(&own_cache->owner);
-}
-
 void cache_after_fork(void) {
 	central_set_depot(false);
 	chunk_after_fork();
 	central_after_fork();
-	cache_own_after_fork();
 	for (struct list *at = caches.all.next; at != &caches.all; at = at->next) {
 		struct cache *cache = CONTAINER(at, struct cache, link);
+		cache->owner = cache == own_cache ? OS_LEADER : 0;
 		if (cache == own_cache)
 			continue;
-		init_owner(cache);
 		flush_cache(cache);
 		forget_magazines(cache);
 	}

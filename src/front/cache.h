@@ -9,10 +9,10 @@
  * T3. A thread starts with empty_cache, which is shared and never written to. It has a cache of its own
  *     from its first call on, but its fast path uses that only after some slow calls, at most 64: so a
  *     short program's frees, and the first of a long one, are all compared with the slabs' bitmaps.
- * T4. A cache belongs to the thread that holds its robust mutex. A thread that ends leaves it locked;
- *     the kernel then marks the mutex, and whoever meets it next (a new thread, or a busy one in
- *     passing) takes the cache over with what is in it. So thread exit needs no hook, and frees that
- *     come after every hook are ordinary frees.
+ * T4. A cache belongs to the thread that its owner's word names. A thread that ends leaves the word;
+ *     once the kernel knows no such thread of this process, whoever comes next (a new thread, or a busy
+ *     one in passing) takes the cache over with what is in it, by a compare and swap of the word. So
+ *     thread exit needs no hook, and frees that come after every hook are ordinary frees.
  * T5. A thread that never asked for a class hands on the first slot of it that it frees, and begins with
  *     slots on lines of their own: the slot was another thread's, and would share its line with that
  *     thread's others for good (passive false sharing).
@@ -28,8 +28,6 @@
 #include "guard/mark.h"
 #include "middle/central.h"
 
-#include <pthread.h>
-
 struct cache {
 	void **top[CLASSES + 1];  /* as in `full`, the last is that of CLASS_BIG: empty and full, so that a */
 	void **full[CLASSES + 1]; /* free of a slot over MARKED_MAX takes the slow path without a test */
@@ -40,7 +38,7 @@ struct cache {
 	uint16_t seen[CLASSES];           /* how many slots it had then */
 	size_t bytes;                     /* sum of capacity * size: bounded by the share of a thread */
 	struct list link;
-	pthread_mutex_t owner;
+	_Atomic uint64_t owner; /* T4 */
 };
 _Static_assert(sizeof(struct cache) <= 2048, "a thread that holds little costs little");
 
@@ -93,8 +91,8 @@ void *cache_take(unsigned class);
 void *cache_take_big(unsigned class);
 bool cache_put_big(void *slot);
 
-/* To be called in slow calls. Every 64th time it makes the fast path use the thread's cache (T3), empties the cache of a thread that has ended, and
- * flushes idle magazines. */
+/* To be called in slow calls. Every 64th time it makes the fast path use the thread's cache (T3),
+ * flushes idle magazines and, once a millisecond, empties the cache of a thread that has ended. */
 void cache_tick(void);
 
 /* Frees a slot of a class, and flushes as needed. central_wrong then names a pointer that was wrong:
@@ -110,10 +108,6 @@ size_t cache_count(unsigned class);
 /* In the child of a fork, with every lock free: puts back what other threads had isolated, and
  * empties the caches of all threads that the child does not have. */
 void cache_after_fork(void);
-
-/* In the child of a fork by the only thread, which may be in the middle of a call and hold locks:
- * makes the thread the owner of its cache, and changes nothing else. */
-void cache_own_after_fork(void);
 
 /* Sets thread_cache to what it begins with, for a call that comes before the loader has done so. */
 void cache_begin_thread(void);

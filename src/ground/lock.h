@@ -24,8 +24,10 @@ struct lock {
 #define LOCK_INITIAL(r)                                                                                      \
 	{ .rank = (r) }
 
-/* What a thread did happens before its robust mutexes change hands: the kernel sees to that.
- * ThreadSanitizer cannot see it, so these calls tell it; in other builds they are nothing. */
+/* What a thread did happens before the kernel forgets it: between the last access of an ending thread
+ * to its memory and the removal of its id the kernel has a full barrier (exit_mm). Whoever has asked
+ * for the id, by loads of this processor, passes a fence before it reads what the thread left.
+ * ThreadSanitizer knows neither of the two, so these calls tell it. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define __SANITIZE_THREAD__ 1 /* as gcc has it */
@@ -37,7 +39,7 @@ void __tsan_release(void *object);
 #define TELL_TAKEN_OVER(object) __tsan_acquire(object)
 #define TELL_LEFT(object)       __tsan_release(object)
 #else
-#define TELL_TAKEN_OVER(object) ((void)(object))
+#define TELL_TAKEN_OVER(object) atomic_thread_fence(memory_order_acquire)
 #define TELL_LEFT(object)       ((void)(object))
 #endif
 

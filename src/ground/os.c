@@ -210,6 +210,24 @@ uint64_t os_random(void) {
 	return value;
 }
 
+/* Set by glibc while the process has one thread; missing in glibc before 2.32. */
+extern char __libc_single_threaded __attribute__((weak));
+
+bool os_is_single_threaded(void) { return &__libc_single_threaded && __libc_single_threaded; }
+
+uint64_t os_thread(void) {
+	if (os_is_single_threaded())
+		return OS_LEADER;
+	long process = KEEP_ERRNO(syscall(SYS_getpid)), id = KEEP_ERRNO(syscall(SYS_gettid));
+	return process == id ? OS_LEADER : (uint64_t)process << OS_ID_BITS | (uint64_t)id;
+}
+
+bool os_has_ended(uint64_t thread) {
+	long process = (long)(thread >> OS_ID_BITS), id = (long)thread & ((1 << OS_ID_BITS) - 1);
+	return process && KEEP_ERRNO(process == syscall(SYS_getpid) &&
+	                             syscall(SYS_tgkill, process, id, 0) != 0 && errno == ESRCH);
+}
+
 static uint64_t nanoseconds(clockid_t clock) {
 	struct timespec now;
 	clock_gettime(clock, &now);

@@ -68,6 +68,20 @@ void os_read_text(const char *path, char *text, size_t room);
 /* Whether the kernel gives huge pages to whoever does not refuse them. */
 bool os_huge_by_default(void);
 
+/* Whether the process has one thread. False: not known, or it had more since its start. */
+bool os_is_single_threaded(void);
+
+/* This thread by its kernel's ids, the process's and its own (at most 2^22, PID_MAX_LIMIT); or OS_LEADER:
+ * its id is the process's, and in use as long as the process lives. That of a child of vfork is so too,
+ * and of any task that shares the memory and is no thread of this process. */
+enum { OS_ID_BITS = 24, OS_THREAD_BITS = 2 * OS_ID_BITS, OS_LEADER = 1 };
+uint64_t os_thread(void);
+
+/* Whether a thread of this process has ended: the kernel has taken its id away, after which it never
+ * runs again. False where the kernel does not say (a filter); of a leader; of a thread of another process,
+ * as in the child of a fork that went past libc. */
+bool os_has_ended(uint64_t thread);
+
 /* Monotonic clocks: one that moves with the kernel's tick, and an exact one. */
 uint64_t os_milliseconds(void);
 uint64_t os_microseconds(void);

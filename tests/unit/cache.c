@@ -1,14 +1,15 @@
 /* cache.c: a thread's magazines, what is wrong, threads that end, and the child of a fork. */
 #include "unit.h"
 
+#include "ended.h"
 #include "wrong.h"
 
 #include "front/cache.h"
 #include "back/chunk.h"
+#include "ground/os.h"
 #include "policy/reclaim.h"
 
 #include <pthread.h>
-#include <sys/syscall.h>
 
 /* ---- what every test uses ---- */
 
@@ -176,6 +177,13 @@ TEST(random_use_keeps_every_slot_apart) {
 	}
 }
 
+static atomic_int last_id; /* of the thread that came last */
+
+static void join(pthread_t thread, void **result) {
+	assert_int_equal(pthread_join(thread, result), 0);
+	wait_until_ended(last_id);
+}
+
 /* ---- lines shared between threads ---- */
 
 enum { GIVEN = 40 };
@@ -192,6 +200,7 @@ static void *free_one_and_take(void *argument) {
 	}
 	for (int i = 0; i < 4; i++)
 		put(1, own[i]);
+	last_id = thread_id();
 	return shared ? given : NULL;
 }
 
@@ -200,7 +209,7 @@ TEST(a_thread_begins_with_lines_of_its_own) {
 	pthread_t thread;
 	take_many(1, given, GIVEN);
 	assert_int_equal(pthread_create(&thread, NULL, free_one_and_take, given), 0);
-	pthread_join(thread, &shared);
+	join(thread, &shared);
 	assert_null(shared);
 	given[GIVEN / 2] = given[GIVEN - 1];
 	put_many(1, given, GIVEN - 1);
@@ -329,16 +338,9 @@ TEST(a_block_that_holds_its_own_address_is_not_taken_for_a_freed_one) {
 
 /* ---- threads that end ---- */
 
-static atomic_int thread_id;
-
-static void wait_until_ended(int id) {
-	while (syscall(SYS_tgkill, getpid(), id, 0) == 0)
-		usleep(1000);
-}
-
 enum { LEFT_CLASS = 30, LEFT = 20 };
 static void *left[LEFT];
-static _Atomic(struct cache *) seen; /* of the thread that came last */
+static _Atomic(struct cache *) seen;
 
 /* Leaves slots in its cache, all of them written to before. */
 static void *leave_slots(void *argument) {
@@ -348,7 +350,7 @@ static void *leave_slots(void *argument) {
 	for (size_t i = 0; i < LEFT; i++)
 		put(LEFT_CLASS, left[i]);
 	atomic_store_explicit(&seen, thread_cache, memory_order_relaxed);
-	atomic_store_explicit(&thread_id, (int)syscall(SYS_gettid), memory_order_relaxed);
+	atomic_store_explicit(&last_id, thread_id(), memory_order_relaxed);
 	return argument;
 }
 
@@ -357,9 +359,9 @@ static void *leave_slots(void *argument) {
 static pthread_t end_a_thread(void *(*body)(void *)) {
 	pthread_t thread;
 	int id;
-	atomic_store_explicit(&thread_id, 0, memory_order_relaxed);
+	atomic_store_explicit(&last_id, 0, memory_order_relaxed);
 	assert_int_equal(pthread_create(&thread, NULL, body, NULL), 0);
-	while (!(id = atomic_load_explicit(&thread_id, memory_order_relaxed)))
+	while (!(id = atomic_load_explicit(&last_id, memory_order_relaxed)))
 		usleep(1000);
 	wait_until_ended(id);
 	return thread;
@@ -383,7 +385,7 @@ static void *see_cache(void *argument) {
 	memset(slot, 2, 100); /* they were the ended thread's */
 	atomic_store_explicit(&seen, thread_cache, memory_order_relaxed);
 	put(LEFT_CLASS, slot);
-	atomic_store_explicit(&thread_id, (int)syscall(SYS_gettid), memory_order_release);
+	atomic_store_explicit(&last_id, thread_id(), memory_order_release);
 	return argument;
 }
 
@@ -404,7 +406,7 @@ TEST(many_threads_need_few_caches) {
 	for (int i = 0; i < 50; i++) {
 		pthread_t thread;
 		assert_int_equal(pthread_create(&thread, NULL, see_cache, NULL), 0);
-		pthread_join(thread, NULL);
+		join(thread, NULL);
 		caches[i] = seen;
 		bool known = false;
 		for (int k = 0; k < i; k++)
@@ -412,6 +414,106 @@ TEST(many_threads_need_few_caches) {
 		distinct += !known;
 	}
 	assert_true(distinct <= 2);
+}
+
+static atomic_bool may_end;
+
+static void *leave_slots_and_wait(void *argument) {
+	leave_slots(NULL);
+	while (!atomic_load(&may_end))
+		usleep(1000);
+	return argument;
+}
+
+/* Begins a thread that leaves slots in its cache and is there until end_waiting. */
+static pthread_t begin_to_wait(void) {
+	pthread_t thread;
+	atomic_store(&last_id, 0);
+	atomic_store(&may_end, false);
+	assert_int_equal(pthread_create(&thread, NULL, leave_slots_and_wait, NULL), 0);
+	while (!atomic_load(&last_id))
+		usleep(1000);
+	return thread;
+}
+
+static void end_waiting(pthread_t thread) {
+	atomic_store(&may_end, true);
+	join(thread, NULL);
+}
+
+/* ---- threads that end, and others that have their ids ---- */
+
+/* What the kernel says of an id that no thread has, and what happens meanwhile. */
+enum { CHOSEN = 7 << OS_ID_BITS | 77 };
+static _Atomic uint64_t id; /* of the threads that begin now; 0: their own */
+static atomic_bool chosen_has_ended;
+static void (*_Atomic meanwhile)(void);
+
+uint64_t __real_os_thread(void);
+uint64_t __wrap_os_thread(void);
+uint64_t __wrap_os_thread(void) { return id ? id : __real_os_thread(); }
+
+bool __real_os_has_ended(uint64_t thread);
+bool __wrap_os_has_ended(uint64_t thread);
+bool __wrap_os_has_ended(uint64_t thread) {
+	if (thread != CHOSEN)
+		return __real_os_has_ended(thread);
+	bool ended = chosen_has_ended;
+	void (*event)(void) = atomic_exchange(&meanwhile, NULL);
+	if (event)
+		event();
+	return ended;
+}
+
+static pthread_t taker;
+static atomic_size_t found_left; /* slots that were left, when a thread with the same id had looked */
+
+static void another_takes_it(void) {
+	id = 0;
+	taker = begin_to_wait();
+}
+
+static void *flush_with_same_id(void *argument) {
+	put(1, take(1));
+	cache_flush_all();
+	found_left = cache_count(LEFT_CLASS);
+	return argument;
+}
+
+/* The thread that has the id now is asked about, and lives. It empties the cache, and the next with this id takes it. */
+static void another_with_the_same_id_takes_it(void) {
+	pthread_t thread;
+	chosen_has_ended = false;
+	assert_int_equal(pthread_create(&thread, NULL, flush_with_same_id, NULL), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(found_left, 0);
+	taker = begin_to_wait();
+}
+
+/* A thread has ended and this one is about to take its cache, when another has taken it. */
+static void take_too_late(void (*event)(void)) {
+	assert_null(put(1, take(1)).slot);
+	id = CHOSEN;
+	chosen_has_ended = true;
+	pthread_t ended = end_a_thread(leave_slots);
+	struct cache *its = seen;
+	meanwhile = event;
+	cache_flush_all();
+	assert_null(meanwhile);
+	assert_ptr_equal(seen, its);
+	assert_true(cache_count(LEFT_CLASS) >= LEFT);
+	end_waiting(taker);
+	pthread_join(ended, NULL);
+	id = 0;
+	chosen_has_ended = true;
+	cache_flush_all();
+	assert_int_equal(cache_count(LEFT_CLASS), 0);
+}
+
+TEST(one_of_two_takes_the_cache_of_a_thread_that_ended) { take_too_late(another_takes_it); }
+
+TEST(an_id_that_comes_again_is_not_the_thread_that_had_it) {
+	take_too_late(another_with_the_same_id_takes_it);
 }
 
 /* ---- slots that cross threads ---- */
@@ -441,6 +543,10 @@ TEST(another_thread_frees_what_this_one_took) {
 
 /* ---- fork ---- */
 
+static uint64_t owner_of(struct cache *cache) {
+	return atomic_load(&cache->owner) & (((uint64_t)1 << OS_THREAD_BITS) - 1);
+}
+
 /* The child of a process whose other thread left slots in its cache, not ended here: it is only not in the
  * child. */
 static void use_in_child(void *live) {
@@ -454,9 +560,8 @@ static void use_in_child(void *live) {
 		_exit(1);
 	/* The other's cache is there to be taken, this thread's is not. */
 	struct cache *others = seen;
-	if (pthread_mutex_trylock(&others->owner) != 0 || pthread_mutex_trylock(&thread_cache->owner) == 0)
+	if (owner_of(others) != 0 || owner_of(thread_cache) != OS_LEADER)
 		_exit(4);
-	pthread_mutex_unlock(&others->owner);
 	for (unsigned class = 1; class < CLASSES; class ++) {
 		void *slot = take(class);
 		if (!slot || put(class, slot).slot || !central_check(class))
@@ -467,29 +572,14 @@ static void use_in_child(void *live) {
 		_exit(3);
 }
 
-static atomic_bool may_end;
-
-static void *leave_slots_and_wait(void *argument) {
-	leave_slots(NULL);
-	while (!atomic_load(&may_end))
-		usleep(1000);
-	return argument;
-}
-
 TEST(the_child_of_a_fork_has_the_slots_of_the_other_threads) {
-	pthread_t thread;
-	atomic_store(&thread_id, 0);
-	atomic_store(&may_end, false);
-	assert_int_equal(pthread_create(&thread, NULL, leave_slots_and_wait, NULL), 0);
-	while (!atomic_load(&thread_id))
-		usleep(1000);
+	pthread_t thread = begin_to_wait();
 	void *live = take(10);
 	mark_set(live);
 	int status = status_of(use_in_child, live);
 	mark_clear(live);
 	assert_null(put(10, live).slot);
-	atomic_store(&may_end, true);
-	pthread_join(thread, NULL);
+	end_waiting(thread);
 	assert_true(exited_well(status));
 	check(LEFT_CLASS, 0);
 }
@@ -499,13 +589,17 @@ TEST(the_child_of_a_fork_has_the_slots_of_the_other_threads) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(the_first_cache_is_empty_and_full_at_once),
+	        /* while there is one cache besides this thread's at most */
+	        CASE(a_thread_begins_with_lines_of_its_own),
+	        CASE(a_new_thread_takes_over_the_cache_of_one_that_ended),
+	        CASE(one_of_two_takes_the_cache_of_a_thread_that_ended),
+	        CASE(an_id_that_comes_again_is_not_the_thread_that_had_it),
 	        CASE(class_0_and_that_of_all_big_slots_are_empty_and_full_in_every_cache),
 	        CASE(the_slot_freed_last_is_taken_first),
 	        CASE(fresh_slots_come_in_address_order),
 	        CASE(every_class_is_conserved),
 	        CASE(what_a_thread_keeps_is_bounded),
 	        CASE(random_use_keeps_every_slot_apart),
-	        CASE(a_thread_begins_with_lines_of_its_own),
 	        CASE(idle_magazines_are_flushed_while_others_work),
 	        CASE(a_second_free_is_found_whatever_was_freed_between),
 	        CASE(no_slot_that_is_handed_out_counts_as_freed),
@@ -514,7 +608,6 @@ int main(void) {
 	        CASE(what_starts_no_slot_or_was_never_handed_out_is_found_on_the_slow_path),
 	        CASE(a_block_that_holds_its_own_address_is_not_taken_for_a_freed_one),
 	        CASE(a_flush_finds_the_slots_of_a_thread_that_ended),
-	        CASE(a_new_thread_takes_over_the_cache_of_one_that_ended),
 	        CASE(many_threads_need_few_caches),
 	        CASE(another_thread_frees_what_this_one_took),
 	        CASE(the_child_of_a_fork_has_the_slots_of_the_other_threads),

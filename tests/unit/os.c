@@ -1,7 +1,12 @@
 /* os.c: the kernel's memory calls as the engine sees them. */
 #include "unit.h"
 
+#include "ended.h"
+
 #include "ground/os.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 #define TOO_MUCH ((size_t)1 << 60)
 
@@ -170,6 +175,46 @@ TEST(huge_pages_are_advice) {
 	os_huge_pages(memory, CHUNK_SIZE, true); /* no memory there: nothing happens, errno least of all */
 }
 
+static _Atomic uint64_t its; /* of the other thread */
+static atomic_int its_id;
+static atomic_bool may_end;
+
+static void *name_itself(void *argument) {
+	its = os_thread();
+	its_id = thread_id();
+	while (!may_end)
+		usleep(1000);
+	return argument;
+}
+
+TEST(a_thread_has_ended_when_the_kernel_has_forgotten_it) {
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, name_itself, NULL), 0);
+	while (!its_id)
+		usleep(1000);
+	assert_int_equal(its >> OS_ID_BITS, getpid());
+	assert_int_equal(its & ((1 << OS_ID_BITS) - 1), its_id);
+	assert_false(os_has_ended(its));
+	may_end = true;
+	pthread_join(thread, NULL);
+	wait_until_ended(its_id);
+	errno = EXDEV;
+	assert_true(os_has_ended(its));
+	assert_false(os_has_ended(its + ((uint64_t)1 << OS_ID_BITS))); /* of the next process */
+}
+
+TEST(a_leader_does_not_end) {
+	int status;
+	assert_int_equal(os_thread(), OS_LEADER);
+	pid_t child = vfork();
+	if (child == 0) /* nor is a thread of the parent its own, to be judged */
+		_exit(os_thread() == OS_LEADER && !os_has_ended(its) ? 0 : 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(exited_well(status));
+	assert_false(os_has_ended(OS_LEADER));
+	assert_false(os_is_single_threaded());
+}
+
 TEST(the_clock_does_not_run_back) {
 	uint64_t before = os_milliseconds();
 	usleep(30000);
@@ -195,6 +240,8 @@ int main(void) {
 	        CASE(a_range_is_zeroed_whatever_of_it_is_there),
 	        CASE(mapping_and_unmapping_does_not_wander),
 	        CASE(huge_pages_are_advice),
+	        CASE(a_thread_has_ended_when_the_kernel_has_forgotten_it),
+	        CASE(a_leader_does_not_end),
 	        CASE(the_clock_does_not_run_back),
 	};
 	return RUN(tests);

@@ -3,13 +3,15 @@
  *
  *	threads [SEED [STEPS]]       steps per thread
  */
-#include "tap.h"
+#include "ended.h"
 #include "source.h"
+#include "tap.h"
 
 #include "observe/account.h"
 #include "back/chunk.h"
 #include "front/malloc.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,7 +24,7 @@ struct block {
 
 static _Atomic(struct block *) ring[RING];
 static atomic_size_t spoiled; /* blocks whose content or size was not as it was left */
-static atomic_int running;
+static atomic_int running, ids[THREADS + 1];
 static size_t nsteps = 700;
 static uint64_t seed = 1;
 
@@ -88,6 +90,7 @@ static struct block *change(struct source *source, struct block *block) {
 static void *live(void *argument) {
 	struct source source = {.seed = seed * 1000003 + (uintptr_t)argument};
 	struct block *kept[KEPT] = {NULL};
+	ids[(uintptr_t)argument] = thread_id();
 	for (size_t i = 0; i < nsteps; i++) {
 		uint32_t at = draw_below(&source, KEPT), kind = draw_below(&source, 16);
 		if (draw_below(&source, 2000) == 0)
@@ -122,8 +125,10 @@ static void run_threads(void) {
 		if (pthread_create(&threads[i], NULL, live, (void *)(i + 1)) != 0)
 			abort();
 	}
-	for (int i = 0; i < THREADS; i++)
+	for (int i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], NULL);
+		wait_until_ended(ids[i + 1]);
+	}
 }
 
 static bool heaps_hold(void) {

@@ -7,6 +7,7 @@
 enum { BLOCKS = 400 };
 
 #include "choices.h"
+#include "ended.h"
 #include "fresh.h"
 
 #include <errno.h>
@@ -47,6 +48,7 @@ static struct cache *none; /* that of a thread that has not allocated */
 
 static struct thread {
 	pthread_t id;
+	int number; /* the kernel's */
 	sem_t turn;
 	bool alive, ends;
 } threads[THREADS];
@@ -320,6 +322,7 @@ static void check_cache(void) {
 
 static void *live(void *argument) {
 	struct thread *self = argument;
+	self->number = thread_id();
 	for (bool ends = false; !ends; sem_post(&table)) {
 		await(&self->turn);
 		for (game.passed = false; !game.passed && goes_on();)
@@ -347,7 +350,8 @@ static void give_turn(struct thread *thread) {
 	sem_post(&thread->turn);
 	await(&table);
 	if (thread->ends || game.over) {
-		pthread_join(thread->id, NULL); /* the kernel has marked its mutex by then */
+		pthread_join(thread->id, NULL);
+		wait_until_ended(thread->number);
 		thread->alive = false;
 	}
 }
