@@ -123,7 +123,7 @@ FILES = {
     "pool": "pool_take",
     "cache": "cache_take",
     "metadata": "metadata_take",
-    "sizeclass": "class_of_aligned",
+    "sizeclass": "class_slab_pages",
 }
 
 

@@ -20,15 +20,6 @@ _Static_assert(CLASSES == 1 + 9 * 8, "EVERY names every class");
 const uint16_t class_sizes[CLASSES] = {EVERY(SIZE_ENTRY)};
 const unsigned char class_of_quanta[SMALL_MAX / QUANTUM + 1] = {1, EVERY(RANGE_ENTRY)};
 
-unsigned class_of_aligned(size_t size, size_t align) {
-	if (size > SMALL_MAX || align > PAGE_SIZE)
-		return 0;
-	unsigned class = class_of(max_size(size, align));
-	while (class < CLASSES && class_size(class) & (align - 1))
-		class ++;
-	return class < CLASSES ? class : 0;
-}
-
 unsigned class_slab_pages(unsigned class, unsigned want) {
 	size_t size = class_size(class);
 	while (want * PAGE_SIZE / size > SLAB_MAX_SLOTS)

@@ -36,9 +36,14 @@ static inline unsigned class_in_pagemap(unsigned class) { return class <= CLASS_
 
 static inline size_t class_size(unsigned class) { return class_sizes[class]; }
 
-/* The smallest class whose slots hold `size` bytes at multiples of `align` (a power of two), or
- * 0. */
-unsigned class_of_aligned(size_t size, size_t align);
+/* The smallest class whose slots hold `size` bytes (not 0) at multiples of `align` (a power of two), or 0.
+ * Sizes of slots are multiples of a power of two that only grows; so the smallest that holds a multiple
+ * of `align` is one itself: for 100 bytes at multiples of 64 it is 128, for 600 it is 640. */
+static inline unsigned class_of_aligned(size_t size, size_t align) {
+	if (unlikely(size > SMALL_MAX || align > PAGE_SIZE))
+		return 0;
+	return class_of(align_up(size, align));
+}
 
 /* The pages that a slab of `class` gets when about `want` (1 … SLAB_MAX_PAGES) are wanted. Slots
  * over 512 bytes fill them without a rest; of others less than 1/8 of a page is left at the end. */
