@@ -36,8 +36,8 @@ EXPORT struct mallinfo2 mallinfo2(void) {
 	        .hblkhd = rows[ROW_LIVE_LARGE],                      /* … which have so many bytes */
 	        .uordblks = in_chunks,                               /* what the program has of the arena */
 	        .fordblks = account.chunks * CHUNK_SIZE - in_chunks, /* all else of the arena */
-	        .keepcost = rows[ROW_FREE_PAGES] + rows[ROW_RETAINED_SPANS] +
-	                    rows[ROW_POOL], /* what malloc_trim gives back, but for pages inside slabs */
+	        /* what malloc_trim gives back, but for pages inside slabs */
+	        .keepcost = rows[ROW_FREE_PAGES] + rows[ROW_POOL],
 	};
 }
 

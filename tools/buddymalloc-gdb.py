@@ -250,7 +250,7 @@ def places_on(stack, start, where):
 
 
 class Run:
-    """Pages of a chunk that are one thing: a slab, a span (live or retained), free pages, or isolated ones."""
+    """Pages of a chunk that are one thing: a slab, a span, free pages, or isolated ones."""
 
     def __init__(self, chunk, kind, page, npages, slab=None):
         self.chunk, self.kind, self.page, self.npages, self.slab = chunk, kind, page, npages, slab
@@ -299,9 +299,8 @@ class Chunk:
         if slab:
             slab = Slab(self.heap, slab)
             return Run(self, "slab", page, max(slab.npages, 1), slab)
-        if length & ~self.heap.span_retained:
-            kind = "retained" if length & self.heap.span_retained else "live"
-            return Run(self, kind, page, length & ~self.heap.span_retained)
+        if length:
+            return Run(self, "live", page, length)
         return Run(self, "isolated", page, self.length_from(page, self.is_nothing))
 
     def is_nothing(self, page):
@@ -379,7 +378,7 @@ class Heap:
         self.sources = find_sources()
         chunk, central = self.sources["chunk"], self.sources["central"]
         self.page_size, self.chunk_size = 1 << chunk.constant("PAGE_SHIFT"), 1 << chunk.constant("CHUNK_SHIFT")
-        self.chunk_pages, self.span_retained = chunk.constant("CHUNK_PAGES"), chunk.constant("SPAN_RETAINED")
+        self.chunk_pages = chunk.constant("CHUNK_PAGES")
         self.chunk_layout, self.slab_layout = chunk.layout("chunk"), central.layout("slab")
         pool, cache = self.sources["pool"], self.sources["cache"]
         self.cache_layout = cache.layout("cache")
@@ -480,12 +479,6 @@ def state_of_slot(slab, slot):
     return f"free {places[0]}" if len(places) == 1 else f"freed twice: {', and '.join(places)}"
 
 
-def state_of_span(run):
-    if run.kind == "live":
-        return "live"
-    return "retained (freed, kept whole)"
-
-
 def state_of_free(run, page):
     return "dirty (it may hold old data)" if run.chunk.is_dirty(page) else "clean (it reads as zero)"
 
@@ -498,7 +491,7 @@ def describe_neighbour(run):
         return f"{pages(run)}: free, {run.ndirty()} dirty"
     if run.kind == "isolated":
         return f"{pages(run)}: free, {ISOLATED}"
-    return f"a span of {pages(run)}: {state_of_span(run)}"
+    return f"a span of {pages(run)}: live"
 
 
 def beside(run):
@@ -546,7 +539,7 @@ def explain_pages(run, address):
     elif run.kind == "isolated":
         what, state = f"a run of {many(run.npages, 'free page')}", ISOLATED
     else:
-        state = state_of_span(run)
+        state = "live"
     return [
         f"{start_or_inside(address, run.base, what)}: {state}",
         f"  pages   {run.page} to {run.page + run.npages - 1} of chunk {run.chunk.number} at {run.chunk.base:#x}",
@@ -606,7 +599,7 @@ def what_of_run(run):
         return f"free    {'dirty' if run.chunk.is_dirty(run.page) else 'clean'}"
     if run.kind == "isolated":
         return f"free    {ISOLATED}"
-    return f"span    {state_of_span(run)}"
+    return "span    live"
 
 
 def describe_chunk(chunk):
@@ -669,11 +662,6 @@ def pool_line(heap):
     )
 
 
-def retained_line(heap):
-    words = [word for word in heap.sources["chunk"].record("retained")["spans"] if word]
-    return f"retained  {many(len(words), 'span')} of {many(sum(word % heap.page_size for word in words), 'page')}"
-
-
 def cache_lines(heap):
     names = Counter(cache.thread for cache in heap.caches())
     lines = [f"caches    {len(heap.caches())}"]
@@ -692,7 +680,6 @@ def describe_heap(heap):
         *class_lines(heap),
         large_line(heap),
         pool_line(heap),
-        retained_line(heap),
         *cache_lines(heap),
         f"metadata  {metadata['totals.used']} bytes used of {metadata['totals.mapped']} mapped",
     ]

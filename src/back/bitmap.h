@@ -21,7 +21,7 @@ static inline uint64_t bitmap_mask(unsigned w, unsigned page, unsigned n) {
 static inline unsigned bitmap_count(const struct bitmap *map, unsigned page, unsigned n) {
 	unsigned count = 0;
 	for (unsigned w = page / 64; w * 64 < page + n; w++)
-		count += (unsigned)__builtin_popcountl(map->words[w] & bitmap_mask(w, page, n));
+		count += count_bits(map->words[w] & bitmap_mask(w, page, n));
 	return count;
 }
 

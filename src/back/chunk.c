@@ -10,13 +10,11 @@
 #include <string.h>
 
 enum {
-	HUGE_AFTER = 20,      /* chunks; a huge page more is then at most 5 % of the heap */
-	HUGE_SLOW_US = 500,   /* what 512 small ones take at about 1 us each */
-	WITHOUT_HUGE = 256,   /* chunks, at first: 512 MB */
-	EMPTY_MAX = 1,        /* empty chunks that stay chunks */
-	RETAINED_SHARE = 12,  /* of the live pages such a part may lie in retained spans, … */
-	RETAINED_PAGES = 256, /* … but so many at most; one span is always kept */
-	CHUNK_LOOKS = 8,      /* at chunks whose longest run may be too short */
+	HUGE_AFTER = 20,    /* chunks; a huge page more is then at most 5 % of the heap */
+	HUGE_SLOW_US = 500, /* what 512 small ones take at about 1 us each */
+	WITHOUT_HUGE = 256, /* chunks, at first: 512 MB */
+	EMPTY_MAX = 1,      /* empty chunks that stay chunks */
+	CHUNK_LOOKS = 8,    /* at chunks whose longest run may be too short */
 };
 
 static struct chunks chunks;
@@ -89,18 +87,25 @@ static void count_pages(struct chunk *chunk, int npages, int dirty) {
 	update_place(chunk);
 }
 
+/* How many of these free pages are dirty; mostly all of a chunk's are, or none. */
+static unsigned count_dirty(const struct chunk *chunk, unsigned page, unsigned npages) {
+	if (chunk->ndirty == 0 || chunk->ndirty == CHUNK_PAGES - chunk->nused)
+		return chunk->ndirty ? npages : 0;
+	return bitmap_count(&chunk->dirty, page, npages);
+}
+
 /* Counts pages that the buddy gave; how many of them may hold data. */
 static unsigned count_taken(struct chunk *chunk, unsigned page, unsigned npages) {
-	unsigned dirty = chunk->ndirty ? bitmap_count(&chunk->dirty, page, npages) : 0;
+	unsigned dirty = count_dirty(chunk, page, npages);
 	count_pages(chunk, (int)npages, (int)dirty);
 	return dirty;
 }
 
-/* Frees pages whose bits of `dirty` are set. */
-static void put_pages(struct chunk *chunk, unsigned page, unsigned npages) {
+/* Frees pages, `ndirty` of which have their bit of `dirty` set. */
+static void put_pages(struct chunk *chunk, unsigned page, unsigned npages, unsigned ndirty) {
 	buddy_put(&chunk->buddy, page, npages);
 	chunk->longest = CHUNK_PAGES;
-	count_pages(chunk, -(int)npages, -(int)bitmap_count(&chunk->dirty, page, npages));
+	count_pages(chunk, -(int)npages, -(int)ndirty);
 }
 
 /* Walks the runs of at least npages free pages: [page, end). */
@@ -253,11 +258,12 @@ static size_t put_back_runs(struct batch *batch, const bool *purged) {
 	size_t npurged = 0;
 	for (unsigned i = 0; i < batch->n; i++) {
 		struct page_run *run = &batch->runs[i];
+		unsigned ndirty = bitmap_count(&run->chunk->dirty, run->page, run->npages);
 		if (purged[i]) {
-			npurged += bitmap_count(&run->chunk->dirty, run->page, run->npages);
+			npurged += ndirty;
 			bitmap_clear(&run->chunk->dirty, run->page, run->npages);
 		}
-		put_pages(run->chunk, run->page, run->npages);
+		put_pages(run->chunk, run->page, run->npages, purged[i] ? 0 : ndirty);
 	}
 	list_delete(&batch->link);
 	return npurged;
@@ -298,16 +304,17 @@ size_t chunk_purge(size_t npages) {
  * run is so long. */
 static unsigned find_pages(struct chunk *chunk, unsigned npages) {
 	unsigned best = CHUNK_PAGES, least = UINT32_MAX, longest = npages - 1;
-	bool mixed = chunk->ndirty && chunk->ndirty != CHUNK_PAGES - chunk->nused;
 	if (chunk->longest < npages)
 		return CHUNK_PAGES;
 	EACH_FREE_RUN (chunk, npages, page, end) {
-		longest = longest > end - page ? longest : end - page;
-		unsigned last = end - npages;
-		unsigned first_dirty = mixed ? bitmap_count(&chunk->dirty, page, npages) : npages;
-		unsigned last_dirty = mixed && last > page ? bitmap_count(&chunk->dirty, last, npages) : 0;
+		unsigned length = end - page, last = end - npages;
+		longest = longest > length ? longest : length;
+		if (length >= least)
+			continue; /* it costs no less, were all its pages dirty */
+		unsigned first_dirty = count_dirty(chunk, page, npages);
+		unsigned last_dirty = first_dirty < npages ? count_dirty(chunk, last, npages) : 0;
 		unsigned dirty = first_dirty >= last_dirty ? first_dirty : last_dirty;
-		unsigned cost = (npages - dirty) * CHUNK_PAGES + (end - page);
+		unsigned cost = (npages - dirty) * CHUNK_PAGES + length;
 		if (cost < least) {
 			least = cost;
 			best = first_dirty >= last_dirty ? page : last;
@@ -343,11 +350,12 @@ static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned, u
 /* Frees pages. Those of the first 16 whose bit of `dirty` is set may hold data, and all beyond
  * these. */
 static void free_span_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t dirty) {
+	unsigned ndirty = npages;
 	bitmap_set(&chunk->dirty, page, npages);
 	for (unsigned clean = (uint16_t)~dirty, i; clean && (i = (unsigned)__builtin_ctz(clean)) < npages;
-	     clean &= clean - 1)
+	     clean &= clean - 1, ndirty--)
 		bitmap_clear(&chunk->dirty, page + i, 1);
-	put_pages(chunk, page, npages);
+	put_pages(chunk, page, npages, ndirty);
 }
 
 /* Makes a span of pages that the buddy gave. */
@@ -388,89 +396,31 @@ struct span chunk_take(unsigned npages, unsigned align_order) {
 	return span;
 }
 
-void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t dirty) {
-	unsigned page = chunk_page(base);
+bool chunk_put(struct chunk *chunk, const void *address, uint16_t dirty) {
+	unsigned page = chunk_page(address);
+	struct chunk *empty = NULL;
 	lock_take(&chunk_lock);
-	chunk->npages_at[page] = 0;
-	free_span_pages(chunk, page, npages, dirty);
-	struct chunk *empty = unlikely(chunks.empty > EMPTY_MAX) ? detach_empty() : NULL;
+	unsigned npages = chunk_span_at(chunk, address);
+	if (npages) {
+		chunk->npages_at[page] = 0;
+		free_span_pages(chunk, page, npages, dirty);
+		if (unlikely(chunks.empty > EMPTY_MAX))
+			empty = detach_empty();
+	}
 	lock_release(&chunk_lock);
 	if (empty)
 		drop_chunk(empty);
+	return npages;
 }
 
 unsigned chunk_span_at(const struct chunk *chunk, const void *address) {
 	if ((uintptr_t)address % PAGE_SIZE)
 		return 0;
-	unsigned npages = atomic_load_explicit(&chunk->npages_at[chunk_page(address)], memory_order_relaxed);
-	return npages & SPAN_RETAINED ? 0 : npages;
-}
-
-/* ---- retained spans ---- */
-
-/* A span in one word: its address, and its pages in the bits below that of a page. */
-static uintptr_t word_of(const void *base, unsigned npages) { return (uintptr_t)base | npages; }
-static unsigned pages_in(uintptr_t word) { return (unsigned)(word % PAGE_SIZE); }
-static char *base_in(uintptr_t word) {
-	return (char *)(word - word % PAGE_SIZE);
-} /* NOLINT(performance-no-int-to-ptr) */
-
-static struct {
-	_Atomic uintptr_t spans[RETAINED_SPANS]; /* words, or 0 */
-	_Atomic unsigned next; /* where the next one goes: round and round, so that the oldest leaves */
-} retained;
-
-static _Atomic uint16_t *entry_of(const void *base) {
-	return &((struct chunk *)pagemap_owner(base))->npages_at[chunk_page(base)];
-}
-
-char *chunk_take_retained(unsigned npages) {
-	for (unsigned i = 0; i < RETAINED_SPANS; i++) {
-		uintptr_t word = atomic_load_explicit(&retained.spans[i], memory_order_relaxed);
-		if (pages_in(word) != npages || !atomic_compare_exchange_strong(&retained.spans[i], &word, 0))
-			continue;
-		ledger_add_spans(-(ptrdiff_t)npages);
-		atomic_store_explicit(entry_of(base_in(word)), (uint16_t)npages, memory_order_relaxed);
-		return base_in(word);
-	}
-	return NULL;
-}
-
-/* Frees what a word says; its pages: 0 of the word that says nothing. */
-static size_t free_retained(uintptr_t word) {
-	if (!word)
-		return 0;
-	char *base = base_in(word);
-	ledger_add_spans(-(ptrdiff_t)pages_in(word));
-	chunk_put((struct chunk *)pagemap_owner(base), base, pages_in(word), UINT16_MAX);
-	return pages_in(word);
-}
-
-size_t chunk_put_retained(size_t npages) {
-	size_t put = 0;
-	for (unsigned i = 0; i < RETAINED_SPANS && put < npages; i++) {
-		unsigned next = atomic_fetch_add_explicit(&retained.next, 1, memory_order_relaxed);
-		put += free_retained(atomic_exchange(&retained.spans[next % RETAINED_SPANS], 0));
-	}
-	return put;
-}
-
-bool chunk_retain(struct chunk *chunk, void *base) {
-	uint16_t npages = (uint16_t)chunk_span_at(chunk, base);
-	if (!npages || !atomic_compare_exchange_strong(&chunk->npages_at[chunk_page(base)], &npages,
-	                                               npages | SPAN_RETAINED))
-		return false;
-	size_t limit = min_size(ledger_used() / RETAINED_SHARE, RETAINED_PAGES);
-	size_t more = ledger_purgeable_in(LEDGER_SPANS) + npages;
-	chunk_put_retained(more > limit ? more - limit : 0);
-	ledger_add_spans(npages);
-	unsigned next = atomic_fetch_add_explicit(&retained.next, 1, memory_order_relaxed);
-	free_retained(atomic_exchange(&retained.spans[next % RETAINED_SPANS], word_of(base, npages)));
-	return true;
+	return atomic_load_explicit(&chunk->npages_at[chunk_page(address)], memory_order_relaxed);
 }
 
 bool chunk_trim(void) {
-	bool any = chunk_put_retained(SIZE_MAX);
+	bool any = false;
 	while (chunk_purge(SIZE_MAX))
 		any = true;
 	return pool_trim() || any;
@@ -488,7 +438,7 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 			ledger_note_wanted(LEDGER_OUTSIDE_SLABS, more - count_taken(chunk, page + old, more));
 	} else if (npages < old) {
 		bitmap_set(&chunk->dirty, page + npages, old - npages);
-		put_pages(chunk, page + npages, old - npages);
+		put_pages(chunk, page + npages, old - npages, old - npages);
 	}
 	if (resized)
 		chunk->npages_at[page] = (uint16_t)npages;
@@ -503,19 +453,7 @@ char *chunk_span_around(struct chunk *chunk, const void *address, unsigned *npag
 		page--;
 	*npages = chunk->npages_at[page];
 	lock_release(&chunk_lock);
-	return !(*npages & SPAN_RETAINED) && *npages > at - page ? chunk->base + page * PAGE_SIZE : NULL;
-}
-
-/* Frees every span of a chunk that was retained: a thread that is not here may have been about
- * to take it. */
-static void free_retained_in(struct chunk *chunk) {
-	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
-		unsigned npages = chunk->npages_at[page];
-		if (!(npages & SPAN_RETAINED))
-			continue;
-		chunk->npages_at[page] = 0;
-		free_span_pages(chunk, page, npages & ~(unsigned)SPAN_RETAINED, UINT16_MAX);
-	}
+	return *npages > at - page ? chunk->base + page * PAGE_SIZE : NULL;
 }
 
 /* The stacks of the threads that are not here are still there to be read. */
@@ -524,12 +462,7 @@ void chunk_after_fork(void) {
 	lock_take(&chunk_lock);
 	while (chunks.ready && !list_empty(&chunks.purging))
 		put_back_runs(CONTAINER(chunks.purging.next, struct batch, link), not_purged);
-	for (struct list *at = chunks.all.next; chunks.ready && at != &chunks.all; at = at->next)
-		free_retained_in(CONTAINER(at, struct chunk, all_link));
 	lock_release(&chunk_lock);
-	for (unsigned i = 0; i < RETAINED_SPANS; i++)
-		retained.spans[i] = 0;
-	ledger_add_spans(-(ptrdiff_t)ledger_purgeable_in(LEDGER_SPANS));
 }
 
 struct chunk_totals chunk_count(void) {

@@ -1,15 +1,14 @@
 /* chunk.h (level 4): 2 MB chunks of 512 pages and the search across them. Hands out spans of pages.
  *
- * C1. chunk_lock guards all of this, with two exceptions: the steps of C3, and slab_of_page. That
+ * C1. chunk_lock guards all of this, with two exceptions: reads of C3, and slab_of_page. That
  *     is written without a lock by the thread that makes or drops a slab, while it has the slab's
  *     pages to itself; it is read without a lock for a live slot, and under the lock of the class's
  *     central list for a freed one.
  * C2. A chunk with a free page is on the list of its place, which is given by how many sixths of
  *     its pages are clean, and then by its largest free order. A chunk without a free page is on
  *     none.
- * C3. npages_at[p] is the length of the span that starts at page p, else 0. With SPAN_RETAINED
- *     added the span is free but not put back yet: it is kept whole for any thread that asks for as
- *     many pages. The step between live and retained is atomic and takes no lock.
+ * C3. npages_at[p] is the length of the live span that starts at page p, else 0. It is read without
+ *     a lock where the span is the caller's.
  * C4. Bit p of `dirty` is meaningful for a free page: set when the page is dirty (it may hold
  *     data), clear when it is clean (it reads as zero). ndirty counts the free pages that are
  *     dirty.
@@ -33,11 +32,11 @@
 
 struct slab;
 
-enum { SPAN_RETAINED = 0x8000, RETAINED_SPANS = 16, FREED_SHIFT = 10 };
+enum { FREED_SHIFT = 10 };
 
 struct chunk {
 	struct owner owner;
-	unsigned nused;    /* pages that are not free: in spans (live or retained), or isolated */
+	unsigned nused;    /* pages that are not free: in spans, or isolated */
 	unsigned ndirty;   /* free pages that are dirty */
 	unsigned longest;  /* no free run has more pages */
 	unsigned place;    /* the list that it is on, or PLACE_NONE */
@@ -72,24 +71,12 @@ struct chunk_totals {
  * thread. */
 struct span chunk_take(unsigned npages, unsigned align_order);
 
-/* Frees a live span. `dirty`: which of its first 16 pages may hold data; all pages beyond these
- * may. */
-void chunk_put(struct chunk *chunk, char *base, unsigned npages, uint16_t dirty);
+/* Frees the live span that starts at the address; false when none does. `dirty`: which of its first
+ * 16 pages may hold data; all pages beyond these may. Any thread. */
+bool chunk_put(struct chunk *chunk, const void *address, uint16_t dirty);
 
 /* The pages of the live span that starts at the address, or 0. */
 unsigned chunk_span_at(const struct chunk *chunk, const void *address);
-
-/* Frees the live span that starts at the address, which stays whole for a while, so that a
- * buffer that is freed and asked for again costs no split and no coalescing; false when none
- * starts there. Any thread, mostly without a lock. */
-bool chunk_retain(struct chunk *chunk, void *address);
-
-/* A span of exactly npages that was retained, live again, what it held being there still; or
- * NULL. */
-char *chunk_take_retained(unsigned npages);
-
-/* Frees about npages pages of retained spans, the oldest first; how many: 0 when there are none. */
-size_t chunk_put_retained(size_t npages);
 
 /* Makes the live span at the address npages long where it lies; false when the pages behind it are
  * not free. */
@@ -108,8 +95,7 @@ void chunk_refuse_huge(struct chunk *chunk);
  * became clean or left; 0: none. */
 size_t chunk_purge(size_t npages);
 
-/* Gives every free page back to the kernel, those of retained spans and of the pool too; true when
- * memory went back. */
+/* Gives every free page back to the kernel, those of the pool too; true when memory went back. */
 bool chunk_trim(void);
 
 /* In the child of a fork, with every lock free: puts back the pages that other threads had

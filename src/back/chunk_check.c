@@ -21,10 +21,10 @@ static unsigned count_free_pages(const struct chunk *chunk, unsigned *dirty, uns
 static unsigned count_in_spans(const struct chunk *chunk) {
 	unsigned in_spans = 0, end = 0;
 	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
-		unsigned entry = chunk->npages_at[page], npages = entry & ~(unsigned)SPAN_RETAINED;
-		if (!entry)
+		unsigned npages = chunk->npages_at[page];
+		if (!npages)
 			continue;
-		if (page < end || !npages || npages > CHUNK_PAGES - page ||
+		if (page < end || npages > CHUNK_PAGES - page ||
 		    buddy_next_free(&chunk->buddy, page) < page + npages)
 			return UINT32_MAX;
 		end = page + npages;

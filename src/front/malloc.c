@@ -53,10 +53,6 @@ static void *take_span_or_large(size_t size, size_t align, size_t *dirty) {
 	size_t npages = max_size(bytes_to_pages(size), 1);
 	if (size > MEDIUM_MAX || align > MEDIUM_MAX)
 		return large_take(size, align, dirty);
-	void *retained = align <= PAGE_SIZE ? chunk_take_retained((unsigned)npages) : NULL;
-	*dirty = size;
-	if (retained)
-		return retained;
 	struct span span = chunk_take((unsigned)npages, align > PAGE_SIZE ? ceil_log2(align / PAGE_SIZE) : 0);
 	*dirty = span.clean ? 0 : size;
 	return span.base;
@@ -72,8 +68,7 @@ static void *take_once(size_t size, size_t room, size_t align, size_t *dirty, en
 		void *block = guard_take(size, room, align, family);
 		return block || room == size ? block : guard_take(size, size, align, family);
 	}
-	unsigned class =
-	        align <= QUANTUM && size <= SMALL_MAX ? class_of(size) : class_of_aligned(size, align);
+	unsigned class = class_of_aligned(size, align);
 	if (!class)
 		return take_span_or_large(size, align, dirty);
 	cache_tick();
@@ -150,7 +145,7 @@ static void release_pages(void *block) {
 	struct owner *owner = pagemap_owner(block);
 	bool live = false;
 	if (owner && owner->kind == OWNER_CHUNK) /* a slab's pages are a span too */
-		live = !chunk_slab_of(block) && chunk_retain((struct chunk *)owner, block);
+		live = !chunk_slab_of(block) && chunk_put((struct chunk *)owner, block, UINT16_MAX);
 	else if (owner && owner->kind == OWNER_LARGE)
 		live = large_put((struct run *)owner, block);
 	if (unlikely(!live))

@@ -52,6 +52,15 @@ static inline size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t max_size(size_t a, size_t b) { return a > b ? a : b; }
 static inline size_t bytes_to_pages(size_t size) { return (size + PAGE_SIZE - 1) >> PAGE_SHIFT; }
 
+/* The bits that are set: in pairs, in fours, in bytes, and the sum of the bytes. Without a processor that
+ * is known to count them, the compiler's own is a call into its library. */
+static inline unsigned count_bits(uint64_t bits) {
+	const uint64_t twos = 0x5555555555555555, fours = 0x3333333333333333, bytes = 0x0f0f0f0f0f0f0f0f;
+	bits -= bits >> 1 & twos;
+	bits = (bits & fours) + (bits >> 2 & fours);
+	return (unsigned)(((bits + (bits >> 4)) & bytes) * 0x0101010101010101 >> 56);
+}
+
 /* The smallest order with 2^order >= value; value 5 gives 3. */
 static inline unsigned ceil_log2(size_t value) {
 	return value <= 1 ? 0 : 64 - (unsigned)__builtin_clzl(value - 1);

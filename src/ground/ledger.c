@@ -34,28 +34,6 @@ void ledger_add_slots(ptrdiff_t nfree, ptrdiff_t nclean, ptrdiff_t npurgeable) {
 	note_peak();
 }
 
-void ledger_add_spans(ptrdiff_t npages) { add(&ledger.stores[LEDGER_SPANS].purgeable, npages); }
-
-size_t ledger_used(void) {
-	return ledger_read(&ledger.stores[LEDGER_CHUNKS].used) +
-	       ledger_read(&ledger.stores[LEDGER_LARGE].used);
-}
-
-/* Between two of these counts a change may be under way: what they say together is never below
- * nothing. */
-size_t ledger_live(void) {
-	size_t used = ledger_used();
-	size_t unused = ledger_read(&ledger.free_slots) + ledger_purgeable_in(LEDGER_SPANS);
-	return used > unused ? used - unused : 0;
-}
-
-size_t ledger_purgeable(void) {
-	size_t purgeable = 0;
-	for (unsigned store = 0; store < LEDGER_STORES; store++)
-		purgeable += ledger_purgeable_in(store);
-	return purgeable;
-}
-
 void ledger_note_returned(enum ledger_place place, size_t npages) {
 	add(&ledger.returned[place].npages, (ptrdiff_t)npages);
 	add(&ledger.given, (ptrdiff_t)npages);

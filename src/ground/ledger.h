@@ -13,8 +13,8 @@
 
 #include <stdatomic.h>
 
-/* Slots lie on pages that the chunks have in use, and so do retained spans. */
-enum ledger_store { LEDGER_CHUNKS, LEDGER_LARGE, LEDGER_POOL, LEDGER_SPANS, LEDGER_SLOTS, LEDGER_STORES };
+/* Slots lie on pages that the chunks have in use. */
+enum ledger_store { LEDGER_CHUNKS, LEDGER_LARGE, LEDGER_POOL, LEDGER_SLOTS, LEDGER_STORES };
 
 /* Where a page was purged. A page purged inside a slab can only be wanted again by that slab, so
  * these are counted apart. */
@@ -49,14 +49,26 @@ void ledger_publish(enum ledger_store store, size_t used, size_t purgeable);
  * a purge could give back. */
 void ledger_add_slots(ptrdiff_t nfree, ptrdiff_t nclean, ptrdiff_t npurgeable);
 
-/* The same for retained spans. */
-void ledger_add_spans(ptrdiff_t npages);
+/* The pages in use of all stores. */
+static inline size_t ledger_used(void) {
+	return ledger_read(&ledger.stores[LEDGER_CHUNKS].used) +
+	       ledger_read(&ledger.stores[LEDGER_LARGE].used);
+}
 
-size_t ledger_used(void);      /* in all stores */
-size_t ledger_live(void);      /* what the program has: without free slots and retained spans */
-size_t ledger_purgeable(void); /* what all stores could give back */
+/* What the program has: without free slots. Between two of these counts a change may be under way: what
+ * they say together is never below nothing. */
+static inline size_t ledger_live(void) {
+	size_t used = ledger_used(), unused = ledger_read(&ledger.free_slots);
+	return used > unused ? used - unused : 0;
+}
+
+/* What a store could give back, and all of them. */
 static inline size_t ledger_purgeable_in(enum ledger_store store) {
 	return ledger_read(&ledger.stores[store].purgeable);
+}
+static inline size_t ledger_purgeable(void) {
+	return ledger_purgeable_in(LEDGER_CHUNKS) + ledger_purgeable_in(LEDGER_POOL) +
+	       ledger_purgeable_in(LEDGER_SLOTS);
 }
 
 /* Says that `npages` dirty pages went back to the kernel, and that `npages` clean ones are about to be

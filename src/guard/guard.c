@@ -469,8 +469,7 @@ static void put_frame(struct frame *frame) {
 		atomic_fetch_sub_explicit(&guard.fenced, 1, memory_order_relaxed);
 	}
 	if (frame->owner->kind == OWNER_CHUNK)
-		chunk_put((struct chunk *)frame->owner, frame->base, (unsigned)(frame->size >> PAGE_SHIFT),
-		          UINT16_MAX);
+		chunk_put((struct chunk *)frame->owner, frame->base, UINT16_MAX);
 	else
 		large_put((struct run *)frame->owner, frame->base);
 }

@@ -175,7 +175,7 @@ static size_t drop_slabs(struct list *chain) {
 		pagemap_set_class(slab->base, slab->npages, 0);
 		for (unsigned i = 0; i < slab->npages; i++)
 			chunk->slab_of_page[chunk_page(slab->base) + i] = NULL;
-		chunk_put(chunk, slab->base, slab->npages, slab->dirty);
+		chunk_put(chunk, slab->base, slab->dirty);
 		metadata_put(slab, slab_record_size(slab->nslots, slab->npages));
 	}
 	return dropped;

@@ -21,19 +21,12 @@
 #define PREFIX "libbuddymalloc: "
 
 const char *const account_names[ACCOUNT_ROWS] = {
-        [ROW_LIVE_SLOTS] = "live_slots",
-        [ROW_LIVE_SPANS] = "live_spans",
-        [ROW_LIVE_LARGE] = "live_large",
-        [ROW_FREE_SLOTS] = "free_slots",
-        [ROW_SLAB_TAILS] = "slab_tails",
-        [ROW_RUN_TAILS] = "run_tails",
-        [ROW_MAGAZINES] = "magazines",
-        [ROW_DEPOTS] = "depots",
-        [ROW_RETAINED_SPANS] = "retained_spans",
-        [ROW_FREE_PAGES] = "free_pages",
-        [ROW_POOL] = "pool",
-        [ROW_QUARANTINE] = "quarantine",
-        [ROW_METADATA] = "metadata",
+        [ROW_LIVE_SLOTS] = "live_slots", [ROW_LIVE_SPANS] = "live_spans",
+        [ROW_LIVE_LARGE] = "live_large", [ROW_FREE_SLOTS] = "free_slots",
+        [ROW_SLAB_TAILS] = "slab_tails", [ROW_RUN_TAILS] = "run_tails",
+        [ROW_MAGAZINES] = "magazines",   [ROW_DEPOTS] = "depots",
+        [ROW_FREE_PAGES] = "free_pages", [ROW_POOL] = "pool",
+        [ROW_QUARANTINE] = "quarantine", [ROW_METADATA] = "metadata",
         [ROW_PAGEMAP] = "pagemap",
 };
 
@@ -88,12 +81,10 @@ static void take_quarantine_out(struct account *account) {
 struct account account_read(void) {
 	struct chunk_totals chunk = chunk_count();
 	struct large_totals large = large_count();
-	size_t retained = ledger_purgeable_in(LEDGER_SPANS) * PAGE_SIZE;
 	struct account account = {
-	        .rows = {[ROW_LIVE_SPANS] = chunk.used_pages * PAGE_SIZE - retained,
+	        .rows = {[ROW_LIVE_SPANS] = chunk.used_pages * PAGE_SIZE,
 	                 [ROW_LIVE_LARGE] = large.live_bytes,
 	                 [ROW_RUN_TAILS] = large.tail_bytes,
-	                 [ROW_RETAINED_SPANS] = retained,
 	                 [ROW_FREE_PAGES] = chunk.dirty_pages * PAGE_SIZE,
 	                 [ROW_POOL] = pool_count().ndirty * PAGE_SIZE,
 	                 [ROW_METADATA] = metadata_count().used,

@@ -7,8 +7,7 @@
  *     whole, whether it was written to or not.
  * A2. Each row is counted where its memory lies, with three exceptions. No call on the fast path
  *     counts, so live_slots are the slots that are nowhere else. A chunk does not know whose its
- *     spans are, so live_spans are its used pages without slabs and retained spans. A class counts
- *     what is clean of its slabs, so free_slots and slab_tails are what is free without that.
+ *     spans are, so live_spans are its used pages without slabs. A class counts what is clean of its slabs, so free_slots and slab_tails are what is free without that.
  * A3. It is exact while no other thread allocates or frees. What one moves at that instant, and
  *     pages that one purges, count as live.
  * A4. Slack is in no row of its own: which bytes of a live block were asked for is stored nowhere.
@@ -20,20 +19,19 @@
 #include "ground/base.h"
 
 enum account_row {
-	ROW_LIVE_SLOTS,     /* slots that the program has */
-	ROW_LIVE_SPANS,     /* spans that it has */
-	ROW_LIVE_LARGE,     /* large blocks that it has */
-	ROW_FREE_SLOTS,     /* free slots of slabs, on dirty pages */
-	ROW_SLAB_TAILS,     /* ends of slabs that no slot fills, on dirty pages */
-	ROW_RUN_TAILS,      /* ends of runs that no large block fills, on dirty pages */
-	ROW_MAGAZINES,      /* free slots in threads' caches */
-	ROW_DEPOTS,         /* free slots on their way from one thread to another */
-	ROW_RETAINED_SPANS, /* free spans kept whole */
-	ROW_FREE_PAGES,     /* free pages of chunks that are dirty */
-	ROW_POOL,           /* pages of free runs that are dirty */
-	ROW_QUARANTINE,     /* freed slots with their frames that are not reused yet (guard.h) */
-	ROW_METADATA,       /* our own records */
-	ROW_PAGEMAP,        /* pages of its root and leaves that are there */
+	ROW_LIVE_SLOTS, /* slots that the program has */
+	ROW_LIVE_SPANS, /* spans that it has */
+	ROW_LIVE_LARGE, /* large blocks that it has */
+	ROW_FREE_SLOTS, /* free slots of slabs, on dirty pages */
+	ROW_SLAB_TAILS, /* ends of slabs that no slot fills, on dirty pages */
+	ROW_RUN_TAILS,  /* ends of runs that no large block fills, on dirty pages */
+	ROW_MAGAZINES,  /* free slots in threads' caches */
+	ROW_DEPOTS,     /* free slots on their way from one thread to another */
+	ROW_FREE_PAGES, /* free pages of chunks that are dirty */
+	ROW_POOL,       /* pages of free runs that are dirty */
+	ROW_QUARANTINE, /* freed slots with their frames that are not reused yet (guard.h) */
+	ROW_METADATA,   /* our own records */
+	ROW_PAGEMAP,    /* pages of its root and leaves that are there */
 	ACCOUNT_ROWS,
 };
 

@@ -3,7 +3,6 @@
 
 #include "back/chunk.h"
 #include "back/pool.h"
-#include "ground/config.h"
 #include "ground/os.h"
 #include "middle/central.h"
 
@@ -13,33 +12,33 @@ enum {
 	COLLAPSE = 4,         /* live memory below this part of its peak has collapsed: */
 	COLLAPSED_MS = 50,    /* then so long without a refault is enough */
 	REFAULT_WEIGHT = 2,   /* the bound has grown enough after fewer phases than with 1 */
-	BASE_MIN = 64,        /* pages: 256 KB and a quarter of what is live, … */
-	BASE_MAX = 512,       /* … up to 2 MB */
 	PURGED_AT_ONCE = 256, /* pages inside slabs */
+	CALLS_PER_LOOK = 16,  /* beyond b: of reclaim, for each look at the clock */
 };
 
 static atomic_flag at_it = ATOMIC_FLAG_INIT;
 static _Atomic uint64_t rests_until, rest; /* milliseconds */
 
 size_t reclaim_bound(void) {
-	size_t live = ledger_live(), resident = ledger_used() - ledger_read(&ledger.clean);
-	size_t bound = min_size(BASE_MIN + live / 4, BASE_MAX) + live * config.hold / 100;
-	size_t growth = REFAULT_WEIGHT * ledger_read(&ledger.refaulted);
-	if (likely(!growth))
-		return bound;
+	size_t base = reclaim_base(), growth = REFAULT_WEIGHT * ledger_read(&ledger.refaulted);
 	size_t peak = ledger_read(&ledger.peak), most = peak + peak / 2;
-	resident -= min_size(resident, ledger_purgeable_in(LEDGER_SLOTS) + ledger_purgeable_in(LEDGER_SPANS));
-	return bound + min_size(growth, most > resident + bound ? most - resident - bound : 0);
+	size_t used = ledger_used(), absent = ledger_read(&ledger.clean) + ledger_purgeable_in(LEDGER_SLOTS);
+	size_t resident = base + used - min_size(used, absent);
+	return base + min_size(growth, most > resident ? most - resident : 0);
 }
 
 void reclaim_decay(void) {
 	size_t peak = ledger_read(&ledger.peak), live = ledger_live();
+	/* read before the clock is, for another thread may set it */
+	uint64_t last = atomic_load_explicit(&ledger.refaulted_at, memory_order_relaxed);
 	uint64_t now = os_milliseconds(), quiet = live < peak / COLLAPSE ? COLLAPSED_MS : QUIET_MS;
-	if (now - atomic_load_explicit(&ledger.refaulted_at, memory_order_relaxed) <= quiet)
+	uint64_t times = min_size((now - last) / (quiet + 1), 63);
+	if (!times)
 		return;
-	atomic_store_explicit(&ledger.refaulted, ledger_read(&ledger.refaulted) / 2, memory_order_relaxed);
+	atomic_store_explicit(&ledger.refaulted, ledger_read(&ledger.refaulted) >> times,
+	                      memory_order_relaxed);
 	if (peak > live)
-		atomic_store_explicit(&ledger.peak, (peak + live) / 2, memory_order_relaxed);
+		atomic_store_explicit(&ledger.peak, live + ((peak - live) >> times), memory_order_relaxed);
 	atomic_store_explicit(&ledger.refaulted_at, now, memory_order_relaxed);
 }
 
@@ -75,14 +74,13 @@ static void purge_classes(size_t keep, struct end end) {
 	}
 }
 
-/* Spans go to their chunks and empty chunks to the pool; from the pool and from chunks the kernel
+/* Empty chunks go to the pool; from the pool and from chunks the kernel
  * takes long runs at a call, from slabs a page or two: so these are asked last. */
 static void purge_stores(size_t keep, struct end end) {
 	static const struct {
 		enum ledger_store store;
 		size_t (*step)(size_t npages);
-	} backs[] = {
-	        {LEDGER_SPANS, chunk_put_retained}, {LEDGER_CHUNKS, chunk_purge}, {LEDGER_POOL, pool_unmap}};
+	} backs[] = {{LEDGER_CHUNKS, chunk_purge}, {LEDGER_POOL, pool_unmap}};
 	for (unsigned i = 0; i < sizeof backs / sizeof *backs; i++)
 		for (size_t excess; (excess = excess_in(backs[i].store, keep)) && goes_on(end);)
 			if (!backs[i].step(excess))
@@ -91,19 +89,24 @@ static void purge_stores(size_t keep, struct end end) {
 }
 
 void reclaim_excess(size_t npages) {
+	static _Atomic unsigned calls;
+	unsigned call = atomic_load_explicit(&calls, memory_order_relaxed);
+	atomic_store_explicit(&calls, call + 1, memory_order_relaxed);
+	if (call % CALLS_PER_LOOK == 0 && ledger_read(&ledger.refaulted))
+		reclaim_decay();
+	size_t bound = reclaim_bound(), has = ledger_purgeable();
+	if (likely(has <= bound))
+		return;
 	if (atomic_load_explicit(&rest, memory_order_relaxed) &&
 	    os_milliseconds() < atomic_load_explicit(&rests_until, memory_order_relaxed))
 		return;
 	if (atomic_flag_test_and_set(&at_it))
 		return;
-	size_t bound = reclaim_bound(), has = ledger_purgeable();
-	if (has > bound) {
-		size_t given = ledger_read(&ledger.given);
-		/* an eighth less, so that the next free is not beyond it again */
-		purge_stores(bound - bound / 8, (struct end){os_microseconds() + RECLAIM_US, given + npages});
-		rest = ledger_read(&ledger.given) != given ? 0 : min_size(2 * rest + 1, REST_MS);
-		rests_until = os_milliseconds() + rest;
-	}
+	size_t given = ledger_read(&ledger.given);
+	/* an eighth less, so that the next free is not beyond it again */
+	purge_stores(bound - bound / 8, (struct end){os_microseconds() + RECLAIM_US, given + npages});
+	rest = ledger_read(&ledger.given) != given ? 0 : min_size(2 * rest + 1, REST_MS);
+	rests_until = os_milliseconds() + rest;
 	atomic_flag_clear(&at_it);
 }
 

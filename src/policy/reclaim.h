@@ -4,13 +4,13 @@
  *	bound = b + min(growth, max(3/2 peak - resident - b, 0)), b = base + hold % of the live pages
  *
  * It is one bound on all that is free and may hold data, wherever it lies: pages of chunks, runs of
- * the pool, retained spans, pages inside slabs on which no slot is taken (`ledger_purgeable`).
+ * the pool, pages inside slabs on which no slot is taken (`ledger_purgeable`).
  * Resident is what would be there without these. The base and the share of the live memory let an
  * idle program fall close to its live size by its own frees, without a thread or a timer of ours. A
  * program that frees and asks again in phases would pay a fault per page and phase; so the growth is
  * two pages for each refault (ledger.h). The peak is the most that was live since the growth was 0
  * last. When a second has passed without a refault, the growth halves and the peak comes halfway down
- * to what is live.
+ * to what is live, as often as seconds have passed.
  *
  * When there is more than the bound, the stores are asked in turn, and each gives back what it expects
  * to need last. One call takes about RECLAIM_US, or gives back as many pages as the program has just
@@ -23,24 +23,33 @@
 #ifndef RECLAIM_H
 #define RECLAIM_H
 
+#include "ground/config.h"
 #include "ground/ledger.h"
 
-enum { RECLAIM_US = 200 };
+enum {
+	RECLAIM_US = 200,
+	BASE_MIN = 64,  /* pages: 256 KB and a quarter of what is live, … */
+	BASE_MAX = 512, /* … up to 2 MB */
+};
 
 /* The bound, in pages. Any thread. */
 size_t reclaim_bound(void);
 
-/* Forgets half of the refaults when the last one is long enough ago. */
+/* Forgets half of the refaults for each time that has passed without one. */
 COLD void reclaim_decay(void);
+
+/* b, without the growth: as long as no more is free, it does not matter how much that is. */
+static inline size_t reclaim_base(void) {
+	size_t live = ledger_live();
+	return min_size(BASE_MIN + live / 4, BASE_MAX) + live * config.hold / 100;
+}
 
 /* Gives back what is beyond the bound, unless another thread is at it: npages of it, though that may
  * take long. Any thread, no lock held. */
 COLD void reclaim_excess(size_t npages);
 
 static inline void reclaim(size_t npages) {
-	if (unlikely(ledger_read(&ledger.refaulted)))
-		reclaim_decay();
-	if (unlikely(ledger_purgeable() > reclaim_bound()))
+	if (unlikely(ledger_purgeable() > reclaim_base()))
 		reclaim_excess(npages);
 }
 

@@ -21,8 +21,7 @@ static struct account read_checked(void) {
 	struct account account = account_read();
 	const size_t *rows = account.rows;
 	assert_true(account_in_chunks(&account) + rows[ROW_FREE_SLOTS] + rows[ROW_SLAB_TAILS] +
-	                    rows[ROW_MAGAZINES] + rows[ROW_DEPOTS] + rows[ROW_RETAINED_SPANS] +
-	                    rows[ROW_FREE_PAGES] <=
+	                    rows[ROW_MAGAZINES] + rows[ROW_DEPOTS] + rows[ROW_FREE_PAGES] <=
 	            account.chunks * CHUNK_SIZE);
 	return account;
 }
@@ -132,15 +131,12 @@ TEST(what_is_clean_of_a_slab_is_in_no_row) {
 	assert_null(flush_slots(class, slots, 1).slot);
 }
 
-TEST(a_retained_span_is_counted_apart) {
+TEST(a_freed_span_is_free_pages) {
 	void *block = allocate(100000);
 	size_t size = usable_size(block);
 	assert_int_equal(read_checked().rows[ROW_LIVE_SPANS], size);
 	release(block);
 	assert_int_equal(read_checked().rows[ROW_LIVE_SPANS], 0);
-	assert_int_equal(read_checked().rows[ROW_RETAINED_SPANS], size);
-	chunk_put_retained(SIZE_MAX);
-	assert_int_equal(read_checked().rows[ROW_RETAINED_SPANS], 0);
 	assert_int_equal(read_checked().rows[ROW_FREE_PAGES], size);
 }
 
@@ -236,7 +232,7 @@ int main(void) {
 	        CASE(what_lies_in_a_depot_is_counted_apart),
 	        CASE(free_slots_and_tails_count_on_dirty_pages),
 	        CASE(what_is_clean_of_a_slab_is_in_no_row),
-	        CASE(a_retained_span_is_counted_apart),
+	        CASE(a_freed_span_is_free_pages),
 	        CASE(a_run_in_the_pool_is_counted_there),
 	        CASE(the_dirty_end_of_a_run_is_counted),
 	        CASE(the_text_names_the_rows),

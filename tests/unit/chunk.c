@@ -63,7 +63,7 @@ static struct span take(unsigned npages, unsigned align_order) {
 
 /* Gives a span back of which every page may hold data. */
 static void put(struct span span, unsigned npages) {
-	chunk_put(span.chunk, span.base, npages, UINT16_MAX);
+	chunk_put(span.chunk, span.base, UINT16_MAX);
 	reclaim(0); /* as free does */
 }
 
@@ -157,14 +157,14 @@ static struct span single_pages(void) {
 
 static void give(struct span first, unsigned page, unsigned n, bool dirty) {
 	for (unsigned i = 0; i < n; i++)
-		chunk_put(first.chunk, first.base + (page + i) * PAGE_SIZE, 1, dirty);
+		chunk_put(first.chunk, first.base + (page + i) * PAGE_SIZE, dirty);
 }
 
 static void give_all(struct span first) {
 	for (unsigned page = 0; page < CHUNK_PAGES; page++) {
 		unsigned n = chunk_span_at(first.chunk, first.base + page * PAGE_SIZE);
 		if (n)
-			chunk_put(first.chunk, first.base + page * PAGE_SIZE, n, UINT16_MAX);
+			chunk_put(first.chunk, first.base + page * PAGE_SIZE, UINT16_MAX);
 	}
 	check();
 }
@@ -214,31 +214,31 @@ TEST(clean_means_zero_and_used_is_not_clean) {
 TEST(pages_never_written_stay_clean) {
 	struct span span = take(16, 0);
 	memset(span.base + 3 * PAGE_SIZE, 1, 2 * PAGE_SIZE);
-	chunk_put(span.chunk, span.base, 16, 3 << 3);
+	chunk_put(span.chunk, span.base, 3 << 3);
 	assert_int_equal(chunk_count().dirty_pages, 2);
 	check();
 	struct span again = take(16, 0);
 	assert_ptr_equal(again.base, span.base);
 	assert_false(again.clean);
 	assert_int_equal(again.dirty, 3 << 3);
-	chunk_put(again.chunk, again.base, 16, again.dirty);
+	chunk_put(again.chunk, again.base, again.dirty);
 	struct span front = take(2, 0);
 	assert_ptr_equal(front.base, span.base);
 	assert_true(front.clean);
 	assert_true(is_zero(front.base, 2 * PAGE_SIZE));
-	chunk_put(front.chunk, front.base, 2, 0);
+	chunk_put(front.chunk, front.base, 0);
 }
 
 /* The 16 bits of `dirty` are right at every page, also where they straddle two words of the chunk's own
  * bits. */
 TEST(dirty_is_right_at_every_page) {
 	struct span all = take(CHUNK_PAGES, 0), pages[CHUNK_PAGES];
-	chunk_put(all.chunk, all.base, CHUNK_PAGES, UINT16_MAX);
+	chunk_put(all.chunk, all.base, UINT16_MAX);
 	chunk_trim();
 	for (unsigned i = 0; i < CHUNK_PAGES; i++)
 		pages[i] = take(1, 0);
 	for (unsigned i = 0; i < CHUNK_PAGES; i++)
-		chunk_put(pages[i].chunk, pages[i].base, 1, i % 3 == 0);
+		chunk_put(pages[i].chunk, pages[i].base, i % 3 == 0);
 	assert_int_equal(chunk_count().dirty_pages, (CHUNK_PAGES + 2) / 3);
 	check();
 	for (unsigned i = 0; i < CHUNK_PAGES; i++) {
@@ -289,8 +289,8 @@ TEST(every_clean_span_is_zero_at_random) {
 TEST(only_the_start_of_a_live_span_is_one) {
 	struct span span = take(5, 0), other = take(2, 0);
 	unsigned npages;
-	assert_int_equal(chunk_retain(span.chunk, span.base + 1), 0);
-	assert_int_equal(chunk_retain(span.chunk, span.base + PAGE_SIZE), 0);
+	assert_false(chunk_put(span.chunk, span.base + 1, 0));
+	assert_false(chunk_put(span.chunk, span.base + PAGE_SIZE, 0));
 	assert_int_equal(chunk_span_at(span.chunk, span.base + 16), 0);
 	assert_int_equal(chunk_span_at(span.chunk, span.base + PAGE_SIZE), 0);
 	assert_ptr_equal(chunk_span_around(span.chunk, span.base + 5 * PAGE_SIZE - 1, &npages), span.base);
@@ -300,61 +300,11 @@ TEST(only_the_start_of_a_live_span_is_one) {
 	assert_ptr_equal(chunk_span_around(span.chunk, other.base, &npages), other.base);
 	assert_null(chunk_span_around(span.chunk, span.base + 7 * PAGE_SIZE, &npages)); /* free */
 	put(span, 5);
-	assert_false(chunk_retain(span.chunk, span.base));
+	assert_false(chunk_put(span.chunk, span.base, 0));
 	assert_int_equal(chunk_span_at(span.chunk, span.base), 0);
 	assert_null(chunk_span_around(span.chunk, span.base, &npages));
 	check();
 	put(other, 2);
-}
-
-TEST(a_retained_span_is_free_but_in_one_piece) {
-	struct span span = take(7, 0), other;
-	unsigned npages;
-	assert_true(chunk_retain(span.chunk, span.base));
-	assert_false(chunk_retain(span.chunk, span.base)); /* once */
-	assert_int_equal(chunk_span_at(span.chunk, span.base), 0);
-	assert_null(chunk_span_around(span.chunk, span.base + PAGE_SIZE, &npages));
-	assert_int_equal(chunk_count().used_pages, 7);
-	assert_int_equal(ledger_purgeable_in(LEDGER_SPANS), 7);
-	check();
-	other = take(7, 0);
-	assert_ptr_not_equal(other.base, span.base);
-	assert_null(chunk_take_retained(8));
-	assert_ptr_equal(chunk_take_retained(7), span.base);
-	assert_null(chunk_take_retained(7));
-	assert_int_equal(chunk_span_at(span.chunk, span.base), 7);
-	assert_int_equal(ledger_purgeable_in(LEDGER_SPANS), 0);
-	assert_true(chunk_retain(span.chunk, span.base));
-	assert_int_equal(chunk_put_retained(1), 7);
-	assert_int_equal(chunk_put_retained(SIZE_MAX), 0);
-	assert_int_equal(chunk_count().used_pages, 7);
-	check();
-	put(other, 7);
-}
-
-TEST(retained_spans_are_bounded_and_the_oldest_goes) {
-	enum { N = 3 * RETAINED_SPANS };
-	struct span live = take(500, 0), more[8], spans[N];
-	for (int i = 0; i < 8; i++)
-		more[i] = take(500, 0);
-	for (int i = 0; i < N; i++)
-		spans[i] = take(8, 0);
-	for (int i = 0; i < N; i++) {
-		assert_true(chunk_retain(spans[i].chunk, spans[i].base));
-		assert_in_range(ledger_purgeable_in(LEDGER_SPANS), 8, 8 * RETAINED_SPANS);
-	}
-	for (int i = 0; i < RETAINED_SPANS; i++)
-		assert_non_null(chunk_take_retained(8));
-	assert_null(chunk_take_retained(8));
-	for (int i = N - RETAINED_SPANS; i < N; i++) /* the newest were kept: they are live */
-		assert_int_equal(chunk_span_at(spans[i].chunk, spans[i].base), 8);
-	for (int i = N - RETAINED_SPANS; i < N; i++)
-		put(spans[i], 8);
-	for (int i = 0; i < 8; i++)
-		assert_true(chunk_retain(more[i].chunk, more[i].base));
-	assert_int_equal(ledger_purgeable_in(LEDGER_SPANS), 500); /* one is always kept, whatever the bound */
-	chunk_put_retained(SIZE_MAX);
-	put(live, 500);
 }
 
 /* ---- growing and shrinking ---- */
@@ -500,8 +450,8 @@ TEST(phases_within_a_second_come_to_pay_nothing) {
 	assert_int_not_equal(clean_after_phases(2), 0);
 	assert_int_equal(clean_after_phases(6), 0);
 	per_look = 2000;
-	for (int second = 0; second < 12; second++)
-		reclaim(0); /* quiet ones: the growth is forgotten, and what it held goes back */
+	for (int call = 0; call < 16; call++)
+		reclaim(0); /* a quiet time: the growth is forgotten, and what it held goes back */
 	assert_in_range(chunk_count().dirty_pages, 0, 512);
 	assert_int_not_equal(clean_after_phases(1), 0);
 	check();
@@ -514,7 +464,7 @@ TEST(empty_chunks_are_unmapped) {
 		spans[i] = take(CHUNK_PAGES, 0);
 	assert_int_equal(chunk_count().chunks, N);
 	for (int i = 0; i < N; i++)
-		chunk_put(spans[i].chunk, spans[i].base, CHUNK_PAGES, 0);
+		chunk_put(spans[i].chunk, spans[i].base, 0);
 	assert_in_range(chunk_count().chunks, 0, 2); /* a spare one, and what the last bound allowed */
 	chunk_trim();
 	assert_int_equal(chunk_count().chunks, 0);
@@ -580,8 +530,6 @@ int main(void) {
 	        CASE(dirty_is_right_at_every_page),
 	        CASE(every_clean_span_is_zero_at_random),
 	        CASE(only_the_start_of_a_live_span_is_one),
-	        CASE(a_retained_span_is_free_but_in_one_piece),
-	        CASE(retained_spans_are_bounded_and_the_oldest_goes),
 	        CASE(a_span_grows_and_shrinks_in_place),
 	        CASE(a_span_does_not_grow_over_its_neighbour_or_the_end),
 	        CASE(a_dense_heap_asks_for_huge_pages_while_they_come_quickly),

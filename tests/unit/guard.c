@@ -294,7 +294,7 @@ static void start_late(void *unused) {
 		_exit(4);
 	struct span span = chunk_take(64, 0);
 	memset(span.base, 0xff, 64 * PAGE_SIZE);
-	chunk_put(span.chunk, span.base, 64, UINT16_MAX);
+	chunk_put(span.chunk, span.base, UINT16_MAX);
 	config.hardened = true;
 	if (!guard_begin(true) || guard_size("realloc", slots[0]) != class_size(class))
 		_exit(1);

@@ -141,7 +141,7 @@ ask_states() {
 		  pages   %span0 / 4096 & 511% to %(span0 / 4096 & 511) + 29% of chunk 0 at @span0 & ~2097151@
 	END
 	ask 'bm why span[1] + 5000' <<-END
-		@span1 + 5000@: in a span of 30 pages (122880 bytes) at @span1@, 5000 bytes after its start: retained (freed, kept whole)
+		@span1 + 5000@: in a run of 30 free pages at @span1@, 5000 bytes after its start: its page is dirty (it may hold old data)
 		  pages   %span1 / 4096 & 511% to %(span1 / 4096 & 511) + 29% of chunk 0 at @span1 & ~2097151@
 		  before  a span of 30 pages at @span0@: live
 		  after   a span of 30 pages at @span2@: live
@@ -149,7 +149,7 @@ ask_states() {
 	ask 'bm why span[2] + 122879' <<-END
 		@span2 + 122879@: in a span of 30 pages (122880 bytes) at @span2@, 122879 bytes after its start: live
 		  pages   %span2 / 4096 & 511% to %(span2 / 4096 & 511) + 29% of chunk 0 at @span2 & ~2097151@
-		  before  a span of 30 pages at @span1@: retained (freed, kept whole)
+		  before  30 pages at @span1@: free, 30 dirty
 		  after   a span of 40 pages at @hole0@: live
 	END
 	ask 'bm why hole[1] + 4097' <<-END
@@ -215,7 +215,7 @@ has() { # NAME OUTPUT LINES: each line is there, but for the blanks between its 
 map() { # of the chunk, as layout.c made it
 	cat <<-END
 		 %span0 / 4096 & 511%-%(span0 / 4096 & 511) + 29% 30 @span0@ span live
-		 %span1 / 4096 & 511%-%(span1 / 4096 & 511) + 29% 30 @span1@ span retained (freed, kept whole)
+		 %span1 / 4096 & 511%-%(span1 / 4096 & 511) + 29% 30 @span1@ free dirty
 		 %hole1 / 4096 & 511%-%(hole1 / 4096 & 511) + 39% 40 @hole1@ free clean
 		 %trimmed / 4096 & 511%-%(trimmed / 4096 & 511) + 11% 12 @trimmed@ span live
 		 %(trimmed / 4096 & 511) + 12%-%(trimmed / 4096 & 511) + 19% 8 @trimmed + 12 * 4096@ free dirty
@@ -235,14 +235,14 @@ fills_chunk() { # the map on stdin: every page once, and as many used and free a
 own_figures() { # FILE of layout.c: what the library counts
 	sed -nE 's/<class size="([0-9]+)" slabs="([0-9]+)" pages="([0-9]+)" slots="([0-9]+)" free="([0-9]+)" cached="([0-9]+)"\/>/class \1 \2 \3 \4 \5 \6/p
 		s/<(chunks|large) count="([0-9]+)".*/\1 \2/p
-		s/<row name="(free_pages|live_large|pool|retained_spans|metadata)" size="([0-9]+)"\/>/\1 \2/p' "$1"
+		s/<row name="(free_pages|live_large|pool|metadata)" size="([0-9]+)"\/>/\1 \2/p' "$1"
 }
 
 figures() { # of bm heap on stdin, in the same words
 	awk '$1 == "class" { print "class", $3, $4, $5, $6, $8, $9 + $10 }
 		$1 == "chunks" { print "chunks", $2 } $1 == "pages" { print "free_pages", $5 * 4096 }
 		$1 == "large" { print "large", $2; print "live_large", $5 } $1 == "pool" { print "pool", $7 }
-		$1 == "retained" { print "retained_spans", $5 * 4096 } $1 == "metadata" { print "metadata", $2 }' | sort
+		$1 == "metadata" { print "metadata", $2 }' | sort
 }
 
 cached_twice() { # of bm heap on stdin: the slots in caches, by class and by thread
@@ -267,7 +267,6 @@ judge_map() { # NAME FILE
 			class 30 896 1 7 32 0 30 3 0
 			large 3 live of 11534336 bytes
 			pool 1 run of 4194304 bytes, 4194304 of them dirty
-			retained 1 span of 30 pages
 			caches 3
 			 a thread that has ended: 1 slot of 1536 bytes
 			 thread 2 (LWP %lwp2%): 9 slots of 11520 bytes

@@ -161,7 +161,7 @@ static void first_of_process(void) {
 
 static void in_the_middle(void) {
 	take(0, BLOCKS / 2);
-	release(0, BLOCKS / 2, 5); /* caches and retained runs are filled */
+	release(0, BLOCKS / 2, 5); /* caches and the pool are filled */
 	NEED(refuse(kind, 1));
 	work(BLOCKS / 4, BLOCKS);
 	release(0, BLOCKS, 1);

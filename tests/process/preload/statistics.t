@@ -29,7 +29,7 @@ ok $? "and nothing to stdout"
 # ---- bm_stats_print ----
 
 row_names() { # of an output on stdin
-	grep -oE '\b(live_slots|live_spans|live_large|free_slots|slab_tails|run_tails|magazines|depots|retained_spans)\b|\b(free_pages|pool|quarantine|metadata|pagemap)\b' | sort -u
+	grep -oE '\b(live_slots|live_spans|live_large|free_slots|slab_tails|run_tails|magazines|depots)\b|\b(free_pages|pool|quarantine|metadata|pagemap)\b' | sort -u
 }
 
 limited "$built/statistics" text >"$scratch/text" 2>"$scratch/err"

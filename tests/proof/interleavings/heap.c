@@ -93,7 +93,7 @@ static void spans(unsigned i) {
 	fill(span.base, 3 * PAGE_SIZE, i);
 	check();
 	expect_filled((unsigned char *)span.base, 3 * PAGE_SIZE, i);
-	chunk_put(span.chunk, span.base, 3, UINT16_MAX);
+	chunk_put(span.chunk, span.base, UINT16_MAX);
 }
 
 /* ---- one span freed twice at once ---- */
@@ -109,30 +109,13 @@ static void begin_shared(void) {
 
 static void free_shared(unsigned i) {
 	(void)i;
-	if (chunk_retain(shared.chunk, shared.base))
+	if (chunk_put(shared.chunk, shared.base, UINT16_MAX))
 		nfreed++;
 }
 
 static void end_shared(void) {
 	EXPECT(nfreed == 1);
 	end();
-}
-
-/* ---- retained spans, which any thread takes ---- */
-
-static void retained(unsigned i) {
-	char *base = chunk_take_retained(3);
-	base = base ? base : chunk_take(3, 0).base;
-	EXPECT(base);
-	fill(base, 3 * PAGE_SIZE, i);
-	check();
-	expect_filled((unsigned char *)base, 3 * PAGE_SIZE, i);
-	EXPECT(chunk_retain((struct chunk *)pagemap_owner(base), base));
-}
-
-static void begin_retained(void) {
-	make_fresh();
-	retained(0);
 }
 
 /* ---- large blocks ---- */
@@ -175,8 +158,6 @@ int main(void) {
 	explore(&(struct scenario){"frees and two scavenges", 3, 1, begin_held, free_held, end});
 	explore_both("spans", "spans, and a trim", 2 - WATCHED, make_fresh, spans, end);
 	explore_both("a second free", "a second free, and a trim", 4, begin_shared, free_shared, end_shared);
-	explore_both("retained spans", "retained spans, and a trim", 2 - WATCHED, begin_retained, retained,
-	             end);
 	explore_both("large blocks", "large blocks, and a trim", 2 - WATCHED, make_fresh, large, end);
 	return explored();
 }

@@ -96,7 +96,6 @@ static void check_ledger(void) {
 	EXPECT(ledger_purgeable_in(LEDGER_POOL) == max_size(pool.ndirty, pool.npages / 2));
 	EXPECT(ledger_read(&ledger.free_slots) == free_slots && ledger_read(&ledger.clean) == clean);
 	EXPECT(ledger_purgeable_in(LEDGER_SLOTS) == purgeable);
-	EXPECT(ledger_purgeable_in(LEDGER_SPANS) <= RETAINED_SPANS * CHUNK_PAGES);
 }
 
 static void check_all(void) {
@@ -112,7 +111,7 @@ static void check_all(void) {
 	EXPECT(account_in_chunks(&account) + account.rows[ROW_LIVE_LARGE] == live_bytes);
 	EXPECT(account_in_chunks(&account) + account.rows[ROW_FREE_SLOTS] + account.rows[ROW_SLAB_TAILS] +
 	               account.rows[ROW_MAGAZINES] + account.rows[ROW_DEPOTS] +
-	               account.rows[ROW_RETAINED_SPANS] + account.rows[ROW_FREE_PAGES] <=
+	               account.rows[ROW_FREE_PAGES] <=
 	       account.chunks * CHUNK_SIZE);
 }
 
