@@ -44,10 +44,10 @@ void *large_take(size_t size, size_t align, size_t *dirty) {
 	struct run *run = pool_take(chunks_of(size), max_size(align, CHUNK_SIZE));
 	if (!run)
 		return NULL;
+	size_t npages = size >> PAGE_SHIFT, clean = npages - min_size(npages, run->ndirty);
 	*dirty = run->ndirty ? size : 0;
 	begin_live(run, size);
-	if (!*dirty)
-		ledger_note_wanted(LEDGER_OUTSIDE_SLABS, size >> PAGE_SHIFT);
+	ledger_note_wanted(LEDGER_OUTSIDE_SLABS, clean);
 	return run->base;
 }
 

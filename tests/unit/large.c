@@ -11,11 +11,10 @@
 /* Pages live in chunks, as the policy is told: beside them 2 MB are retained without a reason. */
 enum { BESIDE = 2000 };
 
-static uint64_t now;
+static uint64_t now, per_look = 2000; /* milliseconds; two seconds at every look: nothing refaults */
 
-/* Two seconds at every look: nothing ever refaults. */
 uint64_t __wrap_os_milliseconds(void);
-uint64_t __wrap_os_milliseconds(void) { return now += 2000; }
+uint64_t __wrap_os_milliseconds(void) { return now += per_look; }
 
 /* Every test starts and ends with nothing live and nothing retained. */
 static int nothing(void **state) {
@@ -128,6 +127,20 @@ TEST(a_freed_run_serves_again_and_is_not_clean) {
 	assert_ptr_equal(take(2 * MB, 16, false), block);
 	assert_int_equal(retained_bytes(), 0);
 	assert_registered(block, 2 * MB);
+	put(block);
+}
+
+/* The pool has one half of a block, and the kernel gives the other again. */
+TEST(what_the_kernel_adds_to_a_run_is_a_refault) {
+	per_look = 0;
+	ledger.refaulted = ledger.returned[LEDGER_OUTSIDE_SLABS].npages = 0;
+	char *whole = take(8 * MB, 16, true);
+	assert_true(large_put(record_of(whole), whole));
+	assert_int_equal(pool_unmap(2 * CHUNK_PAGES), 2 * CHUNK_PAGES);
+	char *block = take(8 * MB, 16, false);
+	assert_int_equal(ledger_read(&ledger.refaulted), 2 * CHUNK_PAGES);
+	ledger.refaulted = 0;
+	per_look = 2000;
 	put(block);
 }
 
@@ -280,6 +293,7 @@ int main(void) {
 	        CASE(alignment_up_to_a_gigabyte),
 	        CASE(only_the_start_of_a_live_block_is_freed),
 	        CASE(a_freed_run_serves_again_and_is_not_clean),
+	        CASE(what_the_kernel_adds_to_a_run_is_a_refault),
 	        CASE(what_is_retained_is_bounded),
 	        CASE(the_peak_is_kept),
 	        CASE(a_block_grows_and_shrinks_with_its_content),
