@@ -361,7 +361,8 @@ static void free_span_pages(struct chunk *chunk, unsigned page, unsigned npages,
 /* Makes a span of pages that the buddy gave. */
 static struct span make_span(struct chunk *chunk, unsigned page, unsigned npages) {
 	unsigned dirty = count_taken(chunk, page, npages);
-	ledger_note_wanted(LEDGER_OUTSIDE_SLABS, npages - dirty);
+	if (dirty < npages)
+		ledger_note_wanted(LEDGER_OUTSIDE_SLABS, npages - dirty);
 	chunk->npages_at[page] = (uint16_t)npages;
 	return (struct span){.base = chunk->base + page * PAGE_SIZE,
 	                     .chunk = chunk,

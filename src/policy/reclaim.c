@@ -3,6 +3,7 @@
 
 #include "back/chunk.h"
 #include "back/pool.h"
+#include "ground/config.h"
 #include "ground/os.h"
 #include "middle/central.h"
 
@@ -12,12 +13,19 @@ enum {
 	COLLAPSE = 4,         /* live memory below this part of its peak has collapsed: */
 	COLLAPSED_MS = 50,    /* then so long without a refault is enough */
 	REFAULT_WEIGHT = 2,   /* the bound has grown enough after fewer phases than with 1 */
+	BASE_MIN = 64,        /* pages: 256 KB and a quarter of what is live, … */
+	BASE_MAX = 512,       /* … up to 2 MB */
 	PURGED_AT_ONCE = 256, /* pages inside slabs */
 	CALLS_PER_LOOK = 16,  /* beyond b: of reclaim, for each look at the clock */
 };
 
 static atomic_flag at_it = ATOMIC_FLAG_INIT;
 static _Atomic uint64_t rests_until, rest; /* milliseconds */
+
+size_t reclaim_base(void) {
+	size_t live = ledger_live();
+	return min_size(BASE_MIN + live / 4, BASE_MAX) + live * config.hold / 100;
+}
 
 size_t reclaim_bound(void) {
 	size_t base = reclaim_base(), growth = REFAULT_WEIGHT * ledger_read(&ledger.refaulted);
@@ -88,15 +96,7 @@ static void purge_stores(size_t keep, struct end end) {
 	purge_classes(keep, end);
 }
 
-void reclaim_excess(size_t npages) {
-	static _Atomic unsigned calls;
-	unsigned call = atomic_load_explicit(&calls, memory_order_relaxed);
-	atomic_store_explicit(&calls, call + 1, memory_order_relaxed);
-	if (call % CALLS_PER_LOOK == 0 && ledger_read(&ledger.refaulted))
-		reclaim_decay();
-	size_t bound = reclaim_bound(), has = ledger_purgeable();
-	if (likely(has <= bound))
-		return;
+static COLD void purge_excess(size_t bound, size_t npages) {
 	if (atomic_load_explicit(&rest, memory_order_relaxed) &&
 	    os_milliseconds() < atomic_load_explicit(&rests_until, memory_order_relaxed))
 		return;
@@ -108,6 +108,19 @@ void reclaim_excess(size_t npages) {
 	rest = ledger_read(&ledger.given) != given ? 0 : min_size(2 * rest + 1, REST_MS);
 	rests_until = os_milliseconds() + rest;
 	atomic_flag_clear(&at_it);
+}
+
+void reclaim(size_t npages) {
+	static _Atomic unsigned calls;
+	if (ledger_purgeable() <= reclaim_base())
+		return;
+	unsigned call = atomic_load_explicit(&calls, memory_order_relaxed);
+	atomic_store_explicit(&calls, call + 1, memory_order_relaxed);
+	if (unlikely(call % CALLS_PER_LOOK == 0 && ledger_read(&ledger.refaulted)))
+		reclaim_decay();
+	size_t bound = reclaim_bound();
+	if (unlikely(ledger_purgeable() > bound))
+		purge_excess(bound, npages);
 }
 
 void reclaim_after_fork(void) { atomic_flag_clear(&at_it); }

@@ -23,14 +23,9 @@
 #ifndef RECLAIM_H
 #define RECLAIM_H
 
-#include "ground/config.h"
 #include "ground/ledger.h"
 
-enum {
-	RECLAIM_US = 200,
-	BASE_MIN = 64,  /* pages: 256 KB and a quarter of what is live, … */
-	BASE_MAX = 512, /* … up to 2 MB */
-};
+enum { RECLAIM_US = 200 };
 
 /* The bound, in pages. Any thread. */
 size_t reclaim_bound(void);
@@ -38,20 +33,12 @@ size_t reclaim_bound(void);
 /* Forgets half of the refaults for each time that has passed without one. */
 COLD void reclaim_decay(void);
 
-/* b, without the growth: as long as no more is free, it does not matter how much that is. */
-static inline size_t reclaim_base(void) {
-	size_t live = ledger_live();
-	return min_size(BASE_MIN + live / 4, BASE_MAX) + live * config.hold / 100;
-}
+/* b alone: as long as no more than that is free, the growth does not matter. */
+size_t reclaim_base(void);
 
 /* Gives back what is beyond the bound, unless another thread is at it: npages of it, though that may
  * take long. Any thread, no lock held. */
-COLD void reclaim_excess(size_t npages);
-
-static inline void reclaim(size_t npages) {
-	if (unlikely(ledger_purgeable() > reclaim_base()))
-		reclaim_excess(npages);
-}
+void reclaim(size_t npages);
 
 /* In the child of a fork: the thread that was at it may not be here. */
 void reclaim_after_fork(void);
