@@ -299,7 +299,7 @@ void *cache_take_big(unsigned class) {
 
 bool cache_put_big(void *slot) {
 	const struct slab *slab = pagemap_class(slot) == CLASS_BIG ? chunk_slab_of(slot) : NULL;
-	if (!slab || unlikely(!mark_is_live(slab, slot)))
+	if (unlikely(!mark_is_live(slab, slot)))
 		return false;
 	mark_freed(CLASS_BIG, slot); /* before a signal's handler can take it */
 	if (likely(push(thread_cache, slab->class, slot)))
@@ -309,8 +309,7 @@ bool cache_put_big(void *slot) {
 }
 
 void cache_put(unsigned class, void *slot) {
-	const struct slab *slab = chunk_slab_of(slot);
-	if (unlikely(!slab || slab->class != class || !mark_is_live(slab, slot)))
+	if (unlikely(!mark_is_live(chunk_slab_of(slot), slot)))
 		return central_note_wrong(slot, class);
 	mark_freed(class, slot);
 	struct cache *cache = get_cache();

@@ -169,8 +169,8 @@ void release_slow(void *block, enum family family, size_t size) {
 }
 
 void release_far(void *block, enum family family, size_t size) {
-	unsigned class = likely((uintptr_t)block % QUANTUM == 0) ? pagemap_class(block) : 0;
-	if (unlikely(!cache_put_fast(thread_cache, class, block)))
+	if (unlikely((uintptr_t)block % QUANTUM ||
+	             !cache_put_fast(thread_cache, pagemap_class(block), block)))
 		release_slow(block, family, size);
 }
 

@@ -52,8 +52,6 @@ static inline void release_sized_by(void *block, size_t size, enum family family
 	release_sized_slow(block, family, size);
 }
 
-static inline void release_sized(void *block, size_t size) { release_sized_by(block, size, BY_NEW); }
-
 /* A block of n * size bytes, all of them zero. */
 void *allocate_zeroed(size_t n, size_t size);
 

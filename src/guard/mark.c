@@ -33,7 +33,7 @@ bool mark_was_freed(unsigned class, const void *slot) {
 }
 
 bool mark_is_live(const struct slab *slab, const void *slot) {
-	return slab_judge(slab, slot) == SLAB_OK && !mark_was_freed(slab->class, slot);
+	return slab && slab_judge(slab, slot) == SLAB_OK && !mark_was_freed(slab->class, slot);
 }
 
 void mark_after_fork(void) { mark_key += 2; }

@@ -32,8 +32,8 @@ void *mark_freed(unsigned class, void *slot);
 void *mark_taken(unsigned class, void *slot);
 bool mark_was_freed(unsigned class, const void *slot);
 
-/* Whether a pointer into a slab is a slot that was handed out and not freed since. No lock: right for a
- * slot that is the caller's to free. */
+/* Whether a pointer into a slab is a slot that was handed out and not freed since; not if the slab is NULL.
+ * No lock: right for a slot that is the caller's to free. */
 bool mark_is_live(const struct slab *slab, const void *slot);
 
 void mark_after_fork(void); /* K4 */

@@ -65,11 +65,6 @@ size_t live_size(const void *pointer) {
 
 void misuse_of_slot(const void *pointer, unsigned class) {
 	unsigned npages;
-	const struct slab *slab = chunk_slab_of(pointer);
-	size_t size = slab && slab->class == class ? 0 : live_size(pointer);
-	if (size)
-		die("free(%p): freed as %z bytes, but now it has %z: freed twice", pointer, class_size(class),
-		    size);
 	struct owner *owner = pagemap_owner(pointer);
 	bool in_chunk = owner && owner->kind == OWNER_CHUNK && !chunk_slab_of(pointer);
 	if (in_chunk && !chunk_span_around((struct chunk *)owner, pointer, &npages)) /* its slab is gone */

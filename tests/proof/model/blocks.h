@@ -120,7 +120,7 @@ static void do_release(struct block *block, bool sized) {
 	expect_fill(block, block->at, block->size);
 	EXPECT(usable_size(block->at) == block->usable);
 	if (sized && block->plain)
-		release_sized(block->at, block->size);
+		release_sized_by(block->at, block->size, BY_NEW);
 	else
 		release(block->at);
 	forget(block);

@@ -108,7 +108,7 @@ static void drop(struct pile *pile, unsigned order, size_t i, bool sized) {
 	*at = *last_word(pile, at) = 0;
 	live_bytes -= pile->size;
 	if (sized)
-		release_sized(at, pile->size);
+		release_sized_by(at, pile->size, BY_NEW);
 	else
 		release(at);
 }
