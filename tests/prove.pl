@@ -34,7 +34,7 @@ sub watch { # PARSER PROGRAM
 		my $line = shift->as_string;
 		push @{$seen->{said}}, $line if $failing;
 		# A shell test that runs a program of many checks as one has the program's skips as comments.
-		$skip->($1, $2) if $line =~ /^#\s*ok \d+ (.*?) # SKIP (.*)/;
+		$skip->("$1", "$2") if $line =~ /^#\s*ok \d+ (.*?) # SKIP (.*)/;
 	});
 }
 
