@@ -347,17 +347,6 @@ static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned, u
 	return NULL;
 }
 
-/* Frees pages. Those of the first 16 whose bit of `dirty` is set may hold data, and all beyond
- * these. */
-static void free_span_pages(struct chunk *chunk, unsigned page, unsigned npages, uint16_t dirty) {
-	unsigned ndirty = npages;
-	bitmap_set(&chunk->dirty, page, npages);
-	for (unsigned clean = (uint16_t)~dirty, i; clean && (i = (unsigned)__builtin_ctz(clean)) < npages;
-	     clean &= clean - 1, ndirty--)
-		bitmap_clear(&chunk->dirty, page + i, 1);
-	put_pages(chunk, page, npages, ndirty);
-}
-
 /* Makes a span of pages that the buddy gave. */
 static struct span make_span(struct chunk *chunk, unsigned page, unsigned npages) {
 	unsigned dirty = count_taken(chunk, page, npages);
@@ -401,10 +390,14 @@ bool chunk_put(struct chunk *chunk, const void *address, uint16_t dirty) {
 	unsigned page = chunk_page(address);
 	struct chunk *empty = NULL;
 	lock_take(&chunk_lock);
-	unsigned npages = chunk_span_at(chunk, address);
+	unsigned npages = chunk_span_at(chunk, address), ndirty = npages;
 	if (npages) {
 		chunk->npages_at[page] = 0;
-		free_span_pages(chunk, page, npages, dirty);
+		bitmap_set(&chunk->dirty, page, npages);
+		for (unsigned clean = (uint16_t)~dirty, i;
+		     clean && (i = (unsigned)__builtin_ctz(clean)) < npages; clean &= clean - 1, ndirty--)
+			bitmap_clear(&chunk->dirty, page + i, 1);
+		put_pages(chunk, page, npages, ndirty);
 		if (unlikely(chunks.empty > EMPTY_MAX))
 			empty = detach_empty();
 	}
