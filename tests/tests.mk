@@ -36,7 +36,7 @@ model_names    := $(patsubst tests/proof/model/%.c,%,$(wildcard tests/proof/mode
 fuzz_names     := buddy_model turns
 
 # Functions that a test puts its own in place of.
-wraps_cache  := os_thread os_has_ended
+wraps_cache  := os_thread os_has_ended central_refill
 wraps_ledger := os_milliseconds
 wraps_reclaim   := os_milliseconds os_microseconds os_purge
 wraps_chunk  := os_milliseconds os_microseconds os_purge

@@ -350,8 +350,6 @@ static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned, u
 /* Makes a span of pages that the buddy gave. */
 static struct span make_span(struct chunk *chunk, unsigned page, unsigned npages) {
 	unsigned dirty = count_taken(chunk, page, npages);
-	if (dirty < npages)
-		ledger_note_wanted(LEDGER_OUTSIDE_SLABS, npages - dirty);
 	chunk->npages_at[page] = (uint16_t)npages;
 	return (struct span){.base = chunk->base + page * PAGE_SIZE,
 	                     .chunk = chunk,
@@ -381,8 +379,11 @@ struct span chunk_take(unsigned npages, unsigned align_order) {
 		page = buddy_take(&chunk->buddy, npages, align_order);
 	else
 		buddy_take_at(&chunk->buddy, page, npages);
+	size_t wanted = npages - chunks.dirty_pages;
 	struct span span = make_span(chunk, page, npages);
+	wanted += chunks.dirty_pages;
 	lock_release(&chunk_lock);
+	ledger_note_wanted(LEDGER_OUTSIDE_SLABS, wanted);
 	return span;
 }
 
@@ -424,12 +425,10 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 	unsigned page = chunk_page(address);
 	bool resized = true;
 	lock_take(&chunk_lock);
-	unsigned old = chunk->npages_at[page];
-	if (npages > old) {
-		unsigned more = npages - old;
-		resized = buddy_take_at(&chunk->buddy, page + old, more);
-		if (resized)
-			ledger_note_wanted(LEDGER_OUTSIDE_SLABS, more - count_taken(chunk, page + old, more));
+	unsigned old = chunk->npages_at[page], wanted = npages > old ? npages - old : 0;
+	if (wanted) {
+		resized = buddy_take_at(&chunk->buddy, page + old, wanted);
+		wanted = resized ? wanted - count_taken(chunk, page + old, wanted) : 0;
 	} else if (npages < old) {
 		bitmap_set(&chunk->dirty, page + npages, old - npages);
 		put_pages(chunk, page + npages, old - npages, old - npages);
@@ -437,6 +436,7 @@ bool chunk_resize(struct chunk *chunk, const void *address, unsigned npages) {
 	if (resized)
 		chunk->npages_at[page] = (uint16_t)npages;
 	lock_release(&chunk_lock);
+	ledger_note_wanted(LEDGER_OUTSIDE_SLABS, wanted);
 	return resized;
 }
 

@@ -129,8 +129,8 @@ static void flush_half(struct cache *cache, unsigned class) {
 /* Empties a magazine. The NULL under its oldest slot says where it ends: in the child of a fork the
  * capacity of another thread's magazine may not fit its array. */
 static void flush_magazine(struct cache *cache, unsigned class) {
-	void *batch[BATCH_MAX], **top = cache->top[class];
-	while (*top) {
+	void *batch[BATCH_MAX], **top;
+	while (*(top = cache->top[class])) {
 		unsigned n = 0;
 		while (*top && n < BATCH_MAX)
 			batch[n++] = *top--;
@@ -276,6 +276,8 @@ void *cache_take(unsigned class) {
 		return NULL;
 	/* The lowest address goes out now, the next lowest lies on top. */
 	void **top = cache->top[class];
+	if (unlikely(cache->full[class] - top < (ptrdiff_t)n - 1)) /* by what the program did meanwhile */
+		central_flush(class, batch + 1, n - 1), n = 1;
 	for (unsigned i = n; i-- > 1;)
 		*++top = batch[i];
 	if (n > 1)
@@ -354,16 +356,6 @@ size_t cache_count(unsigned class) {
 	return total;
 }
 
-/* Makes all magazines of a flushed cache as if they had never been made. Its thread may have
- * been in the middle of changing one, so which array is whose cannot be told: the arrays, some
- * KB, are lost to this child. */
-static void forget_magazines(struct cache *cache) {
-	memcpy(cache->top, empty_cache.top, sizeof cache->top);
-	memcpy(cache->full, empty_cache.full, sizeof cache->full);
-	memset(cache->capacity, 0, sizeof cache->capacity);
-	cache->bytes = 0;
-}
-
 void cache_after_fork(void) {
 	central_set_depot(false);
 	chunk_after_fork();
@@ -374,7 +366,9 @@ void cache_after_fork(void) {
 		if (cache == own_cache)
 			continue;
 		flush_cache(cache);
-		forget_magazines(cache);
+		/* Its thread may have been in the middle of changing a magazine, so which array is whose cannot be
+		 * told: the arrays, some KB, are lost to this child. */
+		memcpy(cache, &empty_cache, offsetof(struct cache, link));
 	}
 	central_wrong.class = 0; /* a slot that was wrong was being moved when the fork came */
 	mark_after_fork();

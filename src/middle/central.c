@@ -214,10 +214,18 @@ static void recount(struct central *central, struct slab *slab, uint16_t before)
 	unsigned fetched = slab->dirty & (unsigned)~before;
 	set_page_classes(slab, fetched, slab->class);
 	count_slab(central, slab, 1);
-	ledger_note_wanted(LEDGER_INSIDE_SLABS, (size_t)__builtin_popcount(fetched & slab->scavenged));
+	central->wanted += (size_t)__builtin_popcount(fetched & slab->scavenged);
 	slab->scavenged &= (uint16_t)~fetched;
 	update_list(central, slab);
 	publish_slots(central);
+}
+
+/* Releases the lock after slots were taken. */
+static void release_noting(struct central *central) {
+	size_t wanted = central->wanted;
+	central->wanted = 0;
+	lock_release(&central->lock);
+	ledger_note_wanted(LEDGER_INSIDE_SLABS, wanted);
 }
 
 /* Takes n slots from a slab, or those of a line (n 0). Lock held. */
@@ -268,7 +276,7 @@ unsigned central_refill(unsigned class, void **slots, unsigned n) {
 	struct slab *slab = taken ? NULL : add_slab(central, class);
 	if (slab) /* from it: a slab freed into meanwhile would come first */
 		taken = take_slots_from(central, slab, slots, n);
-	lock_release(&central->lock);
+	release_noting(central);
 	return taken;
 }
 
@@ -281,7 +289,7 @@ unsigned central_refill_line(unsigned class, void **slots) {
 		if (!list_empty(head))
 			taken = take_slots_from(central, CONTAINER(head->next, struct slab, link), slots, 0);
 	}
-	lock_release(&central->lock);
+	release_noting(central);
 	return taken;
 }
 
@@ -300,7 +308,7 @@ void *central_take_random(unsigned class, uint64_t random) {
 		slot = slab_take_nth(slab, (unsigned)(random % slab->nfree));
 		recount(central, slab, before);
 	}
-	lock_release(&central->lock);
+	release_noting(central);
 	return slot;
 }
 

@@ -23,6 +23,7 @@ struct central {
 	size_t nslabs, npages, clean, nslots, nfree;
 	size_t clean_tails; /* bytes of the slabs' ends that no slot fills, on clean pages */
 	size_t purgeable;   /* pages that a purge would give back (slab_purgeable) */
+	size_t wanted;      /* pages purged and then taken from, not noted yet: that needs the clock */
 	struct published {
 		size_t nfree, clean, purgeable; /* pages, as the ledger knows them */
 	} published;

@@ -184,6 +184,40 @@ static void join(pthread_t thread, void **result) {
 	wait_until_ended(last_id);
 }
 
+/* ---- a malloc inside a malloc ---- */
+
+enum { INNER_CLASS = 12, INNER = 600 };
+static void *inner[INNER];
+static size_t frees_meanwhile;
+
+unsigned __real_central_refill(unsigned class, void **slots, unsigned n);
+unsigned __wrap_central_refill(unsigned class, void **slots, unsigned n);
+unsigned __wrap_central_refill(unsigned class, void **slots, unsigned n) {
+	unsigned got = __real_central_refill(class, slots, n);
+	size_t n_inner = frees_meanwhile;
+	frees_meanwhile = 0;
+	put_many(INNER_CLASS, inner, n_inner);
+	return got;
+}
+
+/* As when a clock of the program's own frees, which the library asks for the time. */
+TEST(a_refill_that_finds_the_magazine_filled_meanwhile_leaves_it) {
+	static void *rest[INNER];
+	for (size_t most = 20; most <= INNER; most += 20) {
+		size_t n = 0;
+		take_many(INNER_CLASS, inner, most);
+		while ((rest[n] = cache_pop(thread_cache, INNER_CLASS)))
+			n++;
+		frees_meanwhile = most;
+		rest[n++] = take(INNER_CLASS);
+		assert_int_equal(frees_meanwhile, 0);
+		assert_true(thread_cache->top[INNER_CLASS] <= thread_cache->full[INNER_CLASS]);
+		check(INNER_CLASS, n);
+		put_many(INNER_CLASS, rest, n);
+		check(INNER_CLASS, 0);
+	}
+}
+
 /* ---- lines shared between threads ---- */
 
 enum { GIVEN = 40 };
@@ -600,6 +634,7 @@ int main(void) {
 	        CASE(every_class_is_conserved),
 	        CASE(what_a_thread_keeps_is_bounded),
 	        CASE(random_use_keeps_every_slot_apart),
+	        CASE(a_refill_that_finds_the_magazine_filled_meanwhile_leaves_it),
 	        CASE(idle_magazines_are_flushed_while_others_work),
 	        CASE(a_second_free_is_found_whatever_was_freed_between),
 	        CASE(no_slot_that_is_handed_out_counts_as_freed),
