@@ -379,9 +379,9 @@ struct span chunk_take(unsigned npages, unsigned align_order) {
 		page = buddy_take(&chunk->buddy, npages, align_order);
 	else
 		buddy_take_at(&chunk->buddy, page, npages);
-	size_t wanted = npages - chunks.dirty_pages;
+	size_t ndirty = chunks.dirty_pages;
 	struct span span = make_span(chunk, page, npages);
-	wanted += chunks.dirty_pages;
+	size_t wanted = npages - (ndirty - chunks.dirty_pages);
 	lock_release(&chunk_lock);
 	ledger_note_wanted(LEDGER_OUTSIDE_SLABS, wanted);
 	return span;

@@ -206,7 +206,7 @@ TEST(a_refill_that_finds_the_magazine_filled_meanwhile_leaves_it) {
 	for (size_t most = 20; most <= INNER; most += 20) {
 		size_t n = 0;
 		take_many(INNER_CLASS, inner, most);
-		while ((rest[n] = cache_pop(thread_cache, INNER_CLASS)))
+		while ((rest[n] = cache_take_fast(thread_cache, INNER_CLASS)))
 			n++;
 		frees_meanwhile = most;
 		rest[n++] = take(INNER_CLASS);
