@@ -13,7 +13,7 @@ ifneq ($(DEBUG),1) # checkers are for debug builds and tests
 sources  := $(filter-out %_check.c,$(sources))
 endif
 objects  := $(sources:%.c=$(build)/%.o)
-archived := $(filter-out %/loading.o %/dlopen.o,$(objects)) # see loading.c, dlopen.c
+archived := $(filter-out %/loading.o %/dlopen.o %/mappings.o,$(objects)) # see these files
 
 .PHONY: all help run install uninstall same-code format clean FORCE
 

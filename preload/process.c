@@ -8,6 +8,7 @@
 #include "ground/metadata.h"
 #include "ground/os.h"
 #include "guard/guard.h"
+#include "guard/watch.h"
 #include "middle/central.h"
 #include "observe/account.h"
 #include "policy/reclaim.h"
@@ -64,6 +65,7 @@ static void after_fork_in_parent(void) {
 }
 
 static void after_fork_in_child(void) {
+	watch_after_fork();
 	after_fork();
 	if (!alone)
 		cache_after_fork();

@@ -45,8 +45,10 @@ wraps_pool   := os_milliseconds metadata_take os_map_at
 wraps_turns  := os_map_fenced os_unmap_fenced os_milliseconds os_microseconds
 wraps_central   := os_milliseconds os_purge chunk_take
 wraps_guard  := os_map_fenced os_map_aligned os_map_at os_open os_close
+wraps_marks  := kernel_mmap
+wraps_watch  := kernel_mmap
 wraps_kernel := os_map_fenced os_map_aligned os_map_at os_open os_unmap os_unmap_fenced os_purge os_move os_lengthen os_move_longer
-wraps_faults := $(filter-out os_open,$(wraps_kernel)) os_milliseconds os_microseconds metadata_take metadata_put mmap munmap madvise mremap mprotect
+wraps_faults := $(filter-out os_open,$(wraps_kernel)) os_milliseconds os_microseconds metadata_take metadata_put $(addprefix kernel_,mmap munmap madvise mremap mprotect)
 
 # The same for tests/proof/interleavings.
 explored_wraps_lock     := syscall

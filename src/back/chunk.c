@@ -197,7 +197,7 @@ static struct chunk *detach_empty(void) {
 static size_t drop_chunk(struct chunk *chunk) {
 	struct run *run = chunk->run;
 	size_t ndirty = run->ndirty;
-	run->advice = chunk->huge ? ADVICE_HUGE : run->advice == ADVICE_HUGE ? ADVICE_SMALL : run->advice;
+	run->advice = chunk_advice(chunk);
 	run->size = 0;
 	pool_put(run, ndirty);
 	metadata_put(chunk, sizeof *chunk);
@@ -249,7 +249,7 @@ static void isolate_runs(struct batch *batch, size_t ndirty) {
 
 void chunk_refuse_huge(struct chunk *chunk) {
 	if (atomic_exchange_explicit(&chunk->huge, false, memory_order_relaxed))
-		os_huge_pages(chunk->base, CHUNK_SIZE, false);
+		os_huge_pages(chunk->base, CHUNK_SIZE, ADVICE_SMALL);
 }
 
 /* Puts the runs of a batch back; purged[i] says that run i is clean now. The pages that became

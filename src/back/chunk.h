@@ -104,6 +104,12 @@ void chunk_after_fork(void);
 
 struct chunk_totals chunk_count(void);
 
+/* What the kernel was told of a chunk's pages last. */
+static inline enum advice chunk_advice(const struct chunk *chunk) {
+	enum advice first = chunk->run->advice;
+	return chunk->huge ? ADVICE_HUGE : first == ADVICE_HUGE ? ADVICE_SMALL : first;
+}
+
 /* The page of its chunk in which an address lies. */
 static inline unsigned chunk_page(const void *address) {
 	return (unsigned)((uintptr_t)address >> PAGE_SHIFT) % CHUNK_PAGES;

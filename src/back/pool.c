@@ -4,7 +4,6 @@
 #include "back/pool_state.h"
 #include "ground/ledger.h"
 #include "ground/metadata.h"
-#include "ground/os.h"
 
 static struct pool pool;
 struct lock pool_lock = LOCK_INITIAL(RANK_POOL);
@@ -167,8 +166,7 @@ static bool map_beside(struct run *run, char *address, size_t size) {
 		os_unmap(address, size);
 		return false;
 	}
-	if (run->advice)
-		os_huge_pages(address, size, run->advice == ADVICE_HUGE);
+	os_huge_pages(address, size, run->advice);
 	run->nchunks += size >> CHUNK_SHIFT;
 	if (address < run->base)
 		run->base = address;
@@ -313,9 +311,8 @@ bool pool_shorten(struct run *run, size_t nchunks) {
 }
 
 void pool_advise(struct run *run, enum advice advice) {
-	if (advice == run->advice || advice == ADVICE_NONE)
-		return;
-	os_huge_pages(run->base, run_bytes(run), advice == ADVICE_HUGE);
+	if (advice != run->advice)
+		os_huge_pages(run->base, run_bytes(run), advice);
 	run->advice = advice;
 }
 

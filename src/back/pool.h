@@ -18,10 +18,8 @@
 
 #include "ground/list.h"
 #include "ground/lock.h"
+#include "ground/os.h"
 #include "ground/pagemap.h"
-
-/* What the kernel was told of huge pages: nothing, or one of the two. */
-enum advice { ADVICE_NONE, ADVICE_HUGE, ADVICE_SMALL };
 
 struct run {
 	struct owner owner; /* OWNER_FREE in the pool, OWNER_LARGE as a large block, else OWNER_NONE */

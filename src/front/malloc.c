@@ -6,6 +6,7 @@
 #include "ground/config.h"
 #include "ground/os.h"
 #include "guard/misuse.h"
+#include "guard/watch.h"
 #include "middle/slab.h"
 #include "policy/reclaim.h"
 
@@ -153,7 +154,9 @@ static void release_pages(void *block) {
 }
 
 void release_slow(void *block, enum family family, size_t size) {
-	if (!block || (!guard_on && cache_put_big(block)))
+	if (!block || (marks_exist() && !watch_renew(block, live_size(block))))
+		return; /* what cannot be mapped anew is never used again */
+	if (!guard_on && cache_put_big(block))
 		return;
 	int saved = errno;
 	const struct slab *slab = pagemap_class(block) ? chunk_slab_of(block) : NULL;
@@ -213,6 +216,8 @@ static void *resize_in_place(void *block, size_t old, size_t size) {
 	size_t npages = bytes_to_pages(size);
 	if (npages << PAGE_SHIFT == old)
 		return block;
+	if (marks_in(block, old))
+		return NULL; /* the pages that it would leave or gain are not as others */
 	struct owner *owner = pagemap_owner(block);
 	void *resized = NULL;
 	if (owner->kind == OWNER_LARGE && size > MEDIUM_MAX)

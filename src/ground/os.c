@@ -1,6 +1,8 @@
 /* os.c (level 1): see os.h. */
 #include "ground/os.h"
 
+#include "ground/kernel.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -19,15 +21,6 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-/* What a call returns, with errno as it was before. */
-#define KEEP_ERRNO(call)                                                                                     \
-	({                                                                                                   \
-		int saved_errno = errno;                                                                     \
-		__typeof__(call) returned = (call);                                                          \
-		errno = saved_errno;                                                                         \
-		returned;                                                                                    \
-	})
-
 size_t os_page_size(void) {
 	static _Atomic size_t known;
 	size_t size = atomic_load_explicit(&known, memory_order_relaxed);
@@ -38,18 +31,18 @@ size_t os_page_size(void) {
 	return size;
 }
 
+/* The address that a call answers with, or NULL. */
+static void *address_in(long answer) { return answer < 0 ? NULL : (void *)answer; }
+
 static void *map_with(void *hint, size_t size, int protection, int flags) {
 	flags |= MAP_PRIVATE | MAP_ANONYMOUS;
-	void *address = KEEP_ERRNO(mmap(hint, size, protection, flags, -1, 0));
-	return address == MAP_FAILED ? NULL : address;
+	return address_in(kernel_mmap(hint, size, protection, flags, -1, 0));
 }
 
-static bool protect(void *address, size_t size, int protection) {
-	return KEEP_ERRNO(mprotect(address, size, protection)) == 0;
+bool os_open(void *address, size_t size) {
+	return kernel_mprotect(address, size, PROT_READ | PROT_WRITE) == 0;
 }
-
-bool os_open(void *address, size_t size) { return protect(address, size, PROT_READ | PROT_WRITE); }
-bool os_close(void *address, size_t size) { return protect(address, size, PROT_NONE); }
+bool os_close(void *address, size_t size) { return kernel_mprotect(address, size, PROT_NONE) == 0; }
 
 void *os_map_fenced(size_t size) {
 	size_t page = os_page_size();
@@ -77,11 +70,10 @@ static char *map_trimmed(size_t size, size_t align) {
 		os_unmap(raw, before);
 	if (after)
 		os_unmap(raw + before + size, after);
-	if (!os_open(raw + before, size)) {
-		os_unmap(raw + before, size);
-		return NULL;
-	}
-	return raw + before;
+	if (os_open(raw + before, size))
+		return raw + before;
+	os_unmap(raw + before, size);
+	return NULL;
 }
 
 /* The next aligned mapping is tried just below this address. The kernel places mappings downwards,
@@ -94,8 +86,7 @@ void *os_map_aligned(size_t size, size_t align) {
 	char *address = NULL;
 	size = align_up(size, os_page_size());
 	if (below > size) {
-		void *hint = (void *)((below - size) & ~(align - 1));
-		address = map_with(hint, size, PROT_READ | PROT_WRITE, 0);
+		address = map_with((void *)((below - size) & ~(align - 1)), size, PROT_READ | PROT_WRITE, 0);
 		if (!address)
 			return NULL; /* a hint is no reason to refuse */
 		if ((uintptr_t)address % align != 0) {
@@ -120,40 +111,37 @@ void *os_map_at(void *address, size_t size) {
 }
 
 bool os_unmap(void *address, size_t size) {
-	int saved = errno;
-	bool unmapped = munmap(address, size) == 0;
-	ASSERT(unmapped || errno == ENOMEM);
-	if (unmapped && (uintptr_t)address % CHUNK_SIZE == 0)
+	long answer = kernel_munmap(address, size);
+	ASSERT(answer == 0 || answer == -ENOMEM);
+	if (answer == 0 && (uintptr_t)address % CHUNK_SIZE == 0)
 		atomic_store_explicit(&likely_end, align_up((uintptr_t)address + size, CHUNK_SIZE),
 		                      memory_order_relaxed);
-	errno = saved;
-	return unmapped;
+	return answer == 0;
 }
 
 bool os_purge(void *address, size_t size) {
 	size_t page = os_page_size();
 	uintptr_t from = align_up((uintptr_t)address, page), to = ((uintptr_t)address + size) & ~(page - 1);
-	char *first = (char *)address + (from - (uintptr_t)address);
-	bool purged = from >= to || KEEP_ERRNO(madvise(first, to - from, MADV_DONTNEED)) == 0;
+	bool purged = from >= to || kernel_madvise((void *)from, to - from, MADV_DONTNEED) == 0;
 	return purged && from == (uintptr_t)address && to == (uintptr_t)address + size;
 }
 
-void os_huge_pages(void *address, size_t size, bool wanted) {
-	(void)KEEP_ERRNO(madvise(address, size, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
+void os_huge_pages(void *address, size_t size, enum advice advice) {
+	if (advice)
+		kernel_madvise(address, size, advice == ADVICE_HUGE ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }
 
 bool os_move(void *address, size_t size, void *target) {
 	int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-	return KEEP_ERRNO(mremap(address, size, size, flags, target)) != MAP_FAILED;
+	return kernel_mremap(address, size, size, flags, target) >= 0;
 }
 
 bool os_lengthen(void *address, size_t size, size_t new_size) {
-	return KEEP_ERRNO(mremap(address, size, new_size, 0)) != MAP_FAILED;
+	return kernel_mremap(address, size, new_size, 0, NULL) >= 0;
 }
 
 void *os_move_longer(void *address, size_t size, size_t new_size) {
-	void *moved = KEEP_ERRNO(mremap(address, size, new_size, MREMAP_MAYMOVE));
-	return moved == MAP_FAILED ? NULL : moved;
+	return address_in(kernel_mremap(address, size, new_size, MREMAP_MAYMOVE, NULL));
 }
 
 size_t os_resident(const void *address, size_t size) {
@@ -161,7 +149,7 @@ size_t os_resident(const void *address, size_t size) {
 	size_t page = os_page_size(), step = sizeof pages * page, there = 0;
 	for (size_t at = 0; at < size; at += step) {
 		size_t part = min_size(size - at, step);
-		if (KEEP_ERRNO(mincore((char *)(uintptr_t)address + at, part, pages)) != 0)
+		if (kernel_call(SYS_mincore, (long)address + (long)at, (long)part, (long)pages, 0) != 0)
 			return size;
 		for (size_t i = 0; i < (part + page - 1) / page; i++)
 			there += pages[i] & 1;
@@ -204,7 +192,7 @@ bool os_huge_by_default(void) {
 /* Where the kernel has no random numbers yet, those it gave the process at its start. */
 uint64_t os_random(void) {
 	uint64_t value;
-	if (KEEP_ERRNO(syscall(SYS_getrandom, &value, sizeof value, GRND_NONBLOCK)) != sizeof value)
+	if (kernel_call(SYS_getrandom, (long)&value, sizeof value, GRND_NONBLOCK, 0) != sizeof value)
 		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 		memcpy(&value, (const void *)getauxval(AT_RANDOM), sizeof value);
 	return value;

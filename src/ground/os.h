@@ -38,8 +38,11 @@ bool os_unmap(void *address, size_t size);
  * as zero now; false: some of it may not (kernel pages larger than ours, or an error). */
 bool os_purge(void *address, size_t size);
 
-/* Asks for huge pages, or refuses them, in a range. Advice only. */
-void os_huge_pages(void *address, size_t size, bool wanted);
+/* What the kernel was told of huge pages: nothing, or one of the two. */
+enum advice { ADVICE_NONE, ADVICE_HUGE, ADVICE_SMALL };
+
+/* Asks for huge pages in a range, or refuses them, or says nothing. Advice only. */
+void os_huge_pages(void *address, size_t size, enum advice advice);
 
 /* Moves the pages of a mapping to `target`, which is mapped, without copying them; the range
  * stays mapped, and reads as zero then. False: not on this kernel (before 5.7), or not of

@@ -40,7 +40,7 @@ struct leaf {
 	_Atomic(struct owner *) owner[LEAF_CHUNKS];
 };
 
-extern _Atomic(struct leaf *) pagemap_root[ROOT_LEAVES];
+extern _Atomic(struct leaf *) pagemap_root[ROOT_LEAVES] HIDDEN;
 
 /* The first address of the window, and its leaf. Before there is a window the base is one from
  * which no address of a process is less than 4 GiB away. */

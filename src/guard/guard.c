@@ -8,6 +8,7 @@
 #include "ground/os.h"
 #include "guard/memcheck.h"
 #include "guard/misuse.h"
+#include "guard/watch.h"
 #include "middle/central.h"
 #include "middle/slab.h"
 
@@ -522,12 +523,9 @@ static size_t slot_bytes(const struct quarantined *freed) {
 /* Puts a block into quarantine in place of another, or (`freed` without a block) takes one out;
  * returns the one that leaves, for let_go. */
 static struct quarantined exchange(struct quarantined freed) {
-	unsigned from = 0, n = QUARANTINE_PAGES + QUARANTINE_SLOTS;
-	if (freed.block) {
-		bool slot = pagemap_class(freed.block);
-		from = slot ? QUARANTINE_PAGES : 0;
-		n = slot ? QUARANTINE_SLOTS : QUARANTINE_PAGES;
-	}
+	bool slot = freed.block && pagemap_class(freed.block);
+	unsigned from = slot ? QUARANTINE_PAGES : 0, n = slot || !freed.block ? QUARANTINE_SLOTS : 0;
+	n += slot ? 0 : QUARANTINE_PAGES;
 	lock_take(&guard_lock);
 	unsigned at = config.hardened && freed.block ? (unsigned)draw() : quarantine.next++;
 	struct quarantined *place = &quarantine.blocks[from + at % n], out = *place;
@@ -567,6 +565,8 @@ static void enter_quarantine(void *block, struct header *header, const struct fr
 	struct quarantined freed = {block, size_in(header), frame->size, stacks_in(header)};
 	if (freed.stacks)
 		note_stack(freed.stacks->freed);
+	if (!watch_renew(frame->base, frame->size))
+		return; /* what cannot be mapped anew is never used again */
 	set_header(block, freed.size, family_in(header), FREED);
 	if (guard.memcheck) {
 		memcheck_close((char *)block - guard.front, guard.front);
@@ -610,11 +610,11 @@ static void put_other(void *block, enum family family) {
 
 void guard_put(void *block, enum family family, size_t size) {
 	struct frame frame;
+	if (marks_exist() && find_frame(block, &frame))
+		marks_open(frame.base, frame.size); /* there the header and the canary are to be read */
 	struct header *header = find_live(block, &frame);
-	if (!header) {
-		put_other(block, family);
-		return;
-	}
+	if (!header)
+		return put_other(block, family);
 	judge_family(block, family, header);
 	if (size && size != size_in(header))
 		DIE(stacks_in(header), "%s(%p): a block of %z bytes, freed as %z bytes", freers[family],

@@ -3,6 +3,7 @@
 
 #include "back/chunk.h"
 #include "ground/ledger.h"
+#include "ground/marks.h"
 #include "ground/metadata.h"
 #include "ground/os.h"
 #include "middle/central_state.h"
@@ -172,6 +173,8 @@ static size_t drop_slabs(struct list *chain) {
 		struct slab *slab = CONTAINER(chain, struct slab, link);
 		chain = chain->next;
 		struct chunk *chunk = (struct chunk *)pagemap_owner(slab->base);
+		if (!marks_renew(slab->base, slab->npages * PAGE_SIZE, chunk_advice(chunk)))
+			continue; /* never used again */
 		pagemap_set_class(slab->base, slab->npages, 0);
 		for (unsigned i = 0; i < slab->npages; i++)
 			chunk->slab_of_page[chunk_page(slab->base) + i] = NULL;
@@ -435,12 +438,14 @@ static unsigned isolate_slabs(struct central *central, size_t npages, struct lis
  * the lock. */
 static uint16_t purge_isolated(const struct slab *slab) {
 	unsigned pages = slab->isolated, purged = 0;
-	chunk_refuse_huge((struct chunk *)pagemap_owner(slab->base));
+	struct chunk *chunk = (struct chunk *)pagemap_owner(slab->base);
+	chunk_refuse_huge(chunk);
 	while (pages) {
 		unsigned first = (unsigned)__builtin_ctz(pages);
 		unsigned n = (unsigned)__builtin_ctz(~(pages >> first));
 		unsigned run = ((1u << n) - 1) << first;
-		if (os_purge(slab->base + first * PAGE_SIZE, n * PAGE_SIZE))
+		char *at = slab->base + first * PAGE_SIZE;
+		if (marks_renew(at, n * PAGE_SIZE, chunk_advice(chunk)) && os_purge(at, n * PAGE_SIZE))
 			purged |= run;
 		else if (!purged)
 			break; /* the kernel refuses */

@@ -167,12 +167,13 @@ TEST(mapping_and_unmapping_does_not_wander) {
 
 TEST(huge_pages_are_advice) {
 	char *memory = os_map_aligned(CHUNK_SIZE, CHUNK_SIZE);
-	os_huge_pages(memory, CHUNK_SIZE, true);
+	os_huge_pages(memory, CHUNK_SIZE, ADVICE_HUGE);
 	memory[0] = 1;
-	os_huge_pages(memory, CHUNK_SIZE, false);
+	os_huge_pages(memory, CHUNK_SIZE, ADVICE_SMALL);
 	memory[CHUNK_SIZE - 1] = 1;
 	os_unmap(memory, CHUNK_SIZE);
-	os_huge_pages(memory, CHUNK_SIZE, true); /* no memory there: nothing happens, errno least of all */
+	os_huge_pages(memory, CHUNK_SIZE,
+	              ADVICE_HUGE); /* no memory there: nothing happens, errno least of all */
 }
 
 static _Atomic uint64_t its; /* of the other thread */

@@ -22,6 +22,13 @@ if have "${CC:-cc}" && "${CC:-cc}" -O1 -g -fPIC -shared -fno-builtin -Wl,-z,now 
 else
 	skip "blocks from before the start" "no C compiler with ifunc"
 fi
+mapper=$scratch/mapper.so
+if have "${CC:-cc}" && "${CC:-cc}" -O1 -g -fPIC -shared -fno-builtin -Wl,-z,now -o "$mapper" "$here/extra/mapper.c"; then
+	fold "mappings before we are relocated" limited env LD_PRELOAD="$lib $mapper" "$built/early"
+	fold "mappings while others are relocated" limited env LD_PRELOAD="$mapper $lib" "$built/early"
+else
+	skip "mappings before we are relocated" "no C compiler with ifunc"
+fi
 for name in early names thread_exit thread_local cxx; do
 	fold "LD_BIND_NOW=1 $name" limited env LD_BIND_NOW=1 "$built/$name"
 done

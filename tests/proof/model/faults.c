@@ -10,6 +10,7 @@ enum { BLOCKS = 120 };
 
 #include "blocks.h"
 
+#include "ground/kernel.h"
 #include "ground/metadata.h"
 #include "ground/os.h"
 
@@ -216,13 +217,6 @@ WRAPPED(void, metadata_put, (void *record, size_t size)) {
 	__real_metadata_put(record, size);
 }
 
-static bool no_memory(enum kind kind) {
-	if (!refused(kind))
-		return false;
-	errno = ENOMEM;
-	return true;
-}
-
 /* Now and then a mapping lies across the border of two leaves of the pagemap far away, which are not made yet. */
 static void *draw_hint(void *hint, size_t size, int flags) {
 	static const uintptr_t far = (uintptr_t)0x20 << 40;
@@ -231,41 +225,38 @@ static void *draw_hint(void *hint, size_t size, int flags) {
 	return (void *)(far + ((uintptr_t)draw_below(&inner, 1024) << LEAF_SHIFT) - 2 * CHUNK_SIZE);
 }
 
-WRAPPED(void *, mmap, (void *hint, size_t size, int protection, int flags, int file, off_t offset)) {
-	if (no_memory(CALL_MMAP))
-		return MAP_FAILED;
-	void *address = __real_mmap(draw_hint(hint, size, flags), size, protection, flags, file, offset);
-	if (address != MAP_FAILED)
-		note_mapped(address, size);
+WRAPPED(long, kernel_mmap, (void *hint, size_t size, int protection, int flags, int file, long offset)) {
+	if (refused(CALL_MMAP))
+		return -ENOMEM;
+	long address =
+	        __real_kernel_mmap(draw_hint(hint, size, flags), size, protection, flags, file, offset);
+	if (address >= 0)
+		note_mapped((void *)address, size);
 	return address;
 }
-WRAPPED(int, munmap, (void *address, size_t size)) {
-	int answer = no_memory(CALL_MUNMAP) ? -1 : __real_munmap(address, size);
+WRAPPED(long, kernel_munmap, (void *address, size_t size)) {
+	long answer = refused(CALL_MUNMAP) ? -ENOMEM : __real_kernel_munmap(address, size);
 	if (answer == 0)
 		note_unmapped(address, size);
 	else
 		note_stuck(address, size);
 	return answer;
 }
-WRAPPED(int, madvise, (void *address, size_t size, int advice)) {
-	return no_memory(CALL_MADVISE) ? -1 : __real_madvise(address, size, advice);
+WRAPPED(long, kernel_madvise, (void *address, size_t size, int advice)) {
+	return refused(CALL_MADVISE) ? -ENOMEM : __real_kernel_madvise(address, size, advice);
 }
-WRAPPED(int, mprotect, (void *address, size_t size, int protection)) {
-	return no_memory(CALL_MPROTECT) ? -1 : __real_mprotect(address, size, protection);
+WRAPPED(long, kernel_mprotect, (void *address, size_t size, int protection)) {
+	return refused(CALL_MPROTECT) ? -ENOMEM : __real_kernel_mprotect(address, size, protection);
 }
-/* The engine passes a target always or never: without MREMAP_FIXED it is not looked at. */
-WRAPPED(void *, mremap, (void *address, size_t size, size_t new_size, int flags, ...)) {
-	va_list arguments;
-	va_start(arguments, flags);
-	void *target = flags & MREMAP_FIXED ? va_arg(arguments, void *) : NULL;
-	va_end(arguments);
-	void *moved =
-	        no_memory(CALL_MREMAP) ? MAP_FAILED : __real_mremap(address, size, new_size, flags, target);
-	if (moved == MAP_FAILED)
+WRAPPED(long, kernel_mremap, (void *address, size_t size, size_t new_size, int flags, void *target)) {
+	if (refused(CALL_MREMAP))
+		return -ENOMEM;
+	long moved = __real_kernel_mremap(address, size, new_size, flags, target);
+	if (moved < 0)
 		return moved;
 	if (!(flags & MREMAP_DONTUNMAP))
 		note_unmapped(address, size);
-	note_mapped(moved, new_size);
+	note_mapped((void *)moved, new_size);
 	return moved;
 }
 
