@@ -167,13 +167,11 @@ void *os_zero(void *address, size_t size) {
 }
 
 void os_read_text(const char *path, char *text, size_t room) {
-	int saved = errno;
-	long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-	long got = file < 0 ? 0 : syscall(SYS_read, file, text, room - 1);
+	long file = kernel_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
+	long got = file < 0 ? 0 : kernel_call(SYS_read, file, (long)text, (long)room - 1, 0);
 	if (file >= 0)
-		syscall(SYS_close, file);
+		kernel_call(SYS_close, file, 0, 0, 0);
 	text[got > 0 ? got : 0] = '\0';
-	errno = saved;
 }
 
 bool os_huge_by_default(void) {
@@ -206,14 +204,14 @@ bool os_is_single_threaded(void) { return &__libc_single_threaded && __libc_sing
 uint64_t os_thread(void) {
 	if (os_is_single_threaded())
 		return OS_LEADER;
-	long process = KEEP_ERRNO(syscall(SYS_getpid)), id = KEEP_ERRNO(syscall(SYS_gettid));
+	long process = kernel_call(SYS_getpid, 0, 0, 0, 0), id = kernel_call(SYS_gettid, 0, 0, 0, 0);
 	return process == id ? OS_LEADER : (uint64_t)process << OS_ID_BITS | (uint64_t)id;
 }
 
 bool os_has_ended(uint64_t thread) {
 	long process = (long)(thread >> OS_ID_BITS), id = (long)thread & ((1 << OS_ID_BITS) - 1);
-	return process && KEEP_ERRNO(process == syscall(SYS_getpid) &&
-	                             syscall(SYS_tgkill, process, id, 0) != 0 && errno == ESRCH);
+	return process && process == kernel_call(SYS_getpid, 0, 0, 0, 0) &&
+	       kernel_call(SYS_tgkill, process, id, 0, 0) == -ESRCH;
 }
 
 static uint64_t nanoseconds(clockid_t clock) {

@@ -19,24 +19,28 @@ static void *pointer(uintptr_t at) { return (void *)at; } /* NOLINT(performance-
 
 /* ---- what of a range is the heap's ---- */
 
+static bool is_ours(const struct owner *owner) {
+	return owner && (owner->kind == OWNER_CHUNK || owner->kind == OWNER_LARGE);
+}
+
+/* The first multiple of `size` behind an address, or `end` when that comes first. */
+static uintptr_t step_over(uintptr_t at, uintptr_t size, uintptr_t end) {
+	uintptr_t next = at | (size - 1);
+	return next < end ? next + 1 : end;
+}
+
 /* The first address of [at, end) that lies in a chunk or a large block; `end`: none. */
 static uintptr_t find_ours(uintptr_t at, uintptr_t end) {
 	while (at < end) {
 		const struct leaf *leaf = pagemap_leaf(pointer(at));
-		const struct owner *owner = leaf ? leaf_owner(leaf, pointer(at)) : NULL;
-		if (owner && (owner->kind == OWNER_CHUNK || owner->kind == OWNER_LARGE))
-			return at;
-		uintptr_t next = (at | ((leaf ? CHUNK_SIZE : (uintptr_t)1 << LEAF_SHIFT) - 1)) + 1;
-		if (next <= at)
-			break; /* the end of all addresses */
-		at = next;
+		uintptr_t last = step_over(at, (uintptr_t)1 << LEAF_SHIFT, end);
+		if (!leaf)
+			at = last;
+		for (; at < last; at = step_over(at, CHUNK_SIZE, last))
+			if (is_ours(leaf_owner(leaf, pointer(at))))
+				return at;
 	}
 	return end;
-}
-
-static uintptr_t end_of_chunk(uintptr_t at, uintptr_t end) {
-	uintptr_t next = (at | (CHUNK_SIZE - 1)) + 1;
-	return next < end ? next : end;
 }
 
 /* The kernel's pages that a range of addresses reaches into, [*from, end); none where it does not end. */
@@ -54,7 +58,7 @@ bool watch_has(const void *address, size_t size) {
 
 /* Walks the heap's parts of a range, [at, to), 2 MB at most each. */
 #define EACH_PART(from, end, at, to)                                                                         \
-	for (uintptr_t at = find_ours(from, end), to; at < (end) && (to = end_of_chunk(at, end));            \
+	for (uintptr_t at = find_ours(from, end), to; at < (end) && (to = step_over(at, CHUNK_SIZE, end));   \
 	     at = find_ours(to, end))
 
 bool watch_mark(const void *address, size_t size, enum mark mark) {
@@ -173,7 +177,7 @@ void watch_after_fork(void) {
 	if (!marks_exist())
 		return;
 	for (uintptr_t to, from = marks_next(0, end, true); from < end; from = marks_next(to, end, true)) {
-		to = end_of_chunk(from, marks_next(from, end, false));
+		to = step_over(from, CHUNK_SIZE, marks_next(from, end, false));
 		fill_holes(from, to);
 	}
 }
