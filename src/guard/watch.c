@@ -19,7 +19,7 @@ static void *pointer(uintptr_t at) { return (void *)at; } /* NOLINT(performance-
 
 /* ---- what of a range is the heap's ---- */
 
-static bool is_ours(const struct owner *owner) {
+static bool is_heap(const struct owner *owner) {
 	return owner && (owner->kind == OWNER_CHUNK || owner->kind == OWNER_LARGE);
 }
 
@@ -37,7 +37,7 @@ static uintptr_t find_ours(uintptr_t at, uintptr_t end) {
 		if (!leaf)
 			at = last;
 		for (; at < last; at = step_over(at, CHUNK_SIZE, last))
-			if (is_ours(leaf_owner(leaf, pointer(at))))
+			if (is_heap(leaf_owner(leaf, pointer(at))))
 				return at;
 	}
 	return end;
