@@ -294,6 +294,18 @@ static void test_changed_back(void) {
 	free(block);
 }
 
+/* The page in which a block begins may hold what the heap knows of it. */
+static void test_first_page(void) {
+	for (size_t size = 200 * KB - 1000; size < 20 * MB; size *= 40) {
+		char *block = malloc(size), *first = block - (uintptr_t)block % page;
+		fill(block, 0, size, 4);
+		mprotect(first, 3 * page, PROT_NONE);
+		free(block);
+		ok(next_owners(block, size, size) >= !moved_on,
+		   "a block of %zu bytes is freed without its first pages", size);
+	}
+}
+
 /* ---- answers ---- */
 
 struct answer {
@@ -430,6 +442,7 @@ int main(void) {
 	test_holes(6 * MB);
 	test_mixed();
 	test_changed_back();
+	test_first_page();
 	test_answers();
 	return done();
 }
