@@ -30,7 +30,7 @@ static void *result_pointer(long answer) {
 } /* NOLINT(performance-no-int-to-ptr) */
 
 EXPORT void *mmap(void *address, size_t size, int protection, int flags, int file, off_t offset) {
-	if (unlikely(flags & MAP_FIXED) && !watch_mark(address, size, MARK_OTHER))
+	if (unlikely(flags & MAP_FIXED) && !watch_note(address, size, ALTERED_OTHER))
 		return result_pointer(-ENOMEM);
 	return result_pointer(kernel_mmap(address, size, protection, flags, file, offset));
 }
@@ -59,17 +59,17 @@ EXPORT void *mremap(void *address, size_t size, size_t new_size, int flags, ...)
 
 EXPORT int mprotect(void *address, size_t size, int protection) {
 	bool usual = protection == (PROT_READ | PROT_WRITE);
-	if (!usual && !watch_mark(address, size, MARK_PROTECTION))
+	if (!usual && !watch_note(address, size, ALTERED_PROTECTION))
 		return (int)result(-ENOMEM);
 	long answer = kernel_mprotect(address, size, protection);
-	if (usual && answer == 0 && marks_exist())
-		watch_unmark(address, size);
+	if (usual && answer == 0 && altered_exist())
+		watch_forget(address, size);
 	return (int)result(answer);
 }
 
-/* A change of many kinds; what may be lasting is marked first. */
+/* A change of many kinds; what may be lasting is noted first. */
 static int change(bool lasting, long number, const void *address, size_t size, long c, long d) {
-	if (lasting && !watch_mark(address, size, MARK_OTHER))
+	if (lasting && !watch_note(address, size, ALTERED_OTHER))
 		return (int)result(-ENOMEM);
 	return (int)result(kernel_call(number, (long)address, (long)size, c, d));
 }

@@ -154,7 +154,7 @@ static void release_pages(void *block) {
 }
 
 void release_slow(void *block, enum family family, size_t size) {
-	if (!block || (marks_exist() && !watch_renew(block, live_size(block))))
+	if (!block || (altered_exist() && !watch_renew(block, live_size(block))))
 		return; /* what cannot be mapped anew is never used again */
 	if (!guard_on && cache_put_big(block))
 		return;
@@ -216,7 +216,7 @@ static void *resize_in_place(void *block, size_t old, size_t size) {
 	size_t npages = bytes_to_pages(size);
 	if (npages << PAGE_SHIFT == old)
 		return block;
-	if (marks_in(block, old))
+	if (altered_in(block, old))
 		return NULL; /* the pages that it would leave or gain are not as others */
 	struct owner *owner = pagemap_owner(block);
 	void *resized = NULL;

@@ -610,8 +610,8 @@ static void put_other(void *block, enum family family) {
 
 void guard_put(void *block, enum family family, size_t size) {
 	struct frame frame;
-	if (marks_exist() && find_frame(block, &frame))
-		marks_open(frame.base, frame.size); /* there the header and the canary are to be read */
+	if (altered_exist() && find_frame(block, &frame))
+		altered_open(frame.base, frame.size); /* there the header and the canary are to be read */
 	struct header *header = find_live(block, &frame);
 	if (!header)
 		return put_other(block, family);

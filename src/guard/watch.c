@@ -61,20 +61,20 @@ bool watch_has(const void *address, size_t size) {
 	for (uintptr_t at = find_ours(from, end), to; at < (end) && (to = step_over(at, CHUNK_SIZE, end));   \
 	     at = find_ours(to, end))
 
-bool watch_mark(const void *address, size_t size, enum mark mark) {
+bool watch_note(const void *address, size_t size, enum alteration note) {
 	if (likely(!watch_has(address, size)))
 		return true;
 	uintptr_t from, end = whole_pages(address, size, &from);
 	EACH_PART(from, end, at, to)
-	if (!marks_set(at, to, mark))
+	if (!altered_set(at, to, note))
 		return false;
 	return true;
 }
 
-void watch_unmark(const void *address, size_t size) {
+void watch_forget(const void *address, size_t size) {
 	uintptr_t from, end = whole_pages(address, size, &from);
 	EACH_PART(from, end, at, to)
-	marks_clear(at, to, MARK_PROTECTION);
+	altered_clear(at, to, ALTERED_PROTECTION);
 }
 
 /* ---- no holes ---- */
@@ -92,7 +92,7 @@ long watch_unmap(void *address, size_t size) {
 	uintptr_t from, end = whole_pages(address, size, &from);
 	if (!size || from != (uintptr_t)address)
 		return -EINVAL;
-	if (!watch_mark(address, size, MARK_OTHER))
+	if (!watch_note(address, size, ALTERED_OTHER))
 		return -ENOMEM;
 	uintptr_t rest = from;
 	long answer = 0;
@@ -120,8 +120,8 @@ long watch_move(void *address, size_t size, size_t new_size, int flags, void *ta
 	size_t page = os_page_size();
 	if ((uintptr_t)address % page || !new_size)
 		return kernel_mremap(address, size, new_size, flags, target); /* it refuses */
-	if (!watch_mark(address, size, MARK_OTHER) ||
-	    (flags & MREMAP_FIXED && !watch_mark(target, new_size, MARK_OTHER)))
+	if (!watch_note(address, size, ALTERED_OTHER) ||
+	    (flags & MREMAP_FIXED && !watch_note(target, new_size, ALTERED_OTHER)))
 		return -ENOMEM;
 	bool ours = watch_has(address, size), kept = false;
 	size = align_up(size, page), new_size = align_up(new_size, page);
@@ -146,12 +146,12 @@ long watch_move(void *address, size_t size, size_t new_size, int flags, void *ta
 /* ---- giving ---- */
 
 bool watch_renew(void *base, size_t size) {
-	if (!marks_in(base, size))
+	if (!altered_in(base, size))
 		return true;
 	const struct owner *owner = pagemap_owner(base);
 	enum advice advice = owner->kind == OWNER_CHUNK ? chunk_advice((const struct chunk *)owner)
 	                                                : ((const struct run *)owner)->advice;
-	return marks_renew(base, size, advice);
+	return altered_renew(base, size, advice);
 }
 
 /* ---- fork ---- */
@@ -171,13 +171,14 @@ static void fill_holes(uintptr_t from, uintptr_t end) {
 	fill_holes(middle, end);
 }
 
-/* Pages that the parent told the kernel not to copy are marked. */
+/* Pages that the parent told the kernel not to copy are noted. */
 void watch_after_fork(void) {
 	uintptr_t end = (uintptr_t)1 << ADDRESS_BITS;
-	if (!marks_exist())
+	if (!altered_exist())
 		return;
-	for (uintptr_t to, from = marks_next(0, end, true); from < end; from = marks_next(to, end, true)) {
-		to = step_over(from, CHUNK_SIZE, marks_next(from, end, false));
+	for (uintptr_t to, from = altered_next(0, end, true); from < end;
+	     from = altered_next(to, end, true)) {
+		to = step_over(from, CHUNK_SIZE, altered_next(from, end, false));
 		fill_holes(from, to);
 	}
 }

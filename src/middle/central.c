@@ -3,7 +3,7 @@
 
 #include "back/chunk.h"
 #include "ground/ledger.h"
-#include "ground/marks.h"
+#include "ground/altered.h"
 #include "ground/metadata.h"
 #include "ground/os.h"
 #include "middle/central_state.h"
@@ -173,7 +173,7 @@ static size_t drop_slabs(struct list *chain) {
 		struct slab *slab = CONTAINER(chain, struct slab, link);
 		chain = chain->next;
 		struct chunk *chunk = (struct chunk *)pagemap_owner(slab->base);
-		if (!marks_renew(slab->base, slab->npages * PAGE_SIZE, chunk_advice(chunk)))
+		if (!altered_renew(slab->base, slab->npages * PAGE_SIZE, chunk_advice(chunk)))
 			continue; /* never used again */
 		pagemap_set_class(slab->base, slab->npages, 0);
 		for (unsigned i = 0; i < slab->npages; i++)
@@ -445,7 +445,7 @@ static uint16_t purge_isolated(const struct slab *slab) {
 		unsigned n = (unsigned)__builtin_ctz(~(pages >> first));
 		unsigned run = ((1u << n) - 1) << first;
 		char *at = slab->base + first * PAGE_SIZE;
-		if (marks_renew(at, n * PAGE_SIZE, chunk_advice(chunk)) && os_purge(at, n * PAGE_SIZE))
+		if (altered_renew(at, n * PAGE_SIZE, chunk_advice(chunk)) && os_purge(at, n * PAGE_SIZE))
 			purged |= run;
 		else if (!purged)
 			break; /* the kernel refuses */

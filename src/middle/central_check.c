@@ -6,7 +6,7 @@
 #include "middle/slab.h"
 
 /* Whether the pagemap says of each page of a slab what lies there. */
-static bool is_mapped(const struct slab *slab) {
+static bool is_in_pagemap(const struct slab *slab) {
 	for (unsigned page = 0; page < slab->npages; page++) {
 		bool dirty = slab->dirty >> page & 1;
 		if (pagemap_class(slab->base + page * PAGE_SIZE) !=
@@ -24,7 +24,7 @@ static bool belongs(const struct slab *slab, unsigned q, unsigned class) {
 		more = slab->nfree == slab->nslots ? more + 1 : 0, most = slab->nslots;
 	return slab->bucket == q && more > q * slab->nslots && more <= (q + 1) * slab->nslots &&
 	       slab->enough == most && slab->class == class && chunk_slab_of(slab->base) == slab &&
-	       is_mapped(slab);
+	       is_in_pagemap(slab);
 }
 
 bool central_check(unsigned class) {

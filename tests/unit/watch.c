@@ -35,7 +35,7 @@ static void check(void) {
 
 /* Takes the access from a block's whole pages, as the wrapper of mprotect does. */
 static void close_pages(char *block, size_t size) {
-	assert_true(watch_mark(block, size, MARK_PROTECTION));
+	assert_true(watch_note(block, size, ALTERED_PROTECTION));
 	assert_int_equal(mprotect(block, size, PROT_NONE), 0);
 }
 
@@ -62,8 +62,8 @@ TEST(what_is_not_the_heaps_is_not_marked) {
 	assert_false(watch_has(NULL, 0));
 	assert_false(watch_has(mapped, SIZE_MAX));
 	assert_false(watch_has((void *)UINTPTR_MAX, 1));
-	assert_true(watch_mark(mapped, 8 * MB, MARK_OTHER));
-	assert_false(marks_exist());
+	assert_true(watch_note(mapped, 8 * MB, ALTERED_OTHER));
+	assert_false(altered_exist());
 	munmap(mapped, 8 * MB);
 }
 
@@ -74,7 +74,7 @@ TEST(a_range_is_the_heaps_where_a_part_of_it_is) {
 		assert_true(watch_has(block + sizes[i] - 1, 1));
 		assert_true(watch_has(block - 100 * MB, 100 * MB + 1));
 		assert_true(watch_has((void *)PAGE_SIZE, (uintptr_t)block)); /* all below it too */
-		assert_false(marks_exist());
+		assert_false(altered_exist());
 		release(block);
 	}
 }
@@ -86,7 +86,7 @@ TEST(a_freed_block_has_access_again) {
 		errno = 12345;
 		release(block);
 		assert_int_equal(errno, 12345);
-		assert_false(marks_exist());
+		assert_false(altered_exist());
 		check();
 		assert_true(is_had_again(block, sizes[i], sizes[i]));
 	}
@@ -101,7 +101,7 @@ TEST(what_cannot_be_mapped_anew_is_never_used_again) {
 		refuses = true;
 		release(block);
 		refuses = false;
-		assert_true(marks_in(block, sizes[i]));
+		assert_true(altered_in(block, sizes[i]));
 		check();
 		for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
 			assert_false(is_had_again(block, sizes[i], sizes[k]));
@@ -109,7 +109,7 @@ TEST(what_cannot_be_mapped_anew_is_never_used_again) {
 		trim();
 		check();
 		release(block); /* freed again it is tried again */
-		assert_false(marks_exist());
+		assert_false(altered_exist());
 	}
 	trim();
 	assert_int_equal(chunk_count().chunks, 0);
@@ -120,14 +120,14 @@ TEST(a_block_that_grows_or_shrinks_leaves_its_pages) {
 	for (size_t i = 1; i < sizeof sizes / sizeof *sizes; i++) {
 		for (int shrinks = 0; shrinks < 2; shrinks++) {
 			char *block = memset(allocate(sizes[i]), 3, sizes[i]);
-			assert_true(watch_mark(block, sizes[i], MARK_OTHER));
+			assert_true(watch_note(block, sizes[i], ALTERED_OTHER));
 			assert_int_equal(madvise(block, bytes_to_pages(sizes[i]) * PAGE_SIZE, MADV_DONTFORK),
 			                 0);
 			size_t size = shrinks ? sizes[i] / 2 : 2 * sizes[i];
 			char *moved = reallocate(block, size);
 			assert_ptr_not_equal(moved, block);
 			assert_true(is_filled(moved, 3, min_size(size, sizes[i])));
-			assert_false(marks_exist());
+			assert_false(altered_exist());
 			release(moved);
 			check();
 		}
@@ -142,13 +142,13 @@ TEST(pages_of_slots_are_mapped_anew_when_they_are_free) {
 		for (int i = 0; i < N; i++)
 			slots[i] = allocate(1000);
 		char *page = (char *)((uintptr_t)slots[N / 2] & ~(PAGE_SIZE - 1));
-		assert_true(watch_mark(page, PAGE_SIZE, MARK_OTHER));
+		assert_true(watch_note(page, PAGE_SIZE, ALTERED_OTHER));
 		for (int i = 0; i < N; i++)
 			release(slots[i]);
 		refuses = round == 1;
 		trim();
 		refuses = false;
-		assert_int_equal(marks_exist(), round == 1);
+		assert_int_equal(altered_exist(), round == 1);
 		check();
 		if (round == 1) /* its slab is never used again */
 			assert_false(is_had_again(page, PAGE_SIZE, 1000));
@@ -162,7 +162,7 @@ TEST(an_unmapped_part_stays_the_blocks) {
 	assert_int_equal(watch_unmap(block + 1, PAGE_SIZE), -EINVAL);
 	assert_int_equal(watch_unmap(block, 0), -EINVAL);
 	release(block);
-	assert_false(marks_exist());
+	assert_false(altered_exist());
 	assert_true(is_had_again(block, 5 * MB, 5 * MB));
 }
 

@@ -1,5 +1,5 @@
-/* marks.c (level 2): see marks.h. */
-#include "ground/marks.h"
+/* altered.c (level 2): see altered.h. */
+#include "ground/altered.h"
 
 #include "ground/kernel.h"
 
@@ -13,13 +13,13 @@ enum { TABLE_SHIFT = 35, ADDRESS_SHIFT = 48, WORD_SHIFT = PAGE_SHIFT + 6 };
 #define TABLE_BYTES ((uintptr_t)1 << TABLE_SHIFT)
 #define WORD_BYTES  ((uintptr_t)1 << WORD_SHIFT)
 
-/* A bit for each page of 32 GiB and kind of mark. */
+/* A bit for each page of 32 GiB and kind of note. */
 struct table {
-	_Atomic uint64_t words[TABLE_BYTES >> WORD_SHIFT][MARKS];
+	_Atomic uint64_t words[TABLE_BYTES >> WORD_SHIFT][ALTERATIONS];
 };
 
 static _Atomic(struct table *) tables[(uintptr_t)1 << (ADDRESS_SHIFT - TABLE_SHIFT)];
-_Atomic size_t marks_count;
+_Atomic size_t altered_count;
 
 static struct table *table_at(uintptr_t at) { return atomic_load(&tables[at >> TABLE_SHIFT]); }
 
@@ -47,40 +47,40 @@ static uint64_t mask_of(uintptr_t at, uintptr_t end) {
 	return ~(uint64_t)0 >> (64 - n) << low;
 }
 
-bool marks_set(uintptr_t from, uintptr_t end, enum mark mark) {
+bool altered_set(uintptr_t from, uintptr_t end, enum alteration note) {
 	for (uintptr_t at = from; at < end; at = step_to(at, WORD_BYTES, end)) {
 		if (unlikely(!table_at(at)) && !make_table(at))
 			return false;
 		uint64_t mask = mask_of(at, end);
-		/* counted first, so that no mark is ever without a count */
-		atomic_fetch_add(&marks_count, (size_t)__builtin_popcountl(mask));
-		uint64_t old = atomic_fetch_or(&words_at(table_at(at), at)[mark], mask);
-		atomic_fetch_sub(&marks_count, (size_t)__builtin_popcountl(mask & old));
+		/* counted first, so that no note is ever without a count */
+		atomic_fetch_add(&altered_count, (size_t)__builtin_popcountl(mask));
+		uint64_t old = atomic_fetch_or(&words_at(table_at(at), at)[note], mask);
+		atomic_fetch_sub(&altered_count, (size_t)__builtin_popcountl(mask & old));
 	}
 	return true;
 }
 
-void marks_clear(uintptr_t from, uintptr_t end, enum mark mark) {
+void altered_clear(uintptr_t from, uintptr_t end, enum alteration note) {
 	for (uintptr_t at = from; at < end; at = step_to(at, WORD_BYTES, end)) {
 		if (!table_at(at))
 			continue;
 		uint64_t mask = mask_of(at, end);
-		uint64_t old = atomic_fetch_and(&words_at(table_at(at), at)[mark], ~mask);
-		atomic_fetch_sub(&marks_count, (size_t)__builtin_popcountl(mask & old));
+		uint64_t old = atomic_fetch_and(&words_at(table_at(at), at)[note], ~mask);
+		atomic_fetch_sub(&altered_count, (size_t)__builtin_popcountl(mask & old));
 	}
 }
 
-uintptr_t marks_next(uintptr_t at, uintptr_t end, bool marked) {
+uintptr_t altered_next(uintptr_t at, uintptr_t end, bool noted) {
 	while (at < end) {
 		struct table *table = table_at(at);
-		if (!table && !marked)
+		if (!table && !noted)
 			return at;
 		if (!table) {
 			at = step_to(at, TABLE_BYTES, end);
 			continue;
 		}
-		uint64_t bits = words_at(table, at)[MARK_PROTECTION] | words_at(table, at)[MARK_OTHER];
-		bits = (marked ? bits : ~bits) & mask_of(at, end);
+		uint64_t bits = words_at(table, at)[ALTERED_PROTECTION] | words_at(table, at)[ALTERED_OTHER];
+		bits = (noted ? bits : ~bits) & mask_of(at, end);
 		if (bits)
 			return at - at % WORD_BYTES + ((uintptr_t)__builtin_ctzl(bits) << PAGE_SHIFT);
 		at = step_to(at, WORD_BYTES, end);
@@ -88,19 +88,19 @@ uintptr_t marks_next(uintptr_t at, uintptr_t end, bool marked) {
 	return end;
 }
 
-/* Walks the runs of marked pages, [from, to), that lie wholly in a range. */
+/* Walks the runs of noted pages, [from, to), that lie wholly in a range. */
 #define EACH_RUN(address, size, from, to)                                                                    \
 	for (uintptr_t last = ((uintptr_t)(address) + (size)) & ~(PAGE_SIZE - 1), to,                        \
-	               from = marks_next(align_up((uintptr_t)(address), PAGE_SIZE), last, true);             \
-	     from < last && (to = marks_next(from, last, false)); from = marks_next(to, last, true))
+	               from = altered_next(align_up((uintptr_t)(address), PAGE_SIZE), last, true);           \
+	     from < last && (to = altered_next(from, last, false)); from = altered_next(to, last, true))
 
-bool marks_any(const void *address, size_t size) {
+bool altered_any(const void *address, size_t size) {
 	EACH_RUN(address, size, from, to)
 	return true;
 	return false;
 }
 
-bool marks_map_anew(void *address, size_t size, enum advice advice) {
+bool altered_map_anew(void *address, size_t size, enum advice advice) {
 	EACH_RUN(address, size, from, to) {
 		int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 		void *run = (void *)from; /* NOLINT(performance-no-int-to-ptr) */
@@ -113,13 +113,13 @@ bool marks_map_anew(void *address, size_t size, enum advice advice) {
 			return false;
 		}
 		os_huge_pages(run, to - from, advice);
-		marks_clear(from, to, MARK_PROTECTION);
-		marks_clear(from, to, MARK_OTHER);
+		altered_clear(from, to, ALTERED_PROTECTION);
+		altered_clear(from, to, ALTERED_OTHER);
 	}
 	return true;
 }
 
-void marks_open(void *address, size_t size) {
+void altered_open(void *address, size_t size) {
 	EACH_RUN(address, size, from, to)
 	os_open((void *)from, to - from); /* NOLINT(performance-no-int-to-ptr) */
 }
