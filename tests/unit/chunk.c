@@ -327,6 +327,14 @@ TEST(a_span_grows_and_shrinks_in_place) {
 	put(span, npages);
 }
 
+TEST(what_a_span_gives_up_is_dirty) {
+	struct span span = take(8, 0);
+	assert_true(chunk_resize(span.chunk, span.base, 3));
+	assert_int_equal(chunk_count().dirty_pages, 5);
+	check();
+	put(span, 3);
+}
+
 TEST(a_span_does_not_grow_over_its_neighbour_or_the_end) {
 	struct span span = take(4, 0), neighbour = take(4, 0);
 	assert_ptr_equal(neighbour.base, span.base + 4 * PAGE_SIZE);
@@ -531,6 +539,7 @@ int main(void) {
 	        CASE(every_clean_span_is_zero_at_random),
 	        CASE(only_the_start_of_a_live_span_is_one),
 	        CASE(a_span_grows_and_shrinks_in_place),
+	        CASE(what_a_span_gives_up_is_dirty),
 	        CASE(a_span_does_not_grow_over_its_neighbour_or_the_end),
 	        CASE(a_dense_heap_asks_for_huge_pages_while_they_come_quickly),
 	        CASE(a_trim_takes_free_pages_and_leaves_the_others_alone),
