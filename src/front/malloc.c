@@ -154,9 +154,9 @@ static void release_pages(void *block) {
 }
 
 void release_slow(void *block, enum family family, size_t size) {
-	if (!block || (altered_exist() && !watch_renew(block, live_size(block))))
-		return; /* what cannot be mapped anew is never used again */
-	if (!guard_on && cache_put_big(block))
+	/* what cannot be mapped anew is never used again */
+	bool kept = altered_exist() && !watch_renew(block, live_size(block));
+	if (!block || kept || (!guard_on && cache_put_big(block)))
 		return;
 	int saved = errno;
 	const struct slab *slab = pagemap_class(block) ? chunk_slab_of(block) : NULL;

@@ -100,8 +100,8 @@ static void publish_slots(struct central *central) {
 static void count_slab(struct central *central, const struct slab *slab, size_t sign) {
 	bool clean_end = !(slab->dirty >> (slab->npages - 1) & 1);
 	central->nfree += sign * slab->nfree;
-	central->clean += sign * (slab->npages - (size_t)__builtin_popcount(slab->dirty));
-	central->purgeable += sign * (size_t)__builtin_popcount(slab_purgeable(slab));
+	central->clean += sign * (slab->npages - (size_t)count_bits(slab->dirty));
+	central->purgeable += sign * (size_t)count_bits(slab_purgeable(slab));
 	if (clean_end)
 		central->clean_tails += sign * (slab->npages * PAGE_SIZE - (size_t)slab->nslots * slab->size);
 }
@@ -217,7 +217,7 @@ static void recount(struct central *central, struct slab *slab, uint16_t before)
 	unsigned fetched = slab->dirty & (unsigned)~before;
 	set_page_classes(slab, fetched, slab->class);
 	count_slab(central, slab, 1);
-	central->wanted += (size_t)__builtin_popcount(fetched & slab->scavenged);
+	central->wanted += (size_t)count_bits(fetched & slab->scavenged);
 	slab->scavenged &= (uint16_t)~fetched;
 	update_list(central, slab);
 	publish_slots(central);
@@ -362,7 +362,7 @@ static void put_slots(struct central *central, unsigned class, void *const *slot
 		if (likely(slab && slab->class == class && slab_put(slab, slots[i]) == SLAB_OK)) {
 			central->nfree++;
 			if (unlikely(slab->empty != empty)) /* what a slot was taken on is dirty */
-				central->purgeable += (size_t)__builtin_popcount(slab->empty ^ empty);
+				central->purgeable += (size_t)count_bits(slab->empty ^ empty);
 			if (unlikely(slab->nfree > slab->enough))
 				outgrow(central, slab, chain);
 		} else {
@@ -412,7 +412,7 @@ static unsigned isolate_slabs(struct central *central, size_t npages, struct lis
 			struct slab *slab = CONTAINER(at, struct slab, link);
 			uint16_t pages = slab_purgeable(slab);
 			next = at->prev;
-			found += (size_t)__builtin_popcount(pages);
+			found += (size_t)count_bits(pages);
 			if (slab->nfree == slab->nslots) {
 				detach_to(empty_slabs, central, slab);
 				continue;
@@ -482,7 +482,7 @@ size_t central_purge(unsigned class, size_t npages) {
 	for (; n > 0; n--) {
 		struct slab *slab = CONTAINER(at, struct slab, link);
 		uint16_t pages = refused ? 0 : purge_isolated(slab);
-		purged += (size_t)__builtin_popcount(pages);
+		purged += (size_t)count_bits(pages);
 		refused = !purged;
 		lock_take(&central->lock);
 		at = at->next;
