@@ -39,7 +39,7 @@ static struct {
 	struct list all;           /* the cache that was examined last is the last one */
 	_Atomic size_t count;      /* caches */
 	_Atomic size_t owned;      /* those whose thread has not been found to have ended */
-	_Atomic uint64_t asked_at; /* the millisecond of the last question in passing */
+	_Atomic uint64_t asked_at; /* the millisecond in which a thread was found running, or 0 */
 	bool bypassed;
 } caches = {.all = {&caches.all, &caches.all}};
 struct lock cache_lock = LOCK_INITIAL(RANK_CACHES);
@@ -173,8 +173,11 @@ static struct cache *take_next(uint64_t owner) {
 	struct cache *cache = CONTAINER(first, struct cache, link);
 	uint64_t word = cache->owner, was = word & OWNER_IDS, next = ((word | OWNER_IDS) + 1) | owner;
 	bool again = own_cache && was == (own_cache->owner & OWNER_IDS) && was != OS_LEADER;
-	if (cache == own_cache || (was ? !again && !os_has_ended(was) : owner == OWNER_FLUSH) ||
-	    !atomic_compare_exchange_strong(&cache->owner, &word, next))
+	if (cache == own_cache || (!was && owner == OWNER_FLUSH))
+		return NULL;
+	bool runs = was && !again && !os_has_ended(was);
+	caches.asked_at = runs ? os_milliseconds() : 0;
+	if (runs || !atomic_compare_exchange_strong(&cache->owner, &word, next))
 		return NULL;
 	TELL_TAKEN_OVER(cache);
 	count_owned((owner != OWNER_FLUSH) - (was != 0));
@@ -247,11 +250,8 @@ void cache_tick(void) {
 		return;
 	if (likely(!caches.bypassed))
 		thread_cache = cache;
-	if (caches.count > 1) {
-		uint64_t now = os_milliseconds();
-		if (atomic_exchange(&caches.asked_at, now) != now)
-			flush_next_ended();
-	}
+	if (caches.count > 1 && caches.asked_at != os_milliseconds())
+		flush_next_ended();
 	flush_idle_magazines(cache);
 	TELL_LEFT(cache);
 }

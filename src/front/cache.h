@@ -92,7 +92,7 @@ void *cache_take_big(unsigned class);
 bool cache_put_big(void *slot);
 
 /* To be called in slow calls. Every 64th time it makes the fast path use the thread's cache (T3),
- * flushes idle magazines and, once a millisecond, empties the cache of a thread that has ended. */
+ * flushes idle magazines, and empties the cache of a thread that has ended, if it finds one. */
 void cache_tick(void);
 
 /* Frees a slot of a class, and flushes as needed. central_wrong then names a pointer that was wrong:

@@ -15,10 +15,10 @@ static atomic_size_t calls;
 
 /* Takes and frees blocks of the sizes that the program may be asking for at this moment: as many as fill a magazine. */
 static void allocate(void) {
-	enum { BLOCKS = 40 };
+	enum { BLOCKS = 40, CALLS = 1000 };
 	static const size_t sizes[] = {40, 100, 200, 700, 3000, 20000, 100000};
 	char *blocks[BLOCKS];
-	if (!ready || inside)
+	if (!ready || inside || calls >= CALLS)
 		return;
 	int saved = errno;
 	inside = 1;
@@ -67,7 +67,7 @@ int pthread_mutex_unlock(pthread_mutex_t *mutex) {
 /* ---- what the program does ---- */
 
 static void *work(void *seed) {
-	enum { KEPT = 200, STEPS = 1000 };
+	enum { KEPT = 200, STEPS = 600 };
 	static const size_t most[] = {60, 200, 1000, 30000, 300000, 3 << 20};
 	static _Thread_local struct {
 		char *at;
