@@ -91,12 +91,14 @@ EXPORT int malloc_info(int options, FILE *stream) {
 	for (unsigned class = 1; class < CLASSES; class ++)
 		print_class(stream, class);
 	struct account account = account_read();
+	account_ask(&account);
 	fprintf(stream,
 	        "</classes>\n"
 	        "<chunks count=\"%zu\" size=\"%zu\"/>\n"
 	        "<large count=\"%zu\"/>\n"
-	        "<rows resident=\"%zu\">\n",
-	        account.chunks, account.chunks * CHUNK_SIZE, account.large, account_resident());
+	        "<rows resident=\"%zu\" absent=\"%zu\">\n",
+	        account.chunks, account.chunks * CHUNK_SIZE, account.large, account_resident(),
+	        account.absent);
 	for (unsigned row = 0; row < ACCOUNT_ROWS; row++)
 		fprintf(stream, "<row name=\"%s\" size=\"%zu\"/>\n", account_names[row], account.rows[row]);
 	fputs("</rows>\n</malloc>\n", stream);

@@ -7,7 +7,7 @@
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
 logs=${BM_LOGS:-build/check}
-engine=(unit model mutate states interleavings clang asan tsan fuzz golden embedded)
+engine=(unit pages model mutate states interleavings clang asan tsan fuzz golden embedded)
 quick=(unit model mutate states asan golden preload)
 all=("${engine[@]}" bench preload cases gdb soak security valgrind real)
 # make check -j2 has a job server, which what is started here is not part of.

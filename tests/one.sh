@@ -41,9 +41,9 @@ all_tests() {
 variants() { # TEST: what it can be built as
 	case $1 in
 	unit/embedded* | cases* | meta/*) echo gcc ;;
-	unit/* | proof/model/threads) echo gcc debug clang asan tsan ;;
+	unit/* | proof/model/threads) echo gcc debug clang asan tsan page16k page64k ;;
 	proof/interleavings/*) echo gcc tsan ;;
-	proof/*) echo gcc debug clang asan ;;
+	proof/*) echo gcc debug clang asan page16k page64k ;;
 	soak) echo gcc debug ;;
 	*) echo gcc debug clang ;;
 	esac
@@ -90,6 +90,7 @@ programs_beside() { # FOLDER: what its scripts run, as targets
 	process/gdb) echo build/tests/process/gdb/layout-linked all ;;
 	meta/engines) echo engines ;;
 	cases) echo bench-workloads build/bench-tools/launch build/bench-tools/pair ;;
+	programs/real) echo bench-workloads ;;
 	meta/*) echo all ;;
 	esac
 }
@@ -98,7 +99,7 @@ script() { # TEST VARIANT: a script, or those of a folder
 	local folder=$1 targets
 	[ -d "tests/$1" ] || folder=$(dirname "$1")
 	build_library "$2"
-	case $folder in process/* | cases | meta/*) targets=$(programs_beside "$folder") ;; *) targets= ;; esac
+	case $folder in process/* | cases | programs/real | meta/*) targets=$(programs_beside "$folder") ;; *) targets= ;; esac
 	# shellcheck disable=SC2086 # names without spaces
 	[ -z "$targets" ] || make "${settings[@]}" $targets
 	if [ -d "tests/$1" ]; then prove "tests/$1"; else prove -v "tests/$1.t"; fi

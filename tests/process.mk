@@ -56,7 +56,7 @@ check-soak: $(soak_plain) $(soak_checked) libbuddymalloc.so ## the soak for 20 s
 check-cases: $(case_programs) bench-workloads $(bench_tools) libbuddymalloc.so ## what was found to be poor: each finding with its figure and its bound
 	$(prove) tests/cases
 
-check-real: libbuddymalloc.so ## real programs: the same output with and without the preload
+check-real: bench-workloads libbuddymalloc.so ## real programs: the same output with and without the preload
 	$(prove) tests/programs/real
 
 check-bench: engines libbuddymalloc.so ## the simple engines run their programs; the bench runs at its smallest

@@ -7,6 +7,7 @@
 #	asan, tsan   AddressSanitizer and UndefinedBehaviorSanitizer; ThreadSanitizer; with assertions, nothing suppressed
 #	fuzz         the models under libFuzzer (clang), with AddressSanitizer
 #	cov          counted by gcov, for make coverage
+#	page16k, page64k   with assertions, and a kernel whose pages are of 16 or 64 KB
 #	steps        with a scheduler before each atomic operation, for tests/proof/interleavings; steps_tsan: by ThreadSanitizer too
 
 engine      := build/tests/engine
@@ -20,6 +21,11 @@ cc_asan     := gcc
 flags_asan  := -O1 -DBM_DEBUG=1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 cc_tsan     := gcc
 flags_tsan  := -O1 -DBM_DEBUG=1 -fsanitize=thread
+cc_page16k  := gcc
+kernel_page  = -O1 -DBM_DEBUG=1 -DKERNEL_PAGE=$(1) -include tests/kernel_page.h
+flags_page16k := $(call kernel_page,16384)
+cc_page64k  := gcc
+flags_page64k := $(call kernel_page,65536)
 cc_fuzz     := clang
 flags_fuzz  := -O1 -DBM_DEBUG=1 -DFUZZ -fsanitize=address,fuzzer-no-link
 link_fuzz   := -fsanitize=address,fuzzer
@@ -118,7 +124,7 @@ $(engine)/cmocka:
 		{ echo "tests/unit needs cmocka.h, which the compiler does not find: tests/install.sh quick installs libcmocka-dev" >&2; exit 1; }
 	@touch $@
 
-$(foreach variant,gcc debug clang asan tsan fuzz cov steps steps_tsan,$(eval $(call engine_variant,$(variant))))
+$(foreach variant,gcc debug clang asan tsan page16k page64k fuzz cov steps steps_tsan,$(eval $(call engine_variant,$(variant))))
 
 unit_of   = $(unit_names:%=$(engine)/$(1)/unit/%)
 model_of  = $(model_names:%=$(engine)/$(1)/proof/model/%)
@@ -133,7 +139,7 @@ corpora     := tests/proof/model/corpus
 finds       := build/fuzz
 have_fuzzer := $(if $(have_clang),$(wildcard $(shell clang -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-*.a))
 
-.PHONY: check-unit check-embedded check-model check-mutate check-states check-interleavings check-asan check-tsan check-clang
+.PHONY: check-pages check-unit check-embedded check-model check-mutate check-states check-interleavings check-asan check-tsan check-clang
 .PHONY: check-fuzz check-golden fuzz fuzz-merge
 
 ##@ Tests, group by group
@@ -180,6 +186,12 @@ endif
 check-asan: $(call unit_of,asan) $(if $(QUICK),,$(call model_of,asan) $(call mutate_of,asan)) ## the same under Address- and UndefinedBehaviorSanitizer
 	$(proven) $^
 	@$(if $(QUICK),,$(call replay_corpora,asan))
+
+paged_of = $(call unit_of,$(1)) $(call mutate_of,$(1)) $(filter-out %/buddy_model %/threads,$(call model_of,$(1)))
+
+check-pages: $(call paged_of,page16k) $(call paged_of,page64k) ## units, models and mutations as under a kernel with pages of 16 and of 64 KB
+	$(proven) $(filter-out $(foreach size,page16k page64k,$(call model_of,$(size))),$^)
+	$(proven) $(filter $(foreach size,page16k page64k,$(call model_of,$(size))),$^) :: --steps 10000
 
 check-tsan: $(call unit_of,tsan) $(engine)/tsan/proof/model/threads ## units and threads under ThreadSanitizer
 	$(prove) -j2 -e '$(fixed)' $^

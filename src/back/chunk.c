@@ -207,13 +207,17 @@ static size_t drop_chunk(struct chunk *chunk) {
 /* ---- giving back ---- */
 
 /* Isolates free runs of a chunk that have dirty pages, until all chunks have `keep` or the batch has
- * no room; of a long run as much as that takes, at its end. */
+ * no room; of a long run as much as that takes, at its end; and of all runs whole kernel pages. */
 static void isolate_from(struct chunk *chunk, struct batch *batch, size_t keep) {
-	EACH_FREE_RUN (chunk, 1, page, end) {
+	const uint32_t unit = (uint32_t)(os_page_size() / PAGE_SIZE);
+	EACH_FREE_RUN (chunk, 1, run, next) {
+		uint32_t page = (uint32_t)align_up(run, unit), end = next & ~(unit - 1);
+		if (page >= end)
+			continue;
 		size_t wanted = chunks.dirty_pages - min_size(keep, chunks.dirty_pages);
 		if (batch->n == BATCH || !wanted)
 			break;
-		uint32_t from = end - (uint32_t)min_size(end - page, wanted);
+		uint32_t from = end - (uint32_t)min_size(end - page, align_up(wanted, unit));
 		if (!bitmap_count(&chunk->dirty, from, end - from))
 			from = page;
 		if (!bitmap_count(&chunk->dirty, from, end - from))
@@ -225,26 +229,30 @@ static void isolate_from(struct chunk *chunk, struct batch *batch, size_t keep) 
 }
 
 /* A chunk with dirty pages from the highest place that begins with one: spans are taken from the
- * lower places first, so its pages are wanted last. When no place begins with one, the chunk that
- * has been dirty longest. */
+ * lower places first, so its pages are wanted last. When no place begins with one, or with larger
+ * kernel pages, of which a chunk may have parts alone, the chunk that has been dirty longest: each
+ * in turn. */
 static struct chunk *find_dirty(void) {
-	for (uint64_t mask = chunks.mask; mask;) {
+	for (uint64_t mask = os_page_size() == PAGE_SIZE ? chunks.mask : 0; mask;) {
 		unsigned place = 63 - (unsigned)__builtin_clzl(mask);
 		struct chunk *chunk = CONTAINER(chunks.places[place].next, struct chunk, link);
 		if (chunk->ndirty)
 			return chunk;
 		mask &= ~((uint64_t)1 << place);
 	}
-	return CONTAINER(chunks.dirty.next, struct chunk, dirty_link);
+	struct list *oldest = chunks.dirty.next;
+	list_delete(oldest);
+	list_append(&chunks.dirty, oldest);
+	return CONTAINER(oldest, struct chunk, dirty_link);
 }
 
 /* Isolates runs with about `ndirty` dirty pages, as far as there are so many and the batch has room. */
 static void isolate_runs(struct batch *batch, size_t ndirty) {
 	size_t keep = chunks.dirty_pages - min_size(ndirty, chunks.dirty_pages);
-	batch->n = 0;
-	list_append(&chunks.purging, &batch->link);
-	while (batch->n < BATCH && chunks.dirty_pages > keep)
+	for (size_t n = chunks.count; n && batch->n < BATCH && chunks.dirty_pages > keep; n--)
 		isolate_from(find_dirty(), batch, keep);
+	if (batch->n)
+		list_append(&chunks.purging, &batch->link);
 }
 
 void chunk_refuse_huge(struct chunk *chunk) {

@@ -12,8 +12,11 @@ static struct large_totals larges;
 static size_t chunks_of(size_t size) { return (size + CHUNK_SIZE - 1) >> CHUNK_SHIFT; }
 
 static void begin_live(struct run *run, size_t size) {
+	size_t npages = size >> PAGE_SHIFT, all = run->nchunks * CHUNK_PAGES;
 	lock_take(&pool_lock);
-	run->ndirty = run->ndirty > size >> PAGE_SHIFT ? run->nchunks * CHUNK_PAGES : size >> PAGE_SHIFT;
+	/* Where dirty pages lie is known of the block that the run began with, and of no others. */
+	run->ndirty = run->ndirty <= run->size >> PAGE_SHIFT ? max_size(run->ndirty, npages)
+	                                                     : min_size(run->ndirty + npages, all);
 	run->size = size;
 	run->owner.kind = OWNER_LARGE;
 	larges.live++;
@@ -84,7 +87,7 @@ static bool move_run(struct run *run, size_t nchunks) {
 	bool clean = move_pages(run->base, other->base, run->nchunks * CHUNK_SIZE);
 	struct run old = *run;
 	run->base = other->base, run->nchunks = nchunks, run->advice = other->advice,
-	run->ndirty = other->ndirty;
+	run->ndirty = other->ndirty, run->size = 0;
 	other->base = old.base, other->nchunks = old.nchunks, other->advice = old.advice;
 	pagemap_set_owner(run->base, nchunks * CHUNK_SIZE, &run->owner); /* their leaves are there */
 	pool_put(other, clean ? 0 : old.nchunks * CHUNK_PAGES);

@@ -103,6 +103,7 @@ static struct run *split_run(struct run *run, size_t nchunks) {
 	run->nchunks = nchunks;
 	rest->ndirty = min_size(rest->ndirty, run_pages(rest));
 	run->ndirty = min_size(run->ndirty, run_pages(run));
+	run->size = min_size(run->size, run_bytes(run));
 	return rest;
 }
 
@@ -169,7 +170,7 @@ static bool map_beside(struct run *run, char *address, size_t size) {
 	os_huge_pages(address, size, run->advice);
 	run->nchunks += size >> CHUNK_SHIFT;
 	if (address < run->base)
-		run->base = address;
+		run->base = address, run->size = 0;
 	return true;
 }
 
@@ -266,12 +267,14 @@ void pool_put(struct run *run, size_t ndirty) {
 	lock_release(&pool_lock);
 }
 
-/* Takes the first nchunks of the pool's run at an address. Lock held. */
-static bool take_front(char *address, size_t nchunks, enum advice advice) {
-	struct run *run = free_run_at(address);
-	if (!run || run->advice != advice || run->nchunks < nchunks)
+/* Takes the first nchunks of the pool's run behind one that was taken, for that. Lock held. */
+static bool take_front(struct run *before, size_t nchunks) {
+	struct run *run = free_run_at(before->base + run_bytes(before));
+	if (!run || run->advice != before->advice || run->nchunks < nchunks)
 		return false;
 	remove_run(run);
+	before->ndirty += min_size(run->ndirty, nchunks * CHUNK_PAGES);
+	run->size = 0;
 	run->base += nchunks * CHUNK_SIZE;
 	run->nchunks -= nchunks;
 	run->ndirty = min_size(run->ndirty, run_pages(run));
@@ -288,7 +291,7 @@ bool pool_lengthen(struct run *run, size_t nchunks) {
 	char *end = run->base + run_bytes(run);
 	size_t more = (nchunks - run->nchunks) * CHUNK_SIZE;
 	lock_take(&pool_lock);
-	bool taken = take_front(end, nchunks - run->nchunks, run->advice);
+	bool taken = take_front(run, nchunks - run->nchunks);
 	if (taken)
 		pagemap_set_owner(end, more, &run->owner);
 	lock_release(&pool_lock);

@@ -24,11 +24,13 @@ static unsigned size_log2(size_t size) {
 
 static bool map_region(void) {
 	size_t size = min_size(max_size(metadata.totals.mapped, REGION_MIN), REGION_MAX);
-	char *region = os_map_fenced(size);
+	struct metadata_region *region = os_map_fenced(size);
 	if (!region)
 		return false;
-	metadata.bump = region;
-	metadata.end = region + size;
+	*region = (struct metadata_region){metadata.totals.newest, size};
+	metadata.totals.newest = region;
+	metadata.bump = (char *)region + ((size_t)1 << METADATA_MIN_LOG2);
+	metadata.end = (char *)region + size;
 	metadata.totals.mapped += size;
 	return true;
 }

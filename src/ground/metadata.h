@@ -16,9 +16,16 @@ void *metadata_take(size_t size);
 /* `size` is what metadata_take was asked for. */
 void metadata_put(void *record, size_t size);
 
+/* A region begins with this. */
+struct metadata_region {
+	struct metadata_region *older;
+	size_t size;
+};
+
 /* Bytes: mapped for records so far; of these, handed out at least once. */
 struct metadata_totals {
 	size_t mapped, used;
+	struct metadata_region *newest;
 };
 struct metadata_totals metadata_count(void);
 

@@ -45,12 +45,12 @@ bool os_open(void *address, size_t size) {
 bool os_close(void *address, size_t size) { return kernel_mprotect(address, size, PROT_NONE) == 0; }
 
 void *os_map_fenced(size_t size) {
-	size_t page = os_page_size();
-	char *fence = map_with(NULL, size + 2 * page, PROT_NONE, 0);
-	if (fence && os_open(fence + page, size))
+	size_t page = os_page_size(), whole = align_up(size, page);
+	char *fence = map_with(NULL, whole + 2 * page, PROT_NONE, 0);
+	if (fence && os_open(fence + page, whole))
 		return fence + page;
 	if (fence)
-		os_unmap(fence, size + 2 * page);
+		os_unmap(fence, whole + 2 * page);
 	return NULL;
 }
 
@@ -144,12 +144,16 @@ void *os_move_longer(void *address, size_t size, size_t new_size) {
 	return address_in(kernel_mremap(address, size, new_size, MREMAP_MAYMOVE, NULL));
 }
 
+bool os_presence(const void *address, size_t size, unsigned char *pages) {
+	return kernel_call(SYS_mincore, (long)address, (long)size, (long)pages, 0) == 0;
+}
+
 size_t os_resident(const void *address, size_t size) {
 	unsigned char pages[4096];
 	size_t page = os_page_size(), step = sizeof pages * page, there = 0;
 	for (size_t at = 0; at < size; at += step) {
 		size_t part = min_size(size - at, step);
-		if (kernel_call(SYS_mincore, (long)address + (long)at, (long)part, (long)pages, 0) != 0)
+		if (!os_presence((const char *)address + at, part, pages))
 			return size;
 		for (size_t i = 0; i < (part + page - 1) / page; i++)
 			there += pages[i] & 1;

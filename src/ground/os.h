@@ -61,6 +61,10 @@ void *os_move_longer(void *address, size_t size, size_t new_size);
  * kernel does not say. */
 size_t os_resident(const void *address, size_t size);
 
+/* Says of each kernel page of such a range whether it is there, by the lowest bit of a byte. False: the
+ * kernel does not say. */
+bool os_presence(const void *address, size_t size, unsigned char *pages);
+
 /* Zeroes a range: by writing where most of its pages are there, else by giving them back. Returns its
  * address. */
 void *os_zero(void *address, size_t size);

@@ -438,7 +438,7 @@ void *guard_resize(void *block, size_t size) {
 	    end < was) /* pages that hold a canary are dirty, and are not closed again */
 		return NULL;
 	expect_canary("realloc", block, header, &frame);
-	if (end > was && !os_open(was, (size_t)(end - was)))
+	if (end > was && guard_page() && !os_open(was, (size_t)(end - was)))
 		return NULL;
 	set_header(block, size, family_in(header), LIVE);
 	if (size > old)
@@ -627,13 +627,15 @@ void guard_put(void *block, enum family family, size_t size) {
 /* ---- the start ---- */
 
 /* Slots that were freed before guard_begin may hold data: they are taken for good. Free pages are
- * given back. central_refill makes no slab while its class has free slots. */
+ * given back, or taken for good where they are part of a kernel's larger one. central_refill makes no
+ * slab while its class has free slots. */
 static void set_aside_freed(void) {
 	void *slots[BATCH_MAX];
 	for (unsigned class = 1; class < CLASSES; class ++)
 		while (central_count(class).free_slots && central_refill(class, slots, BATCH_MAX))
 			continue;
-	chunk_trim();
+	for (chunk_trim(); chunk_count().dirty_pages && chunk_take(1, 0).base;)
+		continue;
 }
 
 bool guard_begin(bool early) {

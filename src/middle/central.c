@@ -399,6 +399,14 @@ void central_flush(unsigned class, void *const *slots, unsigned n) {
 
 /* ---- scavenging: purging empty pages inside slabs that are partly used ---- */
 
+/* Of pages of a slab those that make up whole pages of the kernel. */
+static uint16_t whole_pages(const struct slab *slab, uint16_t pages) {
+	unsigned n = (unsigned)(os_page_size() / PAGE_SIZE), all = (1u << n) - 1, whole = 0;
+	for (unsigned page = -(unsigned)((uintptr_t)slab->base / PAGE_SIZE) % n; page < 16; page += n)
+		whole |= (pages >> page & all) == all ? all << page : 0;
+	return (uint16_t)whole;
+}
+
 /* Isolates about npages purgeable pages, beginning with the slabs that have the most free slots and
  * changed their list longest ago, and moves these slabs to the end of the list of the scavenged;
  * detaches slabs without a taken slot to a chain. Returns how many were moved. Lock held. */
@@ -410,7 +418,7 @@ static unsigned isolate_slabs(struct central *central, size_t npages, struct lis
 		for (struct list *at = head->prev; at != head && looked < SCAVENGE_SLABS && found < npages;
 		     at = next, looked++) {
 			struct slab *slab = CONTAINER(at, struct slab, link);
-			uint16_t pages = slab_purgeable(slab);
+			uint16_t pages = whole_pages(slab, slab_purgeable(slab));
 			next = at->prev;
 			found += (size_t)count_bits(pages);
 			if (slab->nfree == slab->nslots) {

@@ -28,25 +28,43 @@ const char *const account_names[ACCOUNT_ROWS] = {
         [ROW_FREE_PAGES] = "free_pages", [ROW_POOL] = "pool",
         [ROW_QUARANTINE] = "quarantine", [ROW_METADATA] = "metadata",
         [ROW_PAGEMAP] = "pagemap",
+        [ROW_CLEAN_PAGES] = "clean_pages",
 };
 
 /* ---- counting ---- */
 
-/* The bytes that are there of the pages on which the entries from `first` to before `end` of the
- * root lie, and of their leaves. Entries are read on such pages alone, for a read makes one. */
-static size_t count_pagemap(size_t first, size_t end) {
+/* The bytes that are there of the pages on which the entries from `first` to before `end` of the root
+ * lie. Entries are read on such pages alone, for a read makes one. */
+static size_t count_root(size_t first, size_t end) {
 	size_t page = os_page_size();
 	char *from = (char *)&pagemap_root[first], *to = (char *)&pagemap_root[end];
 	from -= (uintptr_t)from % page;
-	size_t bytes = os_resident(from, align_up((size_t)(to - from), page));
+	return os_resident(from, align_up((size_t)(to - from), page));
+}
+
+static bool is_one_page(size_t first, size_t end) {
+	return end - first <= os_page_size() / sizeof pagemap_root[0];
+}
+
+/* The same, and the bytes of the leaves that these entries name. */
+static size_t count_pagemap(size_t first, size_t end) {
+	size_t bytes = count_root(first, end);
 	if (!bytes)
 		return 0;
-	if (end - first > page / sizeof pagemap_root[0])
+	if (!is_one_page(first, end))
 		return count_pagemap(first, (first + end) / 2) + count_pagemap((first + end) / 2, end);
 	for (size_t i = first; i < end; i++) {
 		const struct leaf *leaf = atomic_load_explicit(&pagemap_root[i], memory_order_acquire);
 		bytes += leaf ? os_resident(leaf, sizeof *leaf) : 0;
 	}
+	return bytes;
+}
+
+/* The bytes of our own records that are there. */
+static size_t count_metadata(void) {
+	size_t bytes = 0;
+	for (const struct metadata_region *region = metadata_count().newest; region; region = region->older)
+		bytes += os_resident(region, region->size);
 	return bytes;
 }
 
@@ -87,7 +105,7 @@ struct account account_read(void) {
 	                 [ROW_RUN_TAILS] = large.tail_bytes,
 	                 [ROW_FREE_PAGES] = chunk.dirty_pages * PAGE_SIZE,
 	                 [ROW_POOL] = pool_count().ndirty * PAGE_SIZE,
-	                 [ROW_METADATA] = metadata_count().used,
+	                 [ROW_METADATA] = count_metadata(),
 	                 [ROW_PAGEMAP] = count_pagemap(0, ROOT_LEAVES)},
 	        .chunks = chunk.chunks,
 	        .large = large.live,
@@ -99,6 +117,85 @@ struct account account_read(void) {
 	for (unsigned row = 0; row < ACCOUNT_ROWS; row++) /* what is being moved may be missing twice */
 		account.rows[row] = account.rows[row] > PTRDIFF_MAX ? 0 : account.rows[row];
 	return account;
+}
+
+/* ---- what is there ---- */
+
+/* Counts `in_rows` bytes of which `there` are there, without knowing which. */
+static void add_presence(struct account *account, size_t in_rows, size_t there) {
+	if (there < in_rows)
+		account->absent += in_rows - there;
+	else
+		account->rows[ROW_CLEAN_PAGES] += there - in_rows;
+}
+
+/* Adds the pages of a chunk, and to *in_slabs those of slabs that are there: which of these are clean
+ * the slabs know alone. */
+static void ask_chunk(struct account *account, struct chunk *chunk, const char *base, size_t *in_slabs) {
+	unsigned char there[CHUNK_PAGES];
+	size_t page_size = os_page_size();
+	if (!os_presence(base, CHUNK_SIZE, there))
+		return;
+	lock_take(&chunk_lock);
+	for (unsigned page = 0; page < CHUNK_PAGES && pagemap_owner(base) == &chunk->owner; page++) {
+		bool is_there = there[page * PAGE_SIZE / page_size] & 1;
+		bool free = buddy_next_free(&chunk->buddy, page) == page;
+		bool clean = free && !bitmap_count(&chunk->dirty, page, 1);
+		if (!free && pagemap_class(base + page * PAGE_SIZE))
+			*in_slabs += is_there ? PAGE_SIZE : 0;
+		else
+			add_presence(account, clean ? 0 : PAGE_SIZE, is_there ? PAGE_SIZE : 0);
+	}
+	lock_release(&chunk_lock);
+}
+
+/* Adds a run: a large block with its tail, or one in the pool. Of its pages at most ndirty hold data,
+ * but nobody knows which. */
+static void ask_run(struct account *account, const struct run *run, const char *base) {
+	lock_take(&pool_lock);
+	bool begins = pagemap_owner(base) == &run->owner && run->base == base;
+	size_t size = begins ? run->nchunks * CHUNK_SIZE : 0, ndirty = run->ndirty;
+	lock_release(&pool_lock);
+	if (begins)
+		add_presence(account, ndirty * PAGE_SIZE, os_resident(base, size));
+}
+
+static void ask_leaf(struct account *account, size_t index, size_t *in_slabs) {
+	const struct leaf *leaf = atomic_load_explicit(&pagemap_root[index], memory_order_acquire);
+	for (size_t i = 0; leaf && i < LEAF_CHUNKS; i++) {
+		struct owner *owner = atomic_load_explicit(&leaf->owner[i], memory_order_acquire);
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+		const char *base = (const char *)(index << LEAF_SHIFT | i << CHUNK_SHIFT);
+		if (owner && owner->kind == OWNER_CHUNK)
+			ask_chunk(account, (struct chunk *)owner, base, in_slabs);
+		else if (owner && owner->kind != OWNER_NONE)
+			ask_run(account, (struct run *)owner, base);
+	}
+}
+
+/* Adds what the entries from `first` to before `end` of the pagemap's root name. */
+static void ask_leaves(struct account *account, size_t first, size_t end, size_t *in_slabs) {
+	if (!count_root(first, end))
+		return;
+	if (!is_one_page(first, end)) {
+		ask_leaves(account, first, (first + end) / 2, in_slabs);
+		ask_leaves(account, (first + end) / 2, end, in_slabs);
+		return;
+	}
+	for (size_t index = first; index < end; index++)
+		ask_leaf(account, index, in_slabs);
+}
+
+void account_ask(struct account *account) {
+	size_t in_slabs = 0, dirty = 0;
+	struct guard_totals guard = guard_count();
+	ask_leaves(account, 0, ROOT_LEAVES, &in_slabs);
+	for (unsigned class = 1; class < CLASSES; class ++) {
+		struct central_totals central = central_count(class);
+		dirty += (central.slab_pages - central.clean_pages) * PAGE_SIZE;
+	}
+	add_presence(account, dirty, in_slabs);
+	account->absent -= min_size(account->absent, guard.spans + guard.large); /* in no row */
 }
 
 size_t account_sum(const struct account *account) {
@@ -148,6 +245,8 @@ static void add_text(struct text *text, const struct account *account) {
 	text_add(text, PREFIX "account of %s, process %z\n", program_invocation_short_name, (size_t)getpid());
 	add_line(text, "peak", (size_t)usage.ru_maxrss * 1024, " resident");
 	add_line(text, "resident", account_resident(), " anonymous, of the whole process");
+	add_line(text, "heap", account_sum(account) - account->absent, " of these");
+	add_line(text, "absent", account->absent, " of the rows");
 	add_line(text, "rows", account_sum(account), " together:");
 	for (unsigned row = 0; row < ACCOUNT_ROWS; row++)
 		if (account->rows[row])
@@ -161,7 +260,7 @@ static void add_text(struct text *text, const struct account *account) {
 }
 
 static void add_json(struct text *text, const struct account *account) {
-	text_add(text, "{\"resident\":%z,\"rows\":{", account_resident());
+	text_add(text, "{\"resident\":%z,\"absent\":%z,\"rows\":{", account_resident(), account->absent);
 	for (unsigned row = 0; row < ACCOUNT_ROWS; row++)
 		text_add(text, "%s\"%s\":%z", row ? "," : "", account_names[row], account->rows[row]);
 	text_add(text, "}}\n");
@@ -182,6 +281,7 @@ int account_write(int file, enum account_format format) {
 	char bytes[2048];
 	struct text text = {bytes, sizeof bytes, 0};
 	struct account account = account_read();
+	account_ask(&account);
 	(format == ACCOUNT_JSON ? add_json : add_text)(&text, &account);
 	return write_all(file, bytes, text.length);
 }

@@ -77,8 +77,8 @@ static void purge_classes(size_t keep, struct end end) {
 		       goes = min_size((has * excess + all - 1) / max_size(all, 1), has), went = 1;
 		for (; goes && went && goes_on(end); goes -= min_size(went, goes))
 			went = central_purge(class, min_size(goes, PURGED_AT_ONCE));
-		if (!went)
-			return; /* the kernel refuses */
+		if (!went && os_page_size() == PAGE_SIZE)
+			return; /* the kernel refuses; a larger page may be free in part only */
 	}
 }
 

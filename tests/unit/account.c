@@ -167,6 +167,49 @@ TEST(the_dirty_end_of_a_run_is_counted) {
 	release(block);
 }
 
+/* Two chunks whose last 100 pages are dirty become a block of 3 MB: these stay dirty behind it. */
+TEST(what_was_dirty_behind_a_block_is_counted) {
+	enum { DIRTY = 100 };
+	struct run *run = pool_take(2, CHUNK_SIZE);
+	char *base = run->base;
+	memset(base + 4 * MB - DIRTY * PAGE_SIZE, 1, DIRTY * PAGE_SIZE);
+	pool_put(run, DIRTY);
+	void *block = allocate(3 * MB);
+	assert_ptr_equal(block, base);
+	assert_int_equal(read_checked().rows[ROW_RUN_TAILS], DIRTY * PAGE_SIZE);
+	release(block);
+}
+
+/* Pages of live blocks that were not written to, of a chunk and of a large block; then all of them. */
+TEST(what_is_not_there_of_the_rows_is_absent) {
+	enum { SPAN = 64 };
+	char *span = allocate(SPAN * PAGE_SIZE), *block = allocate(3 * MB);
+	struct account account = read_checked();
+	account_ask(&account);
+	assert_int_equal(account.absent, SPAN * PAGE_SIZE + 3 * MB);
+	memset(span, 1, SPAN * PAGE_SIZE);
+	memset(block, 1, 3 * MB);
+	account = read_checked();
+	account_ask(&account);
+	assert_int_equal(account.absent, 0);
+	assert_int_equal(account.rows[ROW_CLEAN_PAGES], 0);
+	block[0] = span[0] = 1;
+	release(span), release(block);
+}
+
+/* A clean page of a chunk that somebody reads or that a huge page brought. */
+TEST(clean_pages_that_are_there_are_a_row) {
+	struct span span = chunk_take(1, 0);
+	char *beside = span.base + PAGE_SIZE;
+	beside += -(uintptr_t)beside % os_page_size();
+	*(volatile char *)beside = 0;
+	struct account account = account_read();
+	account_ask(&account);
+	assert_int_equal(account.rows[ROW_CLEAN_PAGES], os_page_size());
+	os_purge(beside, os_page_size());
+	chunk_put(span.chunk, span.base, 1, 1);
+}
+
 TEST(the_text_names_the_rows) {
 	struct capture capture;
 	calls_count(60, 80);
@@ -214,6 +257,7 @@ TEST(a_file_that_cannot_be_written_to_is_an_error) {
 
 /* A mapping of 64 MB that the kernel fills. */
 TEST(resident_is_what_is_there) {
+	NEEDS_SMALL_PAGES;
 	size_t before = account_resident(), size = 64 * MB;
 	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
 	char *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
@@ -235,6 +279,9 @@ int main(void) {
 	        CASE(a_freed_span_is_free_pages),
 	        CASE(a_run_in_the_pool_is_counted_there),
 	        CASE(the_dirty_end_of_a_run_is_counted),
+	        CASE(what_was_dirty_behind_a_block_is_counted),
+	        CASE(what_is_not_there_of_the_rows_is_absent),
+	        CASE(clean_pages_that_are_there_are_a_row),
 	        CASE(the_text_names_the_rows),
 	        CASE(json_has_every_row_once),
 	        CASE(a_file_that_cannot_be_written_to_is_an_error),

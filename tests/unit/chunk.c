@@ -385,33 +385,62 @@ TEST(a_dense_heap_asks_for_huge_pages_while_they_come_quickly) {
 /* ---- giving back ---- */
 
 TEST(a_trim_takes_free_pages_and_leaves_the_others_alone) {
-	enum { N = 200, PAGES = 5 };
+	enum { N = 200 };
+	const unsigned pages = 5 * (unsigned)(os_page_size() / PAGE_SIZE);
 	static struct span spans[N];
 	for (int i = 0; i < N; i++) {
-		spans[i] = take(PAGES, 0);
-		memset(spans[i].base, i, PAGES * PAGE_SIZE);
+		spans[i] = take(pages, 0);
+		memset(spans[i].base, i, pages * PAGE_SIZE);
 	}
 	config.hold = 1000; /* nothing goes back by itself */
 	for (int i = 0; i < N; i += 2)
-		put(spans[i], PAGES);
+		put(spans[i], pages);
 	assert_true(chunk_count().dirty_pages > 0);
 	assert_true(chunk_trim());
 	assert_int_equal(chunk_count().dirty_pages, 0);
 	check();
 	for (int i = 1; i < N; i += 2)
-		assert_true(is_filled(spans[i].base, i, PAGES * PAGE_SIZE));
+		assert_true(is_filled(spans[i].base, i, pages * PAGE_SIZE));
 	for (int i = 0; i < N; i += 2) /* the pages lie between live ones: still mapped, but not in memory */
-		assert_int_equal(resident_pages(spans[i].base, PAGES * PAGE_SIZE), 0);
+		assert_int_equal(resident_pages(spans[i].base, pages * PAGE_SIZE), 0);
 	assert_false(chunk_trim());
 	for (int i = 0; i < N; i += 2) {
-		spans[i] = take(PAGES, 0);
-		assert_true(spans[i].clean && is_zero(spans[i].base, PAGES * PAGE_SIZE));
+		spans[i] = take(pages, 0);
+		assert_true(spans[i].clean && is_zero(spans[i].base, pages * PAGE_SIZE));
 	}
 	for (int i = 0; i < N; i++)
+		put(spans[i], pages);
+}
+
+/* Spans of an odd length, so that a kernel's larger page is free in part; those of it that are whole go,
+ * in every chunk, and each of them is asked for once. */
+TEST(a_trim_takes_whole_pages_of_the_kernel) {
+	enum { N = 600, PAGES = 37 };
+	static struct span spans[N];
+	size_t size = os_page_size();
+	config.hold = 1000;
+	for (int i = 0; i < N; i++) {
+		spans[i] = take(PAGES, 0);
+		memset(spans[i].base, 1, PAGES * PAGE_SIZE);
+	}
+	for (int i = 0; i < N; i += 2)
+		put(spans[i], PAGES);
+	assert_true(chunk_trim());
+	assert_false(chunk_trim());
+	check();
+	for (int i = 0; i < N; i += 2) {
+		char *end = spans[i].base + PAGES * PAGE_SIZE;
+		for (char *at = spans[i].base + -(uintptr_t)spans[i].base % size; at + size <= end;
+		     at += size)
+			assert_int_equal(resident_pages(at, size), 0);
+		assert_true(is_filled(spans[i + 1].base, 1, PAGES * PAGE_SIZE));
+	}
+	for (int i = 1; i < N; i += 2)
 		put(spans[i], PAGES);
 }
 
 TEST(dirty_pages_stay_within_the_bound) {
+	NEEDS_SMALL_PAGES;
 	enum { N = 4000 };
 	static struct span spans[N];
 	uint64_t seed = 8;
@@ -543,6 +572,7 @@ int main(void) {
 	        CASE(a_span_does_not_grow_over_its_neighbour_or_the_end),
 	        CASE(a_dense_heap_asks_for_huge_pages_while_they_come_quickly),
 	        CASE(a_trim_takes_free_pages_and_leaves_the_others_alone),
+	        CASE(a_trim_takes_whole_pages_of_the_kernel),
 	        CASE(dirty_pages_stay_within_the_bound),
 	        CASE(phases_within_a_second_come_to_pay_nothing),
 	        CASE(empty_chunks_are_unmapped),

@@ -94,7 +94,7 @@ static void grow(size_t size, size_t room, size_t step) {
 		assert_true((unsigned char)block[0] == 0xff && memcmp(block, block + 1, size - 1) == 0);
 		assert_true(is_zero(block + size, next - size));
 		assert_true(is_readable(block + next - 1));
-		assert_true(!config.hardened || !is_readable(block + next + 4095));
+		assert_true(!config.hardened || !is_readable(block + next + os_page_size() - 1));
 		memset(block + size, 0xff, next - size);
 		size = next;
 	}
@@ -115,6 +115,7 @@ TEST(a_block_grows_in_its_room) {
 }
 
 TEST(a_block_stays_when_its_room_cannot_be_opened) {
+	NEEDS_SMALL_PAGES;
 	begin(true, false);
 	char *block = guard_take(40000, 60000, 16, BY_MALLOC);
 	no_mappings = true;

@@ -33,7 +33,7 @@ static char *take(size_t size, size_t align, bool expect_clean) {
 	assert_non_null(block);
 	assert_int_equal((uintptr_t)block % align, 0);
 	assert_int_equal((uintptr_t)block % CHUNK_SIZE, 0);
-	assert_int_equal(dirty, expect_clean ? 0 : align_up(size, PAGE_SIZE));
+	assert_int_equal(dirty, expect_clean ? 0 : align_up(size, os_page_size()));
 	return block;
 }
 
@@ -57,7 +57,7 @@ static void assert_registered(char *block, size_t size) {
 	assert_true(is_mapped(block, size));
 	assert_ptr_equal(large_around(block), run);
 	assert_ptr_equal(large_around(block + size - 1), run);
-	assert_null(large_around(block + align_up(size, PAGE_SIZE)));
+	assert_null(large_around(block + align_up(size, os_page_size())));
 	for (size_t offset = 0; offset < size; offset += CHUNK_SIZE)
 		assert_ptr_equal(pagemap_owner(block + offset), &run->owner);
 	assert_ptr_not_equal(pagemap_owner(block + align_up(size, CHUNK_SIZE)), &run->owner);
@@ -85,9 +85,9 @@ TEST(blocks_are_page_exact_registered_and_zero) {
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
 		char *block = take(sizes[i], 16, true);
 		assert_registered(block, sizes[i]);
-		assert_int_equal(record_of(block)->size, align_up(sizes[i], PAGE_SIZE));
+		assert_int_equal(record_of(block)->size, align_up(sizes[i], os_page_size()));
 		assert_int_equal(large_count().live, 1);
-		assert_int_equal(large_count().live_bytes, align_up(sizes[i], PAGE_SIZE));
+		assert_int_equal(large_count().live_bytes, align_up(sizes[i], os_page_size()));
 		assert_true(is_zero(block, sizes[i]));
 		memset(block, 1, sizes[i]);
 		put(block);
@@ -177,11 +177,11 @@ static char *resize(char *block, size_t size) {
 	char *resized = large_resize(record_of(block), size);
 	assert_non_null(resized);
 	assert_registered(resized, size);
-	assert_int_equal(record_of(resized)->size, align_up(size, PAGE_SIZE));
+	assert_int_equal(record_of(resized)->size, align_up(size, os_page_size()));
 	assert_content(resized, old < size ? old : size);
 	assert_int_equal(large_count().live, 1);
-	assert_int_equal(large_count().live_bytes, align_up(size, PAGE_SIZE));
-	fill(resized, size);
+	assert_int_equal(large_count().live_bytes, align_up(size, os_page_size()));
+	fill(resized, record_of(resized)->size);
 	return resized;
 }
 

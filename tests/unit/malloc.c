@@ -42,7 +42,8 @@ TEST(slack_is_one_step_or_part_of_a_page) {
 	for (size_t size = 1; size < 3 * MB; size += 1 + size / 50) {
 		char *block = allocate(size);
 		size_t slack = usable_size(block) - size;
-		assert_true(size <= SMALL_MAX ? slack < QUANTUM || slack < size / STEPS : slack < PAGE_SIZE);
+		assert_true(size <= SMALL_MAX ? slack < QUANTUM || slack < size / STEPS
+		                              : slack < os_page_size());
 		release(block);
 	}
 }

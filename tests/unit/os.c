@@ -55,6 +55,7 @@ TEST(aligned_to_any_power_of_two) {
 
 /* The first aligned mapping of the process has no likely place and is cut out of a larger one. */
 TEST(nothing_is_left_mapped_around_an_aligned_mapping) {
+	NEEDS_SMALL_PAGES;
 	size_t page = os_page_size();
 	virtual_pages(); /* stdio has its buffer now */
 	for (size_t align = (size_t)1 << 30; align >= page; align /= 8) {
@@ -141,6 +142,7 @@ TEST(pages_move_and_their_place_stays) {
 }
 
 TEST(a_range_is_zeroed_whatever_of_it_is_there) {
+	NEEDS_SMALL_PAGES;
 	size_t size = 4 * CHUNK_SIZE + 1000;
 	char *memory = map(size);
 	memset(memory, 1, size);

@@ -201,6 +201,7 @@ TEST(within_the_bound_nothing_goes) {
 }
 
 TEST(what_is_beyond_goes_and_an_eighth_more) {
+	NEEDS_SMALL_PAGES;
 	live(0);
 	make_chunk_pages();
 	size_t bound = reclaim_bound(), before = has(LEDGER_CHUNKS);
@@ -215,6 +216,7 @@ TEST(what_is_beyond_goes_and_an_eighth_more) {
 }
 
 TEST(slabs_are_asked_last) {
+	NEEDS_SMALL_PAGES;
 	live(0);
 	config.hold = 200;
 	make_slab_pages();
@@ -267,6 +269,7 @@ TEST(one_call_takes_its_time_and_the_next_goes_on) {
 }
 
 TEST(a_kernel_that_refuses_is_left_alone_ever_longer) {
+	NEEDS_SMALL_PAGES;
 	live(0);
 	make_chunk_pages();
 	refuses = true;
@@ -298,6 +301,7 @@ static int child_status;
 static void fork_amid_purge(void) { child_status = status_of(reclaim_in_child, NULL); }
 
 TEST(a_child_of_a_fork_amid_a_purge_can_give_back) {
+	NEEDS_SMALL_PAGES;
 	live(0);
 	make_chunk_pages();
 	child_status = -1;

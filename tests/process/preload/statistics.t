@@ -29,7 +29,7 @@ ok $? "and nothing to stdout"
 # ---- bm_stats_print ----
 
 row_names() { # of an output on stdin
-	grep -oE '\b(live_slots|live_spans|live_large|free_slots|slab_tails|run_tails|magazines|depots)\b|\b(free_pages|pool|quarantine|metadata|pagemap)\b' | sort -u
+	grep -oE '\b(live_slots|live_spans|live_large|free_slots|slab_tails|run_tails|magazines|depots)\b|\b(free_pages|pool|quarantine|metadata|pagemap|clean_pages)\b' | sort -u
 }
 
 limited "$built/statistics" text >"$scratch/text" 2>"$scratch/err"
@@ -43,7 +43,7 @@ ok $? "bm_stats_print of JSON succeeds"
 ok $? "neither writes to stderr"
 [ "$(wc -l <"$scratch/json")" -eq 1 ]
 ok $? "JSON is one line"
-[ "$(row_names <"$scratch/json")" = "$(row_names <"$scratch/info.xml")" ] && [ "$(row_names <"$scratch/json" | wc -l)" -eq 13 ]
+[ "$(row_names <"$scratch/json")" = "$(row_names <"$scratch/info.xml")" ] && [ "$(row_names <"$scratch/json" | wc -l)" -eq 14 ]
 ok $? "JSON and malloc_info have the same rows: $(row_names <"$scratch/json" | wc -l)"
 diff <(row_names <"$scratch/json") <(sed -n 's/^| `\([a-z_]*\)` |.*/\1/p' "$root/README.md" | sort -u) >"$scratch/diff"
 ok $? "README.md has these, too"
@@ -53,7 +53,7 @@ cat >"$scratch/judge.py" <<'END'
 import json, sys
 found = json.load(open(sys.argv[1]))
 rows, resident = found["rows"], found["resident"]
-if list(found) != ["resident", "rows"] or any(not isinstance(n, int) or n < 0 for n in [resident, *rows.values()]):
+if list(found) != ["resident", "absent", "rows"] or any(not isinstance(n, int) or n < 0 for n in [resident, found["absent"], *rows.values()]):
     sys.exit("another form")
 print(f"{100 * sum(rows.values()) / max(resident, 1):.1f} %")
 if sys.argv[2:] == ["quarantine"] and rows["quarantine"] < 1000:
