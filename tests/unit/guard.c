@@ -133,8 +133,8 @@ TEST(what_an_alignment_leaves_over_is_not_touched) {
 		chunk_trim(); /* what the pool has may be there */
 		char *block = take(100, 64 * MB, BY_MALLOC);
 		assert_non_null(block);
-		assert_true(resident_pages((char *)((uintptr_t)block & ~(uintptr_t)4095) - 32 * MB, 64 * MB) <
-		            16);
+		char *page = block - (uintptr_t)block % os_page_size();
+		assert_true(resident_pages(page - 32 * MB, 64 * MB) < 16 * os_page_size() / PAGE_SIZE);
 		guard_put(block, BY_MALLOC, 0);
 		guard_trim();
 	}

@@ -25,8 +25,12 @@
 
 /* In a test whose figures are those of a kernel that gives back each page of 4 KB by itself: under one with larger
  * pages (kernel_page.h) it is left out. */
-#ifdef KERNEL_PAGE
-#define NEEDS_SMALL_PAGES skip()
+#ifdef KERNEL_PAGE /* cmocka's skip() counts as a failure in TAP */
+#define NEEDS_SMALL_PAGES                                                                                    \
+	do {                                                                                                 \
+		printf("# ok 0 %s # SKIP its figures are those of pages of 4 KB\n", __func__);               \
+		return;                                                                                      \
+	} while (0)
 #else
 #define NEEDS_SMALL_PAGES (void)0
 #endif
