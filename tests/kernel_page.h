@@ -16,23 +16,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { KERNEL_PAGE_REAL = 4096 };
+enum { PAGE_REAL = 4096 };
 
-#define kernel_unused __attribute__((unused)) static
+#define paged_unused __attribute__((unused)) static
 
-static inline size_t kernel_whole(size_t size) {
+static inline size_t paged_whole(size_t size) {
 	return (size + KERNEL_PAGE - 1) & ~((size_t)KERNEL_PAGE - 1);
 }
 
 /* Whether a range begins with a page; the error of all these calls when it does not. */
-static inline int kernel_begins(const void *address) {
+static inline int paged_begins(const void *address) {
 	if ((uintptr_t)address % KERNEL_PAGE == 0)
 		return 1;
 	errno = EINVAL;
 	return 0;
 }
 
-kernel_unused void kernel_must_be_whole(const char *call, size_t size) {
+paged_unused void paged_must_be_whole(const char *call, size_t size) {
 	if (size % KERNEL_PAGE == 0)
 		return;
 	static const char words[] = ": acts on more than the range that it is given\n";
@@ -42,64 +42,64 @@ kernel_unused void kernel_must_be_whole(const char *call, size_t size) {
 }
 
 /* Finds addresses for a mapping, and lets them go again: another thread may be quicker. */
-kernel_unused void *kernel_find_place(size_t size) {
+paged_unused void *paged_find_place(size_t size) {
 	size_t room = size + KERNEL_PAGE;
 	long found =
 	        syscall(SYS_mmap, NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0L);
 	if (found == -1)
 		return NULL;
 	syscall(SYS_munmap, found, room);
-	return (void *)kernel_whole((size_t)found);
+	return (void *)paged_whole((size_t)found);
 }
 
-kernel_unused void *kernel_mmap(void *hint, size_t size, int protection, int flags, int file, off_t offset) {
-	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && !kernel_begins(hint))
+paged_unused void *paged_mmap(void *hint, size_t size, int protection, int flags, int file, off_t offset) {
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && !paged_begins(hint))
 		return MAP_FAILED;
 	if (size > SIZE_MAX - 2 * KERNEL_PAGE) {
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
-	size = kernel_whole(size);
+	size = paged_whole(size);
 	hint = (void *)((uintptr_t)hint & ~((uintptr_t)KERNEL_PAGE - 1));
 	for (;;) {
 		char *address = mmap(hint, size, protection, flags, file, offset);
 		if (address == MAP_FAILED || (uintptr_t)address % KERNEL_PAGE == 0)
 			return address;
 		munmap(address, size);
-		hint = kernel_find_place(size);
+		hint = paged_find_place(size);
 	}
 }
 
-kernel_unused int kernel_munmap(void *address, size_t size) {
-	return kernel_begins(address) ? munmap(address, kernel_whole(size)) : -1;
+paged_unused int paged_munmap(void *address, size_t size) {
+	return paged_begins(address) ? munmap(address, paged_whole(size)) : -1;
 }
 
-kernel_unused int kernel_mprotect(void *address, size_t size, int protection) {
-	if (!kernel_begins(address))
+paged_unused int paged_mprotect(void *address, size_t size, int protection) {
+	if (!paged_begins(address))
 		return -1;
-	kernel_must_be_whole("mprotect", size);
+	paged_must_be_whole("mprotect", size);
 	return mprotect(address, size, protection);
 }
 
-kernel_unused int kernel_madvise(void *address, size_t size, int advice) {
-	if (!kernel_begins(address))
+paged_unused int paged_madvise(void *address, size_t size, int advice) {
+	if (!paged_begins(address))
 		return -1;
-	kernel_must_be_whole("madvise", size);
+	paged_must_be_whole("madvise", size);
 	return madvise(address, size, advice);
 }
 
 /* Where the kernel puts a mapping at an address that is no multiple, it is moved on. */
-kernel_unused void *kernel_mremap(void *address, size_t size, size_t new_size, int flags, ...) {
+paged_unused void *paged_mremap(void *address, size_t size, size_t new_size, int flags, ...) {
 	va_list arguments;
 	va_start(arguments, flags);
 	void *target = flags & MREMAP_FIXED ? va_arg(arguments, void *) : NULL;
 	va_end(arguments);
-	if (!kernel_begins(address) || (flags & MREMAP_FIXED && !kernel_begins(target)))
+	if (!paged_begins(address) || (flags & MREMAP_FIXED && !paged_begins(target)))
 		return MAP_FAILED;
-	size = kernel_whole(size), new_size = kernel_whole(new_size);
+	size = paged_whole(size), new_size = paged_whole(new_size);
 	void *moved = mremap(address, size, new_size, flags, target);
 	while (moved != MAP_FAILED && (uintptr_t)moved % KERNEL_PAGE) {
-		void *place = kernel_find_place(new_size);
+		void *place = paged_find_place(new_size);
 		void *held = place ? mmap(place, new_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
 		                   : MAP_FAILED;
 		if (held == place)
@@ -112,11 +112,11 @@ kernel_unused void *kernel_mremap(void *address, size_t size, size_t new_size, i
 	return moved;
 }
 
-kernel_unused int kernel_mincore(void *address, size_t size, unsigned char *there) {
-	if (!kernel_begins(address))
+paged_unused int paged_mincore(void *address, size_t size, unsigned char *there) {
+	if (!paged_begins(address))
 		return -1;
 	for (size_t at = 0; at < size; at += KERNEL_PAGE, there++) {
-		unsigned char parts[KERNEL_PAGE / KERNEL_PAGE_REAL];
+		unsigned char parts[KERNEL_PAGE / PAGE_REAL];
 		if (mincore((char *)address + at, KERNEL_PAGE, parts))
 			return -1;
 		*there = 0;
@@ -126,19 +126,19 @@ kernel_unused int kernel_mincore(void *address, size_t size, unsigned char *ther
 	return 0;
 }
 
-kernel_unused unsigned long kernel_getauxval(unsigned long what) {
+paged_unused unsigned long paged_getauxval(unsigned long what) {
 	return what == AT_PAGESZ ? KERNEL_PAGE : getauxval(what);
 }
 
-kernel_unused long kernel_sysconf(int what) { return what == _SC_PAGESIZE ? KERNEL_PAGE : sysconf(what); }
+paged_unused long paged_sysconf(int what) { return what == _SC_PAGESIZE ? KERNEL_PAGE : sysconf(what); }
 
-#define mmap(...)     kernel_mmap(__VA_ARGS__)
-#define munmap(...)   kernel_munmap(__VA_ARGS__)
-#define mprotect(...) kernel_mprotect(__VA_ARGS__)
-#define madvise(...)  kernel_madvise(__VA_ARGS__)
-#define mremap(...)   kernel_mremap(__VA_ARGS__)
-#define mincore(...)  kernel_mincore(__VA_ARGS__)
-#define getauxval(x)  kernel_getauxval(x)
-#define sysconf(x)    kernel_sysconf(x)
+#define mmap(...)     paged_mmap(__VA_ARGS__)
+#define munmap(...)   paged_munmap(__VA_ARGS__)
+#define mprotect(...) paged_mprotect(__VA_ARGS__)
+#define madvise(...)  paged_madvise(__VA_ARGS__)
+#define mremap(...)   paged_mremap(__VA_ARGS__)
+#define mincore(...)  paged_mincore(__VA_ARGS__)
+#define getauxval(x)  paged_getauxval(x)
+#define sysconf(x)    paged_sysconf(x)
 
 #endif

@@ -355,16 +355,6 @@ static struct chunk *find_chunk(unsigned npages, unsigned order, bool aligned, u
 	return NULL;
 }
 
-/* Makes a span of pages that the buddy gave. */
-static struct span make_span(struct chunk *chunk, unsigned page, unsigned npages) {
-	unsigned dirty = count_taken(chunk, page, npages);
-	chunk->npages_at[page] = (uint16_t)npages;
-	return (struct span){.base = chunk->base + page * PAGE_SIZE,
-	                     .chunk = chunk,
-	                     .clean = dirty == 0,
-	                     .dirty = bitmap_16(&chunk->dirty, page)};
-}
-
 struct span chunk_take(unsigned npages, unsigned align_order) {
 	unsigned order = ceil_log2(npages) > align_order ? ceil_log2(npages) : align_order, page = 0;
 	lock_take(&chunk_lock);
@@ -387,12 +377,12 @@ struct span chunk_take(unsigned npages, unsigned align_order) {
 		page = buddy_take(&chunk->buddy, npages, align_order);
 	else
 		buddy_take_at(&chunk->buddy, page, npages);
-	size_t ndirty = chunks.dirty_pages;
-	struct span span = make_span(chunk, page, npages);
-	size_t wanted = npages - (ndirty - chunks.dirty_pages);
+	unsigned ndirty = count_taken(chunk, page, npages);
+	chunk->npages_at[page] = (uint16_t)npages;
+	uint16_t dirty = bitmap_16(&chunk->dirty, page);
 	lock_release(&chunk_lock);
-	ledger_note_wanted(LEDGER_OUTSIDE_SLABS, wanted);
-	return span;
+	ledger_note_wanted(LEDGER_OUTSIDE_SLABS, npages - ndirty);
+	return (struct span){chunk->base + page * PAGE_SIZE, chunk, ndirty == 0, dirty};
 }
 
 bool chunk_put(struct chunk *chunk, const void *address, uint16_t dirty) {

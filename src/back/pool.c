@@ -49,6 +49,12 @@ static void remove_run(struct run *run) {
 	count_run(run, -1);
 }
 
+static struct run *take_out(struct run *run) {
+	remove_run(run);
+	list_delete(&run->age_link);
+	return run;
+}
+
 /* The run in the pool that an address lies in, or NULL. */
 static struct run *free_run_at(const void *address) {
 	struct owner *owner = pagemap_owner(address);
@@ -70,16 +76,11 @@ static bool may_join(const struct run *a, const struct run *b) {
 static struct run *coalesce(struct run *run) {
 	struct run *before = free_run_at(run->base - 1), *after = free_run_at(run->base + run_bytes(run));
 	if (may_join(run, before)) {
-		remove_run(before);
-		list_delete(&before->age_link);
-		join(before, run);
+		join(take_out(before), run);
 		run = before;
 	}
-	if (may_join(run, after)) {
-		remove_run(after);
-		list_delete(&after->age_link);
-		join(run, after);
-	}
+	if (may_join(run, after))
+		join(run, take_out(after));
 	return run;
 }
 
@@ -184,11 +185,7 @@ static struct run *take_longest(size_t nchunks) {
 	for (struct list *at = head->next; at != head; at = at->next)
 		if (CONTAINER(at, struct run, length_link)->nchunks > longest->nchunks)
 			longest = CONTAINER(at, struct run, length_link);
-	if (longest->nchunks >= nchunks)
-		return NULL;
-	remove_run(longest);
-	list_delete(&longest->age_link);
-	return longest;
+	return longest->nchunks >= nchunks ? NULL : take_out(longest);
 }
 
 /* A run of nchunks of which the pool has the longest part and the kernel gives what lies behind

@@ -65,10 +65,6 @@ static unsigned capacity_max(unsigned class) {
 	return (unsigned)max_size(min_size(slots, MAGAZINE_SLOTS), 2);
 }
 
-static unsigned capacity_first(unsigned class) {
-	return (unsigned)min_size(MAGAZINE_FIRST, MAGAZINE_FIRST_BYTES / class_size(class));
-}
-
 static bool has_asked(const struct cache *cache, unsigned class) {
 	return cache->asked[class / 64] >> class % 64 & 1;
 }
@@ -92,8 +88,8 @@ static size_t share_of_thread(void) {
  * is. */
 static bool grow(struct cache *cache, unsigned class) {
 	unsigned old = cache->capacity[class];
-	unsigned capacity =
-	        (unsigned)min_size(old ? 2 * old + 1 : capacity_first(class), capacity_max(class));
+	size_t first = min_size(MAGAZINE_FIRST, MAGAZINE_FIRST_BYTES / class_size(class));
+	unsigned capacity = (unsigned)min_size(old ? 2 * old + 1 : first, capacity_max(class));
 	if (capacity == old)
 		return false;
 	size_t bytes = (capacity - old) * class_size(class);

@@ -6,8 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* ThreadSanitizer has to see by libc's names what is mapped anew. */
-#ifdef __SANITIZE_THREAD__
+/* ThreadSanitizer has to see by libc's names what is mapped anew; and tests/kernel_page.h has these names
+ * mean a kernel with larger pages. */
+#if defined(__SANITIZE_THREAD__) || defined(KERNEL_PAGE)
 enum { WATCHED = 1 };
 #else
 enum { WATCHED = 0 };
@@ -26,6 +27,15 @@ static long call_libc(long number, long a, long b, long c, long d, long e, long 
 		break;
 	case SYS_mremap:
 		answer = (long)mremap((void *)a, (size_t)b, (size_t)c, (int)d, (void *)e);
+		break;
+	case SYS_mprotect:
+		answer = mprotect((void *)a, (size_t)b, (int)c);
+		break;
+	case SYS_madvise:
+		answer = madvise((void *)a, (size_t)b, (int)c);
+		break;
+	case SYS_mincore:
+		answer = mincore((void *)a, (size_t)b, (unsigned char *)c);
 		break;
 	default:
 		answer = syscall(number, a, b, c, d, e, f);

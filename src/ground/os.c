@@ -23,12 +23,9 @@
 
 size_t os_page_size(void) {
 	static _Atomic size_t known;
-	size_t size = atomic_load_explicit(&known, memory_order_relaxed);
-	if (unlikely(!size)) {
-		size = getauxval(AT_PAGESZ);
-		atomic_store_explicit(&known, size, memory_order_relaxed);
-	}
-	return size;
+	if (unlikely(!known))
+		known = getauxval(AT_PAGESZ);
+	return known;
 }
 
 /* The address that a call answers with, or NULL. */
@@ -82,7 +79,7 @@ static char *map_trimmed(size_t size, size_t align) {
 static _Atomic uintptr_t likely_end;
 
 void *os_map_aligned(size_t size, size_t align) {
-	uintptr_t below = atomic_load_explicit(&likely_end, memory_order_relaxed);
+	uintptr_t below = likely_end;
 	char *address = NULL;
 	size = align_up(size, os_page_size());
 	if (below > size) {
@@ -97,7 +94,7 @@ void *os_map_aligned(size_t size, size_t align) {
 	if (!address)
 		address = map_trimmed(size, align);
 	if (address)
-		atomic_store_explicit(&likely_end, (uintptr_t)address, memory_order_relaxed);
+		likely_end = (uintptr_t)address;
 	return address;
 }
 
@@ -114,8 +111,7 @@ bool os_unmap(void *address, size_t size) {
 	long answer = kernel_munmap(address, size);
 	ASSERT(answer == 0 || answer == -ENOMEM);
 	if (answer == 0 && (uintptr_t)address % CHUNK_SIZE == 0)
-		atomic_store_explicit(&likely_end, align_up((uintptr_t)address + size, CHUNK_SIZE),
-		                      memory_order_relaxed);
+		likely_end = align_up((uintptr_t)address + size, CHUNK_SIZE);
 	return answer == 0;
 }
 
@@ -181,14 +177,12 @@ void os_read_text(const char *path, char *text, size_t room) {
 bool os_huge_by_default(void) {
 	enum { UNKNOWN, NO, YES };
 	static atomic_uint known;
-	unsigned answer = atomic_load_explicit(&known, memory_order_relaxed);
-	if (likely(answer != UNKNOWN))
-		return answer == YES;
 	char text[64];
-	os_read_text("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text);
-	answer = !*text || strstr(text, "[always]") ? YES : NO;
-	atomic_store_explicit(&known, answer, memory_order_relaxed);
-	return answer == YES;
+	if (unlikely(!known)) {
+		os_read_text("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text);
+		known = !*text || strstr(text, "[always]") ? YES : NO;
+	}
+	return known == YES;
 }
 
 /* Where the kernel has no random numbers yet, those it gave the process at its start. */

@@ -11,11 +11,6 @@ struct leaf *pagemap_window;
 
 static _Atomic bool window_made;
 
-static void set_window(uintptr_t index, struct leaf *leaf) {
-	pagemap_window = leaf;
-	atomic_store_explicit(&pagemap_window_base, index << LEAF_SHIFT, memory_order_release);
-}
-
 /* Two threads may both make a leaf; the one that comes second unmaps its own. */
 static bool make_leaf(uintptr_t index) {
 	struct leaf *leaf = atomic_load(&pagemap_root[index]);
@@ -26,8 +21,10 @@ static bool make_leaf(uintptr_t index) {
 		return false;
 	if (!atomic_compare_exchange_strong(&pagemap_root[index], &leaf, made))
 		os_unmap_fenced(made, sizeof *made);
-	else if (!atomic_exchange(&window_made, true))
-		set_window(index, made);
+	else if (!atomic_exchange(&window_made, true)) {
+		pagemap_window = made;
+		atomic_store_explicit(&pagemap_window_base, index << LEAF_SHIFT, memory_order_release);
+	}
 	return true;
 }
 

@@ -186,10 +186,6 @@ static size_t drop_slabs(struct list *chain) {
 
 /* ---- the depot ---- */
 
-static unsigned depot_capacity(unsigned class) {
-	return (unsigned)min_size(DEPOT_SLOTS, DEPOT_BYTES / class_size(class));
-}
-
 static unsigned depot_take(struct central *central, void **slots, unsigned n) {
 	n = (unsigned)min_size(n, central->ndepot);
 	central->ndepot -= n;
@@ -199,7 +195,7 @@ static unsigned depot_take(struct central *central, void **slots, unsigned n) {
 }
 
 static bool depot_put(struct central *central, unsigned class, void *const *slots, unsigned n) {
-	if (central->ndepot + n > depot_capacity(class))
+	if (central->ndepot + n > min_size(DEPOT_SLOTS, DEPOT_BYTES / class_size(class)))
 		return false;
 	if (!central->depot)
 		central->depot = metadata_take(DEPOT_SLOTS * sizeof *central->depot);
@@ -400,7 +396,7 @@ void central_flush(unsigned class, void *const *slots, unsigned n) {
 /* ---- scavenging: purging empty pages inside slabs that are partly used ---- */
 
 /* Of pages of a slab those that make up whole pages of the kernel. */
-static uint16_t whole_pages(const struct slab *slab, uint16_t pages) {
+static uint16_t whole_kernel_pages(const struct slab *slab, uint16_t pages) {
 	unsigned n = (unsigned)(os_page_size() / PAGE_SIZE), all = (1u << n) - 1, whole = 0;
 	for (unsigned page = -(unsigned)((uintptr_t)slab->base / PAGE_SIZE) % n; page < 16; page += n)
 		whole |= (pages >> page & all) == all ? all << page : 0;
@@ -418,7 +414,7 @@ static unsigned isolate_slabs(struct central *central, size_t npages, struct lis
 		for (struct list *at = head->prev; at != head && looked < SCAVENGE_SLABS && found < npages;
 		     at = next, looked++) {
 			struct slab *slab = CONTAINER(at, struct slab, link);
-			uint16_t pages = whole_pages(slab, slab_purgeable(slab));
+			uint16_t pages = whole_kernel_pages(slab, slab_purgeable(slab));
 			next = at->prev;
 			found += (size_t)count_bits(pages);
 			if (slab->nfree == slab->nslots) {

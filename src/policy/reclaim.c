@@ -37,17 +37,15 @@ size_t reclaim_bound(void) {
 
 void reclaim_decay(void) {
 	size_t peak = ledger_read(&ledger.peak), live = ledger_live();
-	/* read before the clock is, for another thread may set it */
-	uint64_t last = atomic_load_explicit(&ledger.refaulted_at, memory_order_relaxed);
+	uint64_t last = ledger.refaulted_at; /* read before the clock is, for another thread may set it */
 	uint64_t now = os_milliseconds(), quiet = live < peak / COLLAPSE ? COLLAPSED_MS : QUIET_MS;
 	uint64_t times = min_size((now - last) / (quiet + 1), 63);
 	if (!times)
 		return;
-	atomic_store_explicit(&ledger.refaulted, ledger_read(&ledger.refaulted) >> times,
-	                      memory_order_relaxed);
+	ledger.refaulted = ledger.refaulted >> times;
 	if (peak > live)
-		atomic_store_explicit(&ledger.peak, live + ((peak - live) >> times), memory_order_relaxed);
-	atomic_store_explicit(&ledger.refaulted_at, now, memory_order_relaxed);
+		ledger.peak = live + ((peak - live) >> times);
+	ledger.refaulted_at = now;
 }
 
 /* ---- who gives ---- */
@@ -97,10 +95,7 @@ static void purge_stores(size_t keep, struct end end) {
 }
 
 static COLD void purge_excess(size_t bound, size_t npages) {
-	if (atomic_load_explicit(&rest, memory_order_relaxed) &&
-	    os_milliseconds() < atomic_load_explicit(&rests_until, memory_order_relaxed))
-		return;
-	if (atomic_flag_test_and_set(&at_it))
+	if ((rest && os_milliseconds() < rests_until) || atomic_flag_test_and_set(&at_it))
 		return;
 	size_t given = ledger_read(&ledger.given);
 	/* an eighth less, so that the next free is not beyond it again */
@@ -114,8 +109,7 @@ void reclaim(size_t npages) {
 	static _Atomic unsigned calls;
 	if (ledger_purgeable() <= reclaim_base())
 		return;
-	unsigned call = atomic_load_explicit(&calls, memory_order_relaxed);
-	atomic_store_explicit(&calls, call + 1, memory_order_relaxed);
+	unsigned call = atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed);
 	if (unlikely(call % CALLS_PER_LOOK == 0 && ledger_read(&ledger.refaulted)))
 		reclaim_decay();
 	size_t bound = reclaim_bound();
