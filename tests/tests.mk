@@ -187,7 +187,8 @@ check-asan: $(call unit_of,asan) $(if $(QUICK),,$(call model_of,asan) $(call mut
 	$(proven) $^
 	@$(if $(QUICK),,$(call replay_corpora,asan))
 
-paged_of = $(call unit_of,$(1)) $(call mutate_of,$(1)) $(filter-out %/buddy_model %/threads,$(call model_of,$(1)))
+# Not those that change a page of 4 KB themselves.
+paged_of = $(filter-out %/altered %/watch,$(call unit_of,$(1))) $(call mutate_of,$(1)) $(filter-out %/buddy_model %/threads,$(call model_of,$(1)))
 
 check-pages: $(call paged_of,page16k) $(call paged_of,page64k) ## units, models and mutations as under a kernel with pages of 16 and of 64 KB
 	$(proven) $(filter-out $(foreach size,page16k page64k,$(call model_of,$(size))),$^)

@@ -207,7 +207,7 @@ TEST(clean_pages_that_are_there_are_a_row) {
 	account_ask(&account);
 	assert_int_equal(account.rows[ROW_CLEAN_PAGES], os_page_size());
 	os_purge(beside, os_page_size());
-	chunk_put(span.chunk, span.base, 1, 1);
+	chunk_put(span.chunk, span.base, 1);
 }
 
 TEST(the_text_names_the_rows) {

@@ -333,6 +333,7 @@ TEST(a_second_free_by_another_thread_is_found) {
 
 /* The mark is gone with the page; the bitmap still knows. */
 TEST(a_second_free_of_a_slot_on_a_purged_page_is_found) {
+	NEEDS_SMALL_PAGES;
 	enum { CLASS = 20, N = 400 };
 	static void *slots[N];
 	unsigned again = 0;

@@ -69,6 +69,7 @@ TEST(nothing_is_left_mapped_around_an_aligned_mapping) {
 
 /* The kernel's pages beside the memory: it reads and writes up to them. */
 TEST(fenced_memory_lies_between_pages_without_access) {
+	NEEDS_SMALL_PAGES;
 	size_t page = os_page_size(), size = 5 * page;
 	virtual_pages();
 	size_t before = virtual_pages();
