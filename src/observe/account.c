@@ -27,8 +27,7 @@ const char *const account_names[ACCOUNT_ROWS] = {
         [ROW_MAGAZINES] = "magazines",   [ROW_DEPOTS] = "depots",
         [ROW_FREE_PAGES] = "free_pages", [ROW_POOL] = "pool",
         [ROW_QUARANTINE] = "quarantine", [ROW_METADATA] = "metadata",
-        [ROW_PAGEMAP] = "pagemap",
-        [ROW_CLEAN_PAGES] = "clean_pages",
+        [ROW_PAGEMAP] = "pagemap",       [ROW_CLEAN_PAGES] = "clean_pages",
 };
 
 /* ---- counting ---- */
@@ -129,22 +128,20 @@ static void add_presence(struct account *account, size_t in_rows, size_t there) 
 		account->rows[ROW_CLEAN_PAGES] += there - in_rows;
 }
 
-/* Adds the pages of a chunk, and to *in_slabs those of slabs that are there: which of these are clean
- * the slabs know alone. */
-static void ask_chunk(struct account *account, struct chunk *chunk, const char *base, size_t *in_slabs) {
+/* Adds the pages of a chunk. Of a slab's pages the pagemap says which are clean: class 0. */
+static void ask_chunk(struct account *account, struct chunk *chunk, const char *base) {
 	unsigned char there[CHUNK_PAGES];
 	size_t page_size = os_page_size();
 	if (!os_presence(base, CHUNK_SIZE, there))
 		return;
 	lock_take(&chunk_lock);
 	for (unsigned page = 0; page < CHUNK_PAGES && pagemap_owner(base) == &chunk->owner; page++) {
+		const char *at = base + page * PAGE_SIZE;
 		bool is_there = there[page * PAGE_SIZE / page_size] & 1;
-		bool free = buddy_next_free(&chunk->buddy, page) == page;
-		bool clean = free && !bitmap_count(&chunk->dirty, page, 1);
-		if (!free && pagemap_class(base + page * PAGE_SIZE))
-			*in_slabs += is_there ? PAGE_SIZE : 0;
-		else
-			add_presence(account, clean ? 0 : PAGE_SIZE, is_there ? PAGE_SIZE : 0);
+		bool dirty = buddy_next_free(&chunk->buddy, page) == page
+		                     ? bitmap_count(&chunk->dirty, page, 1)
+		                     : !chunk_slab_of(at) || pagemap_class(at);
+		add_presence(account, dirty ? PAGE_SIZE : 0, is_there ? PAGE_SIZE : 0);
 	}
 	lock_release(&chunk_lock);
 }
@@ -160,41 +157,35 @@ static void ask_run(struct account *account, const struct run *run, const char *
 		add_presence(account, ndirty * PAGE_SIZE, os_resident(base, size));
 }
 
-static void ask_leaf(struct account *account, size_t index, size_t *in_slabs) {
+static void ask_leaf(struct account *account, size_t index) {
 	const struct leaf *leaf = atomic_load_explicit(&pagemap_root[index], memory_order_acquire);
 	for (size_t i = 0; leaf && i < LEAF_CHUNKS; i++) {
 		struct owner *owner = atomic_load_explicit(&leaf->owner[i], memory_order_acquire);
 		/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
 		const char *base = (const char *)(index << LEAF_SHIFT | i << CHUNK_SHIFT);
 		if (owner && owner->kind == OWNER_CHUNK)
-			ask_chunk(account, (struct chunk *)owner, base, in_slabs);
+			ask_chunk(account, (struct chunk *)owner, base);
 		else if (owner && owner->kind != OWNER_NONE)
 			ask_run(account, (struct run *)owner, base);
 	}
 }
 
 /* Adds what the entries from `first` to before `end` of the pagemap's root name. */
-static void ask_leaves(struct account *account, size_t first, size_t end, size_t *in_slabs) {
+static void ask_leaves(struct account *account, size_t first, size_t end) {
 	if (!count_root(first, end))
 		return;
 	if (!is_one_page(first, end)) {
-		ask_leaves(account, first, (first + end) / 2, in_slabs);
-		ask_leaves(account, (first + end) / 2, end, in_slabs);
+		ask_leaves(account, first, (first + end) / 2);
+		ask_leaves(account, (first + end) / 2, end);
 		return;
 	}
 	for (size_t index = first; index < end; index++)
-		ask_leaf(account, index, in_slabs);
+		ask_leaf(account, index);
 }
 
 void account_ask(struct account *account) {
-	size_t in_slabs = 0, dirty = 0;
 	struct guard_totals guard = guard_count();
-	ask_leaves(account, 0, ROOT_LEAVES, &in_slabs);
-	for (unsigned class = 1; class < CLASSES; class ++) {
-		struct central_totals central = central_count(class);
-		dirty += (central.slab_pages - central.clean_pages) * PAGE_SIZE;
-	}
-	add_presence(account, dirty, in_slabs);
+	ask_leaves(account, 0, ROOT_LEAVES);
 	account->absent -= min_size(account->absent, guard.spans + guard.large); /* in no row */
 }
 

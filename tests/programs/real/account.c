@@ -9,8 +9,9 @@
  * 1. All names of the family are taken here and passed on through a gate. At an instant the thread that makes the call
  *    closes the gate and waits until no other thread is inside: then whoever needs the heap is parked before it, and
  *    the heap stands still.
- * 2. What is the library's is told by the calls of mmap, munmap and mremap that it makes: by their return address. So
- *    it does not depend on what the library believes.
+ * 2. What is the library's is told by the mmap, munmap and mremap that it asks the kernel for: a seccomp filter traps
+ *    those calls by the address of the instruction, and the handler of the trap makes and notes them. So it does not
+ *    depend on what the library believes. The program's own calls are taken here, before the library's names for them.
  * 3. Of /proc/self/smaps the anonymous memory of these ranges is added up, and that of the library's file with its
  *    variables. The kernel merges neighbours: of a mapping that is the library's in part counts the part of its pages
  *    that are there and lie in the range.
@@ -22,8 +23,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,7 +38,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "buddymalloc.h"
@@ -90,56 +97,98 @@ static void note(void *mapped, size_t size, void *unmapped, size_t old) {
 	unlock_ranges();
 }
 
-/* Whether code is the library's: within the mapping that holds bm_stats_print. */
-static bool is_library(const void *code) {
-	static uintptr_t from, end;
-	if (!end) {
-		char text[4096];
-		size_t length = 0;
-		int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-		for (ssize_t got; (got = read(file, text + length, sizeof text - 1 - length)) > 0;) {
-			text[length + (size_t)got] = '\0';
-			char *line = text, *next;
-			for (; (next = strchr(line, '\n')); line = next + 1) {
-				char *rest;
-				uintptr_t a = strtoul(line, &rest, 16), b = strtoul(rest + 1, NULL, 16);
-				if (a <= (uintptr_t)bm_stats_print && (uintptr_t)bm_stats_print < b)
-					from = a, end = b;
-			}
-			length = strlen(line);
-			memmove(text, line, length);
+/* The mapping of the library's code, which holds bm_stats_print. */
+static void find_code(uintptr_t *from, uintptr_t *end) {
+	char text[4096];
+	size_t length = 0;
+	int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	for (ssize_t got; (got = read(file, text + length, sizeof text - 1 - length)) > 0;) {
+		text[length + (size_t)got] = '\0';
+		char *line = text, *next;
+		for (; (next = strchr(line, '\n')); line = next + 1) {
+			char *rest;
+			uintptr_t a = strtoul(line, &rest, 16), b = strtoul(rest + 1, NULL, 16);
+			if (a <= (uintptr_t)bm_stats_print && (uintptr_t)bm_stats_print < b)
+				*from = a, *end = b;
 		}
-		close(file);
+		length = strlen(line);
+		memmove(text, line, length);
 	}
-	return (uintptr_t)code >= from && (uintptr_t)code < end;
+	close(file);
 }
 
-#define BY_LIBRARY (bm_stats_print && is_library(__builtin_return_address(0)))
-
-void *mmap(void *hint, size_t size, int protection, int flags, int file, off_t offset) {
-	void *mapped = (void *)syscall(SYS_mmap, hint, size, protection, flags, file, offset);
-	if (BY_LIBRARY)
-		note(mapped, size, NULL, 0);
-	return mapped;
-}
-void *mmap64(void *hint, size_t size, int protection, int flags, int file, off_t offset) {
-	return (void *)syscall(SYS_mmap, hint, size, protection, flags, file, offset);
-}
-int munmap(void *address, size_t size) {
-	int answer = (int)syscall(SYS_munmap, address, size);
-	if (answer == 0 && BY_LIBRARY)
-		note(NULL, 0, address, size);
+static long call_kernel(const greg_t *registers) {
+	register long fourth __asm__("r10") = registers[REG_R10], fifth __asm__("r8") = registers[REG_R8],
+	                     sixth __asm__("r9") = registers[REG_R9];
+	long answer;
+	__asm__ volatile("syscall"
+	                 : "=a"(answer)
+	                 : "a"(registers[REG_RAX]), "D"(registers[REG_RDI]), "S"(registers[REG_RSI]),
+	                   "d"(registers[REG_RDX]), "r"(fourth), "r"(fifth), "r"(sixth)
+	                 : "rcx", "r11", "memory");
 	return answer;
 }
+
+/* Makes the call that was trapped, and notes it. */
+static void on_trap(int signal, siginfo_t *info, void *context) {
+	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+	registers[REG_RAX] = info->si_syscall;
+	long answer = call_kernel(registers);
+	void *address = (void *)registers[REG_RDI];
+	size_t size = (size_t)registers[REG_RSI];
+	(void)signal;
+	if (answer < 0 && answer > -4096)
+		;
+	else if (info->si_syscall == SYS_mmap)
+		note((void *)answer, size, NULL, 0);
+	else if (info->si_syscall == SYS_munmap)
+		note(NULL, 0, address, size);
+	else
+		note((void *)answer, (size_t)registers[REG_RDX],
+		     registers[REG_R10] & MREMAP_DONTUNMAP ? NULL : address, size);
+	registers[REG_RAX] = answer;
+}
+
+#define LOAD(member, more)      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member) + (more))
+#define EQUALS(value, yes, no)  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), yes, no)
+#define REACHES(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t)(value), yes, no)
+
+static void trap_library(void) {
+	uintptr_t from = 0, end = 0;
+	find_code(&from, &end);
+	struct sock_filter filter[] = {
+	        LOAD(nr, 0),
+	        EQUALS(SYS_mmap, 2, 0),
+	        EQUALS(SYS_munmap, 1, 0),
+	        EQUALS(SYS_mremap, 0, 5),
+	        LOAD(instruction_pointer, 4),
+	        EQUALS(from >> 32, 0, 3),
+	        LOAD(instruction_pointer, 0),
+	        REACHES(from, 0, 1),
+	        REACHES(end, 0, 1),
+	        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+	};
+	struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+	struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER};
+	if (!from || from >> 32 != end >> 32 || sigaction(SIGSYS, &action, NULL) ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		abort();
+}
+
+/* libc's names, before the library's: the program's calls. */
+void *mmap(void *hint, size_t size, int protection, int flags, int file, off_t offset) {
+	return (void *)syscall(SYS_mmap, hint, size, protection, flags, file, offset);
+}
+void *mmap64(void *hint, size_t size, int protection, int flags, int file, off_t offset)
+        __attribute__((alias("mmap")));
+int munmap(void *address, size_t size) { return (int)syscall(SYS_munmap, address, size); }
 void *mremap(void *address, size_t size, size_t new_size, int flags, ...) {
 	va_list arguments;
 	va_start(arguments, flags);
 	void *target = flags & MREMAP_FIXED ? va_arg(arguments, void *) : NULL;
 	va_end(arguments);
-	void *moved = (void *)syscall(SYS_mremap, address, size, new_size, flags, target);
-	if (moved != MAP_FAILED && BY_LIBRARY)
-		note(moved, new_size, flags & MREMAP_DONTUNMAP ? NULL : address, size);
-	return moved;
+	return (void *)syscall(SYS_mremap, address, size, new_size, flags, target);
 }
 
 /* ---- what the kernel says ---- */
@@ -260,8 +309,17 @@ static void take_instant(void) {
 	errno = saved;
 }
 
+static void begin(void);
+
 static void enter(void) {
-	if (depth++ || !every)
+	static bool begun;
+	if (depth++)
+		return;
+	if (!begun && environ) {
+		begun = true;
+		begin();
+	}
+	if (!every)
 		return;
 	if (atomic_fetch_add(&calls, 1) % every == every - 1)
 		take_instant();
@@ -323,11 +381,13 @@ PASS_VOID(_ZdaPvm, (void *p, size_t a), (p, a))
 
 static void open_again(void) { atomic_store(&inside, 0); }
 
-__attribute__((constructor)) static void begin(void) {
+/* Before the first call reaches the heap. */
+static void begin(void) {
 	const char *of = getenv("ACCOUNT_OF"), *number = getenv("ACCOUNT_EVERY");
 	file_name = getenv("ACCOUNT_FILE");
-	if (!of || !number || !file_name || strcmp(of, program_invocation_short_name))
+	if (!of || !number || !file_name || strcmp(of, program_invocation_short_name) || !bm_stats_print)
 		return;
+	trap_library();
 	pthread_atfork(NULL, NULL, open_again);
 	every = strtoul(number, NULL, 10);
 }
