@@ -46,7 +46,7 @@ static uint32_t leaf_of(struct chunk *chunk, const void *block) {
 static struct chunk *map_record(size_t size, size_t align) {
 	size = align_up(size, os_page_size());
 	size_t total = RECORD + size + align;
-	char *raw = os_map(total);
+	char *raw = os_map_aligned(total, os_page_size());
 	if (!raw)
 		return NULL;
 	size_t before = align_up((uintptr_t)raw + RECORD, align) - RECORD - (uintptr_t)raw;

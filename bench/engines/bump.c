@@ -25,10 +25,10 @@ static bool map_region(size_t needed) {
 	if (needed > TOTAL_MAX - total)
 		return false;
 	size = min_size(max_size(size, needed), TOTAL_MAX - total);
-	char *region = os_map(size);
+	char *region = os_map_aligned(size, os_page_size());
 	while (!region && size > needed) {
 		size = max_size(size / 2 & ~(os_page_size() - 1), needed);
-		region = os_map(size);
+		region = os_map_aligned(size, os_page_size());
 	}
 	if (!region)
 		return false;

@@ -10,7 +10,6 @@
 
 #include "ground/base.h"
 
-enum { QUANTUM = 16 };                /* what every block is aligned to */
 #define REQUEST_MAX ((size_t)1 << 47) /* more than any process has addresses */
 
 struct engine_block {

@@ -112,7 +112,7 @@ static struct block *free_buddy(struct block *block) {
 }
 
 static bool map_chunk(void) {
-	char *base = os_map(HEADER + sizes[TOP]);
+	char *base = os_map_aligned(HEADER + sizes[TOP], os_page_size());
 	if (!base)
 		return false;
 	struct block *block = at(base, HEADER);
@@ -154,7 +154,7 @@ static void put_block(struct block *block) {
 
 static struct block *take_mapping(size_t size) {
 	size = align_up(size + HEADER, os_page_size());
-	size_t *base = os_map(size);
+	size_t *base = os_map_aligned(size, os_page_size());
 	if (!base)
 		return NULL;
 	*base = size;

@@ -136,10 +136,10 @@ static struct block *place(const struct block *block, size_t size, size_t align)
 static struct block *map_region(size_t needed) {
 	needed = align_up(needed + 2 * HEADER, os_page_size());
 	size_t size = max_size(needed, align_up(max_size(REGION_MIN, total / 8), os_page_size()));
-	char *region = os_map(size);
+	char *region = os_map_aligned(size, os_page_size());
 	if (!region) {
 		size = needed;
-		region = os_map(size);
+		region = os_map_aligned(size, os_page_size());
 	}
 	if (!region)
 		return NULL;

@@ -40,7 +40,7 @@ static size_t find(uintptr_t block) {
 static bool grow(void) {
 	struct entry *old = table;
 	size_t old_places = places, new_places = places ? places * 2 : FIRST_PLACES;
-	struct entry *new = os_map(new_places * sizeof *new);
+	struct entry *new = os_map_aligned(new_places * sizeof *new, os_page_size());
 	if (!new)
 		return false;
 	table = new;

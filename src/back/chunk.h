@@ -14,9 +14,7 @@
  *     dirty.
  * C5. Pages that are being purged without the lock are isolated: they count as used and belong to
  *     no span.
- * C6. freed[k] says of the slot over 1 KB that starts in KB k of the chunk, if there is one, that it
- *     was freed and not handed out since. Who owns the slot writes it, without a lock.
- * C7. The records lie outside the chunk, so that neither a purge nor a stray write to a block
+ * C6. The records lie outside the chunk, so that neither a purge nor a stray write to a block
  *     reaches them.
  */
 #ifndef CHUNK_H
@@ -31,8 +29,6 @@
 #include "ground/pagemap.h"
 
 struct slab;
-
-enum { FREED_SHIFT = 10 };
 
 struct chunk {
 	struct owner owner;
@@ -50,7 +46,6 @@ struct chunk {
 	struct bitmap dirty;
 	uint32_t bits[BUDDY_WORDS(CHUNK_PAGES)];
 	_Atomic uint16_t npages_at[CHUNK_PAGES];
-	_Atomic bool freed[CHUNK_SIZE >> FREED_SHIFT];
 	struct slab *slab_of_page[CHUNK_PAGES];
 	struct buddy_link links[CHUNK_PAGES];
 };

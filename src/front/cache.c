@@ -28,8 +28,8 @@ _Static_assert(MAGAZINE_SLOTS / 2 + 1 <= BATCH_MAX, "half a magazine is a batch"
 
 static void *const nothing = NULL;
 static const struct cache empty_cache = {
-        .top = {[0 ... CLASSES] = (void **)(uintptr_t)&nothing},
-        .full = {[0 ... CLASSES] = (void **)(uintptr_t)&nothing},
+        .top = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
+        .full = {[0 ... CLASSES - 1] = (void **)(uintptr_t)&nothing},
 };
 
 _Thread_local struct cache *thread_cache = (struct cache *)(uintptr_t)&empty_cache;
@@ -254,14 +254,19 @@ void cache_tick(void) {
 
 /* ---- the slow paths ---- */
 
+static void *hand_out(void *slot) {
+	mark_clear(slot);
+	return slot;
+}
+
 void *cache_take(unsigned class) {
 	struct cache *cache = get_cache();
 	void *batch[BATCH_MAX], *slot;
 	if (unlikely(!cache))
-		return central_refill(class, batch, 1) ? mark_taken(class, batch[0]) : NULL;
+		return central_refill(class, batch, 1) ? hand_out(batch[0]) : NULL;
 	slot = cache_pop(cache, class);
 	if (slot)
-		return mark_taken(class, slot);
+		return hand_out(slot);
 	bool first = !has_asked(cache, class);
 	grow(cache, class);
 	unsigned n = first && cache->capacity[class] ? central_refill_line(class, batch) : 0;
@@ -278,7 +283,7 @@ void *cache_take(unsigned class) {
 		*++top = batch[i];
 	if (n > 1)
 		cache_set_top(cache, class, top);
-	return mark_taken(class, batch[0]);
+	return hand_out(batch[0]);
 }
 
 static bool push(struct cache *cache, unsigned class, void *slot) {
@@ -290,28 +295,14 @@ static bool push(struct cache *cache, unsigned class, void *slot) {
 	return true;
 }
 
-void *cache_take_big(unsigned class) {
-	void *slot = cache_pop(thread_cache, class);
-	return likely(slot) ? mark_taken(class, slot) : NULL;
-}
-
-bool cache_put_big(void *slot) {
-	const struct slab *slab = pagemap_class(slot) == CLASS_BIG ? chunk_slab_of(slot) : NULL;
-	if (unlikely(!mark_is_live(slab, slot)))
-		return false;
-	mark_freed(CLASS_BIG, slot); /* before a signal's handler can take it */
-	if (likely(push(thread_cache, slab->class, slot)))
-		return true;
-	mark_taken(CLASS_BIG, slot);
-	return false;
-}
-
 void cache_put(unsigned class, void *slot) {
 	if (unlikely(!mark_is_live(chunk_slab_of(slot), slot)))
 		return central_note_wrong(slot, class);
-	mark_freed(class, slot);
+	bool barred = mark_is_barred(slot);
 	struct cache *cache = get_cache();
-	if (unlikely(!cache))
+	if (likely(!barred))
+		mark_set(slot);
+	if (unlikely(!cache || barred))
 		return central_flush(class, &slot, 1);
 	cache_tick();
 	if (push(cache, class, slot))

@@ -29,8 +29,8 @@
 #include "middle/central.h"
 
 struct cache {
-	void **top[CLASSES + 1];  /* as in `full`, the last is that of CLASS_BIG: empty and full, so that a */
-	void **full[CLASSES + 1]; /* free of a slot over MARKED_MAX takes the slow path without a test */
+	void **top[CLASSES];
+	void **full[CLASSES];
 	uint16_t capacity[CLASSES];
 	uint64_t asked[CLASSES / 64 + 1]; /* bit c: the thread has asked for class c */
 	unsigned ticks;                   /* slow calls */
@@ -63,7 +63,7 @@ static inline void *cache_pop(struct cache *cache, size_t class) {
 	return slot;
 }
 
-/* Takes a slot of a class up to CLASS_MARKED; NULL: the magazine is empty. */
+/* Takes a slot of a class; NULL: the magazine is empty. */
 static inline void *cache_take_fast(struct cache *cache, size_t class) {
 	void *slot = cache_pop(cache, class);
 	if (likely(slot))
@@ -85,11 +85,6 @@ static inline bool cache_put_fast(struct cache *cache, size_t class, void *slot)
 
 /* Takes a slot of a class from this thread's cache, and refills that as needed. NULL: no memory. */
 void *cache_take(unsigned class);
-
-/* The same for slots over MARKED_MAX, from and into the magazines alone, without central_wrong. NULL: the
- * magazine is empty. False: it is full, or this is no live slot of these. */
-void *cache_take_big(unsigned class);
-bool cache_put_big(void *slot);
 
 /* To be called in slow calls. Every 64th time it makes the fast path use the thread's cache (T3),
  * flushes idle magazines, and empties the cache of a thread that has ended, if it finds one. */

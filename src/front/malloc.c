@@ -84,12 +84,7 @@ static bool may_help(size_t size, size_t align) {
 	size_t most = align + (chunk_count().chunks + 1) * CHUNK_SIZE + pool_count().npages * PAGE_SIZE;
 	if (size >> ADDRESS_BITS)
 		return false;
-	if (guard_on || size <= most)
-		return true;
-	void *missing = os_map_fenced(size - most);
-	if (missing)
-		os_unmap_fenced(missing, size - most);
-	return missing;
+	return guard_on || size <= most || os_has_room(size - most);
 }
 
 static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, enum family family) {
@@ -108,11 +103,6 @@ static COLD void *take(size_t size, size_t room, size_t align, size_t *dirty, en
 	return block;
 }
 
-void *allocate_big(size_t size, enum family family) {
-	void *slot = likely(size <= SMALL_MAX) ? cache_take_big(class_of(size)) : NULL;
-	return likely(slot) ? slot : allocate_slow(size, family);
-}
-
 void *allocate_slow(size_t size, enum family family) {
 	size_t dirty;
 	return take(size, size, QUANTUM, &dirty, family);
@@ -123,8 +113,7 @@ void *allocate_aligned_by(size_t align, size_t size, enum family family) {
 	if (align <= QUANTUM)
 		return allocate_by(size, family);
 	size = max_size(size, 1);
-	unsigned class = class_of_aligned(size, align);
-	void *slot = class <= CLASS_MARKED ? cache_take_fast(thread_cache, class) : cache_take_big(class);
+	void *slot = cache_take_fast(thread_cache, class_of_aligned(size, align));
 	return likely(slot) ? slot : take(size, size, align, &dirty, family);
 }
 
@@ -145,8 +134,8 @@ void *allocate_zeroed(size_t n, size_t size) {
 static void release_pages(void *block) {
 	struct owner *owner = pagemap_owner(block);
 	bool live = false;
-	if (owner && owner->kind == OWNER_CHUNK) /* a slab's pages are a span too */
-		live = !chunk_slab_of(block) && chunk_put((struct chunk *)owner, block, UINT16_MAX);
+	if (owner && owner->kind == OWNER_CHUNK)
+		live = chunk_put((struct chunk *)owner, block, UINT16_MAX);
 	else if (owner && owner->kind == OWNER_LARGE)
 		live = large_put((struct run *)owner, block);
 	if (unlikely(!live))
@@ -156,10 +145,10 @@ static void release_pages(void *block) {
 void release_slow(void *block, enum family family, size_t size) {
 	/* what cannot be mapped anew is never used again */
 	bool kept = altered_exist() && !watch_renew(block, live_size(block));
-	if (!block || kept || (!guard_on && cache_put_big(block)))
+	if (!block || kept)
 		return;
 	int saved = errno;
-	const struct slab *slab = pagemap_class(block) ? chunk_slab_of(block) : NULL;
+	const struct slab *slab = chunk_slab_of(block);
 	if (unlikely(guard_on))
 		guard_put(block, family, size);
 	else if (slab)
@@ -211,7 +200,7 @@ size_t usable_size(const void *block) { return block ? block_size(block, "malloc
 static void *resize_in_place(void *block, size_t old, size_t size) {
 	if (unlikely(guard_on))
 		return guard_resize(block, size);
-	if (old <= SMALL_MAX && pagemap_class(block))
+	if (old <= SMALL_MAX && chunk_slab_of(block))
 		return size <= old && (size >= old / SHRINK_IN_PLACE || old == QUANTUM) ? block : NULL;
 	size_t npages = bytes_to_pages(size);
 	if (npages << PAGE_SHIFT == old)

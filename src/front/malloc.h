@@ -17,12 +17,11 @@ COLD void *allocate_slow(size_t size, enum family family);
 COLD void release_slow(void *block, enum family family, size_t size);
 COLD void release_far(void *block, enum family family, size_t size);
 COLD void release_sized_slow(void *block, enum family family, size_t size);
-void *allocate_big(size_t size, enum family family); /* over MARKED_MAX */
 
 /* A block of at least `size` bytes, aligned to 16, its content undefined. */
 static inline void *allocate_by(size_t size, enum family family) {
-	if (unlikely(size > MARKED_MAX))
-		return allocate_big(size, family);
+	if (unlikely(size > SMALL_MAX))
+		return allocate_slow(size, family);
 	void *slot = cache_take_fast(thread_cache, class_of(size));
 	return likely(slot) ? slot : allocate_slow(size, family);
 }
@@ -43,7 +42,7 @@ static inline void release(void *block) { release_by(block, BY_MALLOC, 0); }
  * misuse. */
 static inline void release_sized_by(void *block, size_t size, enum family family) {
 	uintptr_t offset = pagemap_offset(block);
-	if (likely(size <= MARKED_MAX && pagemap_in_window(offset))) {
+	if (likely(size <= SMALL_MAX && pagemap_in_window(offset))) {
 		unsigned class = class_of(size);
 		if (likely(class == pagemap_window_class(offset) &&
 		           cache_put_fast(thread_cache, class, block)))

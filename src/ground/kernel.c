@@ -40,7 +40,8 @@ static long call_libc(long number, long a, long b, long c, long d, long e, long 
 	default:
 		answer = syscall(number, a, b, c, d, e, f);
 	}
-	answer = answer == -1 ? -errno : answer;
+	if (answer == -1)
+		answer = errno ? -errno : -ENOMEM; /* a test's errno may not be the one that libc sets */
 	errno = saved;
 	return answer;
 }

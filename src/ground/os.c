@@ -55,6 +55,11 @@ void os_unmap_fenced(void *address, size_t size) {
 	os_unmap((char *)address - os_page_size(), size + 2 * os_page_size());
 }
 
+bool os_has_room(size_t size) {
+	void *tried = map_with(NULL, size, PROT_READ | PROT_WRITE, 0);
+	return tried && os_unmap(tried, size);
+}
+
 /* Maps `align` bytes too many, without access, so that they count towards no limit but that of
  * addresses, unmaps what sticks out and opens the rest. */
 static char *map_trimmed(size_t size, size_t align) {

@@ -19,6 +19,9 @@ void *os_map_aligned(size_t size, size_t align);
 void *os_map_at(void *address, size_t size);
 bool os_open(void *address, size_t size);
 
+/* Whether the kernel would map so many bytes. */
+bool os_has_room(size_t size);
+
 /* Maps zeroed memory for records between two kernel pages without access, so that no write that runs
  * on from a neighbouring mapping gets there; and unmaps it with them. NULL: no memory. */
 void *os_map_fenced(size_t size);

@@ -3,6 +3,7 @@
 
 #include "back/chunk.h"
 #include "ground/kernel.h"
+#include "middle/slab.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -61,13 +62,27 @@ bool watch_has(const void *address, size_t size) {
 	for (uintptr_t at = find_ours(from, end), to; at < (end) && (to = step_over(at, CHUNK_SIZE, end));   \
 	     at = find_ours(to, end))
 
+/* The slots that begin on the heap's pages of [at, to) or reach into them are freed the slow way, which does
+ * not touch them (mark.h, K2). */
+static void bar_slots(uintptr_t at, uintptr_t to) {
+	for (; at < to; at += PAGE_SIZE) {
+		const struct slab *slab = chunk_slab_of(pointer(at));
+		if (!slab)
+			continue;
+		pagemap_set_class(slab_slot_of(slab, pointer(at)), 1, 0);
+		pagemap_set_class(pointer(at), 1, 0);
+	}
+}
+
 bool watch_note(const void *address, size_t size, enum alteration note) {
 	if (likely(!watch_has(address, size)))
 		return true;
 	uintptr_t from, end = whole_pages(address, size, &from);
-	EACH_PART(from, end, at, to)
-	if (!altered_set(at, to, note))
-		return false;
+	EACH_PART(from, end, at, to) {
+		if (!altered_set(at, to, note))
+			return false;
+		bar_slots(at, to);
+	}
 	return true;
 }
 

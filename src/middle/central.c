@@ -111,8 +111,7 @@ static void count_slab(struct central *central, const struct slab *slab, size_t 
  * for its mark is gone. */
 static void set_page_classes(const struct slab *slab, unsigned pages, unsigned class) {
 	for (; pages; pages &= pages - 1)
-		pagemap_set_class(slab->base + (size_t)__builtin_ctz(pages) * PAGE_SIZE, 1,
-		                  class_in_pagemap(class));
+		pagemap_set_class(slab->base + (size_t)__builtin_ctz(pages) * PAGE_SIZE, 1, class);
 }
 
 static struct slab *make_slab_of(unsigned class, unsigned npages) {
@@ -331,14 +330,6 @@ static COLD void outgrow(struct central *central, struct slab *slab, struct list
 		detach_to(chain, central, CONTAINER(empty->prev, struct slab, link)); /* the oldest */
 }
 
-/* The slab of a class that holds a pointer, or NULL. Lock held. */
-static struct slab *slab_of_class(const void *pointer, unsigned class) {
-	const struct leaf *leaf = pagemap_leaf(pointer);
-	if (unlikely(!leaf || leaf_class(leaf, pointer) != class_in_pagemap(class)))
-		return NULL;
-	return ((struct chunk *)leaf_owner(leaf, pointer))->slab_of_page[chunk_page(pointer)];
-}
-
 /* Frees up to BATCH_MAX slots into their slabs; the answer is central_flush's. All slabs are found
  * first, so that the processor fetches many records at once. Lock held. */
 static void put_slots(struct central *central, unsigned class, void *const *slots, unsigned n,
@@ -349,7 +340,7 @@ static void put_slots(struct central *central, unsigned class, void *const *slot
 			slabs[i] = slabs[i - 1];
 			continue;
 		}
-		slabs[i] = slab_of_class(slots[i], class);
+		slabs[i] = chunk_slab_of(slots[i]);
 		__builtin_prefetch(slabs[i], 1);
 	}
 	for (unsigned i = 0; i < n; i++) {

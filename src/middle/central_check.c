@@ -9,8 +9,7 @@
 static bool is_in_pagemap(const struct slab *slab) {
 	for (unsigned page = 0; page < slab->npages; page++) {
 		bool dirty = slab->dirty >> page & 1;
-		if (pagemap_class(slab->base + page * PAGE_SIZE) !=
-		    (dirty ? class_in_pagemap(slab->class) : 0))
+		if (pagemap_class(slab->base + page * PAGE_SIZE) != (dirty ? slab->class : 0))
 			return false;
 	}
 	return true;

@@ -16,23 +16,16 @@ enum {
 	STEPS_LOG2 = 3,
 	STEPS = 1 << STEPS_LOG2,
 	SMALL_MAX = 32768,
-	CLASSES = 1 + LINEAR_CLASSES + 8 * STEPS,  /* 8 doublings lie between 128 and SMALL_MAX */
-	MARKED_MAX = 1024,                         /* larger slots bear no mark when they are free (mark.h) */
-	CLASS_MARKED = LINEAR_CLASSES + 3 * STEPS, /* their largest class */
-	CLASS_BIG = CLASSES, /* what the pagemap says of the pages of all larger slots */
+	CLASSES = 1 + LINEAR_CLASSES + 8 * STEPS, /* 8 doublings lie between 128 and SMALL_MAX */
 };
 _Static_assert(LINEAR_CLASSES *QUANTUM << 8 == SMALL_MAX, "the last class is SMALL_MAX");
-_Static_assert(LINEAR_CLASSES *QUANTUM << 3 == MARKED_MAX, "CLASS_MARKED is of MARKED_MAX");
-_Static_assert(CLASS_BIG <= 255, "a class fits a byte of the pagemap");
+_Static_assert(CLASSES <= 256, "a class fits a byte of the pagemap");
 
 extern const unsigned char class_of_quanta[SMALL_MAX / QUANTUM + 1];
 extern const uint16_t class_sizes[CLASSES];
 
 /* The class of a size of at most SMALL_MAX; malloc(0) gets the smallest. */
 static inline unsigned class_of(size_t size) { return class_of_quanta[(size + QUANTUM - 1) / QUANTUM]; }
-
-/* What the pagemap says of the pages of a class's slots. */
-static inline unsigned class_in_pagemap(unsigned class) { return class <= CLASS_MARKED ? class : CLASS_BIG; }
 
 static inline size_t class_size(unsigned class) { return class_sizes[class]; }
 

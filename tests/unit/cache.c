@@ -33,12 +33,12 @@ static int flushed(void **state) {
 }
 
 static void *take(unsigned class) {
-	void *slot = class > CLASS_MARKED ? cache_take_big(class) : cache_take_fast(thread_cache, class);
+	void *slot = cache_take_fast(thread_cache, class);
 	return slot ? slot : cache_take(class);
 }
 
 static struct wrong put(unsigned class, void *slot) {
-	if (class > CLASS_MARKED ? cache_put_big(slot) : cache_put_fast(thread_cache, class, slot))
+	if (cache_put_fast(thread_cache, class, slot))
 		return (struct wrong){.slot = NULL};
 	cache_put(class, slot);
 	return take_wrong();
@@ -67,7 +67,7 @@ static void put_many(unsigned class, void **slots, size_t n) {
 TEST(the_first_cache_is_empty_and_full_at_once) {
 	struct cache *first = thread_cache;
 	char block[64];
-	for (unsigned class = 0; class <= CLASS_BIG; class ++) {
+	for (unsigned class = 0; class < CLASSES; class ++) {
 		assert_null(cache_take_fast(first, class));
 		assert_false(cache_put_fast(first, class, block));
 		assert_false(cache_put_fast(first, class, NULL));
@@ -81,15 +81,12 @@ TEST(the_first_cache_is_empty_and_full_at_once) {
 	assert_ptr_not_equal(thread_cache, first);
 }
 
-TEST(class_0_and_that_of_all_big_slots_are_empty_and_full_in_every_cache) {
+TEST(class_0_is_empty_and_full_in_every_cache) {
 	char block[64];
 	assert_null(put(7, take(7)).slot);
-	assert_null(put(CLASS_MARKED + 1, take(CLASS_MARKED + 1)).slot);
-	for (unsigned class = 0; class <= CLASS_BIG; class += CLASS_BIG) {
-		assert_null(cache_take_fast(thread_cache, class));
-		assert_false(cache_put_fast(thread_cache, class, block));
-		assert_false(cache_put_fast(thread_cache, class, NULL));
-	}
+	assert_null(cache_take_fast(thread_cache, 0));
+	assert_false(cache_put_fast(thread_cache, 0, block));
+	assert_false(cache_put_fast(thread_cache, 0, NULL));
 }
 
 TEST(the_slot_freed_last_is_taken_first) {
@@ -276,7 +273,7 @@ TEST(idle_magazines_are_flushed_while_others_work) {
 
 /* ---- what is freed twice ---- */
 
-static const unsigned judged[] = {1, 2, 3, 10, 20, CLASS_MARKED, CLASS_MARKED + 1, 45, 60, CLASSES - 1};
+static const unsigned judged[] = {1, 2, 3, 10, 20, 32, 33, 45, 60, CLASSES - 1};
 enum { BETWEEN = 1000 };
 static void *between[BETWEEN];
 
@@ -291,11 +288,11 @@ TEST(a_second_free_is_found_whatever_was_freed_between) {
 	for (unsigned c = 0; c < sizeof judged / sizeof *judged; c++)
 		for (unsigned n = 0; n < sizeof numbers / sizeof *numbers; n++) {
 			void *slot = take(judged[c]);
-			assert_false(mark_was_freed(judged[c], slot));
+			assert_false(mark_is_set(slot));
 			take_many(judged[c], between, numbers[n]);
 			assert_null(put(judged[c], slot).slot);
 			put_many(judged[c], between, numbers[n]);
-			assert_true(mark_was_freed(judged[c], slot) || !pagemap_class(slot));
+			assert_true(mark_is_set(slot) || !pagemap_class(slot));
 			assert_freed_twice(judged[c], slot);
 			check(judged[c], 0);
 		}
@@ -307,7 +304,7 @@ TEST(no_slot_that_is_handed_out_counts_as_freed) {
 		for (unsigned round = 0; round < 3; round++) {
 			take_many(judged[c], between, BETWEEN);
 			for (unsigned i = 0; i < BETWEEN; i++)
-				assert_false(mark_was_freed(judged[c], between[i]));
+				assert_false(mark_is_set(between[i]));
 			put_many(judged[c], between, BETWEEN);
 			if (round == 1)
 				cache_flush_all();
@@ -343,7 +340,7 @@ TEST(a_second_free_of_a_slot_on_a_purged_page_is_found) {
 	assert_true(central_purge(CLASS, SIZE_MAX) > 0);
 	while (chunk_slab_of(slots[again]) != chunk_slab_of(slots[N - 1]) || pagemap_class(slots[again]))
 		again++;
-	assert_false(mark_was_freed(CLASS, slots[again]));
+	assert_false(mark_is_set(slots[again]));
 	cache_put(CLASS, slots[again]);
 	assert_ptr_equal(take_wrong().slot, slots[again]);
 	assert_null(put(CLASS, slots[N - 1]).slot);
@@ -355,8 +352,6 @@ TEST(what_starts_no_slot_or_was_never_handed_out_is_found_on_the_slow_path) {
 		char *slot = take(judged[c]);
 		cache_put(judged[c], slot + QUANTUM / 2);
 		assert_ptr_equal(take_wrong().slot, slot + QUANTUM / 2);
-		if (judged[c] > CLASS_MARKED)
-			assert_false(cache_put_big(slot + QUANTUM));
 		assert_null(put(judged[c], slot).slot);
 		check(judged[c], 0);
 	}
@@ -366,7 +361,7 @@ TEST(what_starts_no_slot_or_was_never_handed_out_is_found_on_the_slow_path) {
 TEST(a_block_that_holds_its_own_address_is_not_taken_for_a_freed_one) {
 	void **slot = take(4);
 	slot[0] = slot[1] = slot;
-	assert_false(mark_was_freed(4, slot));
+	assert_false(mark_is_set(slot));
 	assert_null(put(4, slot).slot);
 	check(4, 0);
 }
@@ -629,7 +624,7 @@ int main(void) {
 	        CASE(a_new_thread_takes_over_the_cache_of_one_that_ended),
 	        CASE(one_of_two_takes_the_cache_of_a_thread_that_ended),
 	        CASE(an_id_that_comes_again_is_not_the_thread_that_had_it),
-	        CASE(class_0_and_that_of_all_big_slots_are_empty_and_full_in_every_cache),
+	        CASE(class_0_is_empty_and_full_in_every_cache),
 	        CASE(the_slot_freed_last_is_taken_first),
 	        CASE(fresh_slots_come_in_address_order),
 	        CASE(every_class_is_conserved),

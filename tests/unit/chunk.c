@@ -63,7 +63,8 @@ static struct span take(unsigned npages, unsigned align_order) {
 
 /* Gives a span back of which every page may hold data. */
 static void put(struct span span, unsigned npages) {
-	chunk_put(span.chunk, span.base, UINT16_MAX);
+	assert_int_equal(chunk_span_at(span.chunk, span.base), npages);
+	assert_true(chunk_put(span.chunk, span.base, UINT16_MAX));
 	reclaim(0); /* as free does */
 }
 

@@ -235,14 +235,13 @@ fills_chunk() { # the map on stdin: every page once, and as many used and free a
 own_figures() { # FILE of layout.c: what the library counts
 	sed -nE 's/<class size="([0-9]+)" slabs="([0-9]+)" pages="([0-9]+)" slots="([0-9]+)" free="([0-9]+)" cached="([0-9]+)"\/>/class \1 \2 \3 \4 \5 \6/p
 		s/<(chunks|large) count="([0-9]+)".*/\1 \2/p
-		s/<row name="(free_pages|live_large|pool|metadata)" size="([0-9]+)"\/>/\1 \2/p' "$1"
+		s/<row name="(free_pages|live_large|pool)" size="([0-9]+)"\/>/\1 \2/p' "$1"
 }
 
 figures() { # of bm heap on stdin, in the same words
 	awk '$1 == "class" { print "class", $3, $4, $5, $6, $8, $9 + $10 }
 		$1 == "chunks" { print "chunks", $2 } $1 == "pages" { print "free_pages", $5 * 4096 }
-		$1 == "large" { print "large", $2; print "live_large", $5 } $1 == "pool" { print "pool", $7 }
-		$1 == "metadata" { print "metadata", $2 }' | sort
+		$1 == "large" { print "large", $2; print "live_large", $5 } $1 == "pool" { print "pool", $7 }' | sort
 }
 
 cached_twice() { # of bm heap on stdin: the slots in caches, by class and by thread

@@ -294,6 +294,22 @@ static void test_changed_back(void) {
 	free(block);
 }
 
+/* A freed slot bears a mark; not where it could not be written. */
+static void test_slots_of_a_page(void) {
+	enum { N = 64 };
+	char *slots[N];
+	for (int i = 0; i < N; i++)
+		fill(slots[i] = malloc(512), 0, 512, 1);
+	char *shared = slots[N / 2] - (uintptr_t)slots[N / 2] % page;
+	mprotect(shared, page, PROT_READ);
+	free(slots[N / 2]);
+	mprotect(shared, page, PROT_READ | PROT_WRITE);
+	for (int i = 0; i < N; i++)
+		if (i != N / 2)
+			free(slots[i]);
+	ok(1, "a block on a page that is read only is freed");
+}
+
 /* The page in which a block begins may hold what the heap knows of it. */
 static void test_first_page(void) {
 	for (size_t size = 200 * KB - 1000; size < 20 * MB; size *= 40) {
@@ -422,6 +438,7 @@ int main(void) {
 		test_next_owner(&deeds[i], 200 * KB, 200 * KB);
 		test_next_owner(&deeds[i], 200 * KB, 72 * KB);
 		test_next_owner(&deeds[i], 200 * KB, 1000);
+		test_next_owner(&deeds[i], 32 * KB, 32 * KB); /* a slot */
 		test_next_owner(&deeds[i], 40 * MB, 40 * MB);
 		test_next_owner(&deeds[i], 40 * MB, 6 * MB);
 	}
@@ -438,7 +455,10 @@ int main(void) {
 			test_realloc(&deeds[i], 40 * MB, 20 * MB);
 		}
 	}
+	const char *conf = getenv("BUDDYMALLOC_CONF");
 	test_holes(200 * KB);
+	if (!conf || !*conf || strcmp(conf, "mode:normal") == 0) /* a frame is written to when it is freed */
+		test_slots_of_a_page();
 	test_holes(6 * MB);
 	test_mixed();
 	test_changed_back();
