@@ -4,7 +4,7 @@
 
 engines       := bump firstfit firstfit-unsorted buddy fibonacci next
 engine_libs   := $(engines:%=build/engines/lib%.so)
-engine_shared := $(addprefix $(build)/,bench/engines/shim.o bench/engines/slack.o src/ground/os.o src/ground/base.o)
+engine_shared := $(addprefix $(build)/,bench/engines/shim.o bench/engines/slack.o src/ground/os.o src/ground/kernel.o src/ground/base.o)
 
 .PHONY: engines
 engines: $(engine_libs) build/engines/check ## the simple allocators of the bench, as build/engines/lib*.so

@@ -390,7 +390,7 @@ void central_flush(unsigned class, void *const *slots, unsigned n) {
 static uint16_t whole_kernel_pages(const struct slab *slab, uint16_t pages) {
 	unsigned n = (unsigned)(os_page_size() / PAGE_SIZE), all = (1u << n) - 1, whole = 0;
 	for (unsigned page = -(unsigned)((uintptr_t)slab->base / PAGE_SIZE) % n; page < 16; page += n)
-		whole |= (pages >> page & all) == all ? all << page : 0;
+		whole |= ((unsigned)pages >> page & all) == all ? all << page : 0;
 	return (uint16_t)whole;
 }
 
