@@ -127,8 +127,8 @@ static void tell_stack(const char *what, void *const *frames) {
 	backtrace_symbols_fd(frames, n, STDERR_FILENO);
 }
 
-/* What glibc prints a stack with is a cancellation point , which must not take
- * effect; and the process ends here. */
+/* What glibc prints a stack with is a cancellation point, which must not take effect; and the process
+ * ends here. */
 static void tell_stacks(const struct stacks *stacks) {
 	void *here[STACK_DEPTH] = {NULL};
 	if (!config.debug)
