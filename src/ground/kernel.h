@@ -6,6 +6,14 @@
 #define KERNEL_H
 
 #include <stddef.h>
+#include <sys/mman.h>
+
+#ifndef MREMAP_DONTUNMAP /* glibc before 2.32 */
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MAP_FIXED_NOREPLACE /* before 2.27 */
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 
 long kernel_mmap(void *address, size_t size, int protection, int flags, int file, long offset);
 long kernel_munmap(void *address, size_t size);

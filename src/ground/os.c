@@ -14,13 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MREMAP_DONTUNMAP /* glibc before 2.32 */
-#define MREMAP_DONTUNMAP 4
-#endif
-#ifndef MAP_FIXED_NOREPLACE /* before 2.27 */
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-
 size_t os_page_size(void) {
 	static _Atomic size_t known;
 	if (unlikely(!known))

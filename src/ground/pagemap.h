@@ -3,12 +3,13 @@
  *
  * A leaf lies between pages without access. It has an owner for each 2 MiB (a chunk, or a run of
  * chunks: a large block, or free) and a class for each page (of the slots on it; 0: no slots, or the
- * page is clean), which is all that the free of a slot reads. The first leaf is the window: a heap
+ * page is clean, or the program changed it), which is all that the free of a slot reads. The first leaf is the window: a heap
  * mostly lies within its 4 GiB, and there the class is read without the root.
  *
  * R1. An entry is written by the one thread that has what it describes to itself (a chunk, a slab
  *     or a run that is not on any list yet, or not any more), or under the lock of the pool, or of
- *     the central list of a slab whose page has no taken slot. So
+ *     the central list of a slab whose page has no taken slot; and class 0 by the thread that is about to
+ *     change a page of its own block (watch.c). So
  *     the holder of a live pointer reads the entries of its block as they were written before the
  *     pointer was handed out; for any other pointer a reader may see an old entry or a new one.
  * R2. A leaf that is in the root stays there. The window is set once, its base last.

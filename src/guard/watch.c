@@ -9,13 +9,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#ifndef MREMAP_DONTUNMAP /* glibc before 2.32 */
-#define MREMAP_DONTUNMAP 4
-#endif
-#ifndef MAP_FIXED_NOREPLACE /* before 2.27 */
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-
 static void *pointer(uintptr_t at) { return (void *)at; } /* NOLINT(performance-no-int-to-ptr) */
 
 /* ---- what of a range is the heap's ---- */
